@@ -1,0 +1,1 @@
+"""The models that come with cloudedge: one self-contained .onnx file each."""
