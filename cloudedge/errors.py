@@ -1,0 +1,39 @@
+"""What can go wrong with something the user gave: a photo or a model file."""
+
+from __future__ import annotations
+
+import unicodedata
+
+# Control, format (bidirectional overrides among them) and surrogate characters, line and paragraph separators: what can
+# break a line or a terminal. Spaces of every kind stay, they are common in the names of screenshots.
+_UNPRINTABLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+class CloudEdgeError(Exception):
+    """The base of every error that cloudedge raises on purpose.
+
+    `problem` says in one line what is wrong and what to do, `path` names the file it speaks of (None without a file).
+    `str()` gives "PATH: problem", always one printable line.
+    """
+
+    def __init__(self, problem: str, path: str | None = None) -> None:
+        super().__init__(problem, path)  # both in `args`: from there pickle calls __init__ again
+        self.problem = _printable(problem)
+        self.path = path
+
+    def __str__(self) -> str:
+        return self.problem if self.path is None else f"{_printable(self.path)}: {self.problem}"
+
+
+class ImageError(CloudEdgeError):
+    """A photo cannot be read."""
+
+
+class ModelError(CloudEdgeError):
+    """A model file, or onnxruntime itself, cannot be used."""
+
+
+def _printable(text: str) -> str:
+    return "".join(
+        c.encode("unicode_escape").decode("ascii") if unicodedata.category(c) in _UNPRINTABLE else c for c in text
+    )
