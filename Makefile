@@ -1,0 +1,50 @@
+# Needs Python, make and a package index; each environment is made once, and again when setup.cfg changes.
+#   make demo   install into .venv and classify a photo
+#   make test   lint, types and all tests
+#   make lint   lint and types of the runtime
+
+PYTHON ?= python3
+SUITES = lint test-runtime test-packaging test-export
+
+.PHONY: demo test $(SUITES)
+
+demo: .venv/installed
+	.venv/bin/cloudedge classify examples/cumulus.jpg
+
+# Every suite runs, even after one has failed; the last lines say how each ended.
+test:
+	@mkdir -p .venvs; rm -f .venvs/*.log .venvs/*.failed
+	@for suite in $(SUITES); do \
+	    echo "== $$suite"; \
+	    { $(MAKE) --no-print-directory $$suite || touch .venvs/$$suite.failed; } 2>&1 | tee .venvs/$$suite.log; \
+	done
+	@echo "== summary"
+	@for suite in $(SUITES); do \
+	    if [ -e .venvs/$$suite.failed ]; then echo "FAILED $$suite"; \
+	    else echo "passed $$suite: $$(tail -n 1 .venvs/$$suite.log)"; fi; \
+	done
+	@! ls .venvs/*.failed >/dev/null 2>&1
+
+lint: .venvs/runtime/installed
+	.venvs/runtime/bin/ruff check
+	.venvs/runtime/bin/ruff format --check
+	.venvs/runtime/bin/mypy cloudedge examples
+
+test-runtime: .venvs/runtime/installed
+	.venvs/runtime/bin/python -m pytest tests/runtime tests/test_readme.py
+
+test-packaging: .venvs/runtime/installed
+	.venvs/runtime/bin/python -m pytest tests/packaging
+
+test-export: .venvs/export/installed
+	.venvs/export/bin/mypy export
+	.venvs/export/bin/python -m pytest tests/export
+
+.venv/installed: EXTRAS =
+.venvs/runtime/installed: EXTRAS = [test,lint]
+.venvs/export/installed: EXTRAS = [export,test,lint]
+
+.venv/installed .venvs/runtime/installed .venvs/export/installed: setup.cfg pyproject.toml
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.$(EXTRAS)'
+	touch $@
