@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
-from cloudedge.genera import Level
+import numpy as np
+import numpy.typing as npt
+
+from cloudedge import image, preprocess
+from cloudedge.errors import ImageError
+from cloudedge.folder import captured_at_from_name
+from cloudedge.genera import Genus, Level, by_name
 from cloudedge.image import Source
+from cloudedge.model import Model, usable_cpus
 
-Reason = Literal["low_confidence", "unfamiliar", "dark"]
+Reason: TypeAlias = Literal["low_confidence", "unfamiliar", "dark"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +62,154 @@ class Classification:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the row as plain dicts, lists, strings and numbers, its keys in the order of the fields."""
-        return {**asdict(self), "top": [asdict(entry) for entry in self.top]}
+        row = asdict(self)
+        return {**row, "top": list(row["top"])}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Prepared:
+    """A photo made ready: the model's input float32 (3, S, S), the mean luminance 0..255, the time from EXIF."""
+
+    array: npt.NDArray[np.float32]
+    luminance: float
+    captured_at: str | None
 
 
 class CloudClassifier:
-    """Names the cloud genus in photos of the sky."""
+    """Names the cloud genus in photos of the sky.
+
+    One classifier may be used from several threads; it survives fork and can be pickled. `model` is the opened
+    `cloudedge.model.Model`, `top_k` the number of genera in each row's `top`.
+    """
 
     def __init__(self, model: str | os.PathLike[str] = "resnet34", threads: int | None = None, top_k: int = 3) -> None:
-        raise NotImplementedError
+        """Open a packaged model by its name, or a model file by its path.
+
+        `threads` is the number of CPU threads for the model, by default as many as this process may use. Raises
+        ModelError when the file, or onnxruntime itself, cannot be used.
+        """
+        if top_k < 1:
+            raise ValueError(f"top_k must be at least 1, not {top_k}")
+        self.model = Model(model, threads)
+        self.top_k = top_k
 
     def classify(self, source: Source) -> Classification:
-        """Classify one photo."""
-        raise NotImplementedError
+        """Classify one photo: a path, bytes, a binary file object, a PIL image or an array uint8 (H, W, 3) RGB.
+
+        Raises ImageError when the photo cannot be read.
+        """
+        return self._row(source, self._prepare(source))
 
     def classify_many(self, sources: Iterable[Source]) -> Iterator[Classification]:
-        """Classify photos, lazily and in order; an unreadable one is a row with status "error"."""
-        raise NotImplementedError
+        """Classify photos, lazily and in order; one that cannot be read is a row with status "error".
+
+        Photos given as paths or bytes are decoded a few ahead, by threads of their own. Anything else gets its row
+        before the next source is asked for, because by then its owner may have closed or overwritten it.
+        """
+        workers = min(4, usable_cpus())
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="cloudedge-decode")
+        started: deque[tuple[Source, Future[_Prepared]]] = deque()
+        try:
+            for source in sources:
+                started.append((source, pool.submit(self._prepare, source)))
+                ahead = 2 * workers if isinstance(source, str | os.PathLike | bytes) else 0
+                while len(started) > ahead:
+                    yield self._finish(*started.popleft())
+            while started:
+                yield self._finish(*started.popleft())
+        finally:  # also where the consumer stops early
+            pool.shutdown(cancel_futures=True)
+
+    def _prepare(self, source: Source) -> _Prepared:
+        spec = self.model.spec
+        photo = image.read(source, spec.resize.size)
+        pixels = preprocess.resize(photo.pixels, spec)
+        return _Prepared(preprocess.normalise(pixels, spec), preprocess.luminance(pixels), photo.captured_at)
+
+    def _finish(self, source: Source, prepared: Future[_Prepared]) -> Classification:
+        try:
+            photo = prepared.result()
+        except ImageError as error:
+            return self._error_row(source, error)
+        return self._row(source, photo)
+
+    def _row(self, source: Source, photo: _Prepared) -> Classification:
+        spec = self.model.spec
+        outputs = self.model.run(photo.array[np.newaxis])
+        familiarity = None if outputs.familiarity is None else float(outputs.familiarity[0])
+        probabilities = _softmax(outputs.logits[0], spec.temperature)
+        ranked = [
+            (by_name(spec.classes[i]), float(probabilities[i])) for i in np.argsort(-probabilities, kind="stable")
+        ]
+        genus, probability = ranked[0]
+        reason = _doubt(spec.thresholds, photo.luminance, familiarity, probability)
+        return Classification(
+            path=image.path_of(source),
+            status="ok",
+            error=None,
+            genus=genus.name,
+            abbreviation=genus.abbreviation,
+            probability=probability,
+            certain=reason is None,
+            reason=reason,
+            level=_level(ranked),
+            base=genus.base,
+            rain=genus.rain,
+            top=tuple(GenusProbability(entry.name, p) for entry, p in ranked[: self.top_k]),
+            captured_at=photo.captured_at or _captured_at_from_name(source),
+            model=self._model_name,
+        )
+
+    def _error_row(self, source: Source, error: ImageError) -> Classification:
+        return Classification(
+            path=image.path_of(source),
+            status="error",
+            error=error.problem,
+            genus=None,
+            abbreviation=None,
+            probability=None,
+            certain=None,
+            reason=None,
+            level=None,
+            base=None,
+            rain=None,
+            top=(),
+            captured_at=_captured_at_from_name(source),
+            model=self._model_name,
+        )
+
+    @property
+    def _model_name(self) -> str:
+        return f"{self.model.spec.name} {self.model.spec.version}"
+
+
+def _softmax(logits: npt.NDArray[np.float32], temperature: float) -> npt.NDArray[np.float64]:
+    """Temperature scaling (Guo et al. 2017, arXiv:1706.04599), in float64: float32 sums are off in the 7th digit."""
+    scaled = logits.astype(np.float64) / temperature
+    powers = np.exp(scaled - scaled.max())
+    result: npt.NDArray[np.float64] = powers / powers.sum()
+    return result
+
+
+def _level(ranked: list[tuple[Genus, float]]) -> LevelProbability:
+    sums: dict[Level, float] = {}
+    for genus, probability in ranked:
+        sums[genus.level] = sums.get(genus.level, 0.0) + probability
+    name = max(sums, key=lambda level: sums[level])
+    return LevelProbability(name, min(sums[name], 1.0))  # rounding can carry a sum a hair above 1
+
+
+def _doubt(
+    thresholds: Mapping[str, float], luminance: float, familiarity: float | None, probability: float
+) -> Reason | None:
+    """The gravest reason not to trust the genus: too dark to see, then no known sight, then no clear favourite."""
+    if "dark" in thresholds and luminance < thresholds["dark"]:
+        return "dark"
+    if familiarity is not None and familiarity < thresholds["unfamiliar"]:
+        return "unfamiliar"
+    return "low_confidence" if probability < thresholds["low_confidence"] else None
+
+
+def _captured_at_from_name(source: Source) -> str | None:
+    path = image.path_of(source)
+    return None if path is None else captured_at_from_name(path)

@@ -4,83 +4,176 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from cloudedge.errors import ModelError
+from cloudedge.metadata import METADATA_KEY, ModelSpec
 
 # The SHA-256 of each packaged model; one line per model, written by the release step.
 PACKAGED_SHA256: dict[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Resize:
-    """How a photo gets to the model's size: squashed to `size` x `size` pixels, then centre-cropped."""
-
-    rule: Literal["squash"]
-    size: int
-    interpolation: Literal["bilinear", "bicubic"]
-
-
-@dataclass(frozen=True, slots=True)
-class ModelSpec:
-    """What a model file says of itself (JSON in its metadata, key `cloudedge`)."""
-
-    name: str
-    version: str
-    classes: tuple[str, ...]
-    input_size: int
-    resize: Resize
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    temperature: float
-    thresholds: Mapping[str, float]
-    recipe: Mapping[str, Any]
-    data: Mapping[str, Any]
-    metrics: Mapping[str, Any]
-    licence: str
-
-    @classmethod
-    def from_json(cls, text: str) -> ModelSpec:
-        """Parse and check the metadata; ValueError says in one line what does not fit."""
-        raise NotImplementedError
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Outputs:
-    """What the model says of N photos: logits float32 (N, classes), familiarity float32 (N,) or None."""
+    """What the model says of N photos: `logits` float32 (N, classes), `familiarity` float32 (N,) or None."""
 
     logits: npt.NDArray[np.float32]
     familiarity: npt.NDArray[np.float32] | None
 
 
 class Model:
-    """An opened model file. Attributes: `path: Path`, `threads: int`, `spec: ModelSpec`."""
+    """An opened model file: `path`, `spec` and the `threads` it computes with.
 
-    path: Path
-    threads: int
-    spec: ModelSpec
+    It may be run from several threads at once. After a fork and after unpickling it opens its file again.
+    """
 
     def __init__(self, path: str | os.PathLike[str], threads: int | None = None) -> None:
-        raise NotImplementedError
+        """Open a packaged model by its name ("resnet34"), or a model file by its path.
+
+        `threads` is the number of CPU threads, by default as many as this process may use. Raises ModelError when the
+        file, or onnxruntime itself, cannot be used.
+        """
+        if threads is not None and threads < 1:
+            raise ValueError(f"threads must be at least 1, not {threads}")
+        is_name = isinstance(path, str) and os.path.basename(path) == path and "." not in path
+        self._arguments = (path if is_name else os.path.abspath(path), threads)
+        self.path = packaged(str(path)) if is_name else Path(path)
+        self.threads = threads or usable_cpus()
+        self._file = os.path.abspath(self.path)  # a later change of the working directory does not matter
+        session, self.spec = self._open()
+        self._session = (os.getpid(), session)
+        # The familiarity score is computed only where a threshold makes use of it.
+        self._wanted = ["logits", "familiarity"] if "unfamiliar" in self.spec.thresholds else ["logits"]
+
+    def __reduce__(self) -> tuple[type[Model], tuple[str | os.PathLike[str], int | None]]:
+        return type(self), self._arguments
 
     def run(self, batch: npt.NDArray[np.float32]) -> Outputs:
-        """Run a batch float32 (N, 3, S, S)."""
-        raise NotImplementedError
+        """Run a batch float32 (N, 3, S, S) as `cloudedge.preprocess` makes it; ModelError when that fails."""
+        pid, session = self._session
+        if pid != os.getpid():
+            session = self._reopen()
+        try:
+            values = dict(zip(self._wanted, session.run(self._wanted, {"image": batch}), strict=True))
+        except Exception as error:  # onnxruntime's errors have no base of their own
+            raise self._error(f"fails on a photo ({_brief(error)}); export it again") from error
+        if values["logits"].shape != (len(batch), len(self.spec.classes)):
+            raise self._error(f"gives logits of shape {values['logits'].shape}; export it again")
+        if not all(np.isfinite(value).all() for value in values.values()):
+            raise self._error("gives values that are not finite; export it again")
+        return Outputs(values["logits"], values.get("familiarity"))
+
+    def _reopen(self) -> Any:
+        """After a fork: the threads of the session did not come along."""
+        _INHERITED.append(self._session)
+        session, spec = self._open()
+        if spec != self.spec:
+            raise self._error("has changed since it was opened; start again")
+        self._session = (os.getpid(), session)
+        return session
+
+    def _open(self) -> tuple[Any, ModelSpec]:
+        if not os.path.isfile(self._file):
+            raise self._error(
+                "is not a file; give the path of a model" if os.path.exists(self._file) else "no such file"
+            )
+        try:
+            onnxruntime = import_module("onnxruntime")
+        except Exception as error:  # a broken installation raises more than ImportError
+            raise ModelError(f"onnxruntime cannot be used ({_brief(error)}); run: pip install onnxruntime") from error
+        try:
+            session = onnxruntime.InferenceSession(
+                self._file, _options(onnxruntime, self.threads), ["CPUExecutionProvider"], enable_fallback=0
+            )
+            text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+        except Exception as error:
+            raise self._error(f"is not a model that onnxruntime can load ({_brief(error)})") from error
+        if text is None:
+            raise self._error("does not describe itself (metadata key `cloudedge`); make one with the export stage")
+        try:
+            spec = ModelSpec.from_json(text)
+            _check_graph(session, spec)
+        except ValueError as error:
+            raise self._error(f"describes itself wrongly: {error}") from error
+        return session, spec
+
+    def _error(self, problem: str) -> ModelError:
+        return ModelError(problem, str(self.path))
+
+
+# Sessions that a fork brought along, kept because taking one down would wait for threads that do not exist here.
+_INHERITED: list[Any] = []
 
 
 def packaged(name: str) -> Path:
     """Return the path of the packaged model of that name ("resnet34"); ModelError when there is none."""
-    raise NotImplementedError
+    here = Path(__file__).parent
+    folders = (here / "models", here.parent / "models")  # installed; in a checkout
+    for folder in folders:
+        if (folder / f"{name}.onnx").is_file():
+            return folder / f"{name}.onnx"
+    names = sorted(file.stem for folder in folders for file in folder.glob("*.onnx"))
+    raise ModelError(
+        f"no such packaged model; there are: {', '.join(names) or 'none'}; or give a path to an .onnx", name
+    )
 
 
 def sha256(path: str | os.PathLike[str]) -> str:
     """Return the SHA-256 of a file in hexadecimal."""
+    digest = hashlib.sha256()
     with open(path, "rb") as file:
-        digest = hashlib.sha256()
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def usable_cpus() -> int:
+    """Return how many CPUs this process may use, which in a container can be fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _options(onnxruntime: Any, threads: int) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads  # given explicitly, it also keeps onnxruntime from pinning cores
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 4  # what matters comes as an exception
+    return options
+
+
+def _brief(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 200 else text[:197] + "..."
+
+
+def _check_graph(session: Any, spec: ModelSpec) -> None:
+    """Raise ValueError where inputs and outputs do not fit the description."""
+    size, classes = spec.input_size, len(spec.classes)
+    inputs = {node.name: node for node in session.get_inputs()}
+    outputs = {node.name: node for node in session.get_outputs()}
+    if set(inputs) != {"image"}:
+        raise ValueError(f"the graph's inputs are {sorted(inputs)}, not just `image`")
+    _check_node(inputs["image"], [None, 3, size, size])
+    if "logits" not in outputs:
+        raise ValueError("the graph has no output `logits`")
+    _check_node(outputs["logits"], [None, classes])
+    if "unfamiliar" in spec.thresholds:
+        if "familiarity" not in outputs:
+            raise ValueError("thresholds.unfamiliar needs an output `familiarity`")
+        _check_node(outputs["familiarity"], [None])
+
+
+def _check_node(node: Any, shape: list[int | None]) -> None:
+    """None stands for the batch axis, which onnxruntime names by a text or None."""
+    found = [size if isinstance(size, int) else None for size in node.shape]
+    if node.type != "tensor(float)" or found != shape:
+        wanted = ["N", *shape[1:]]
+        raise ValueError(f"`{node.name}` is {node.type} {node.shape}, not tensor(float) {wanted}")

@@ -1,0 +1,234 @@
+"""Any input (path, bytes, file object, PIL image, array) to an upright RGB array.
+
+Colour profiles are left alone: the models are trained on the pixel values as they stand in the file, and converting
+them here would show a model other colours than it has learned.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import import_module
+from typing import Any, BinaryIO, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from PIL import ExifTags, Image
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.JpegImagePlugin import jpeg_factory
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from cloudedge.errors import ImageError
+
+Source: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | npt.NDArray[np.uint8]
+
+# Limits by the size that a file's header declares, checked before a pixel is decoded. JPEG may be larger because it is
+# decoded at a fraction of its size. The other limit is the one at which Pillow begins to warn, so Pillow never does.
+MAX_JPEG_PIXELS = 200_000_000
+MAX_PIXELS = 1024 * 1024 * 1024 // 4 // 3
+
+_HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1"}
+_TRANSPOSITIONS = {  # by the value of the EXIF tag Orientation
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Photo:
+    """A photo as it is meant to be seen: `pixels` uint8 (H, W, 3) RGB, `captured_at` ISO 8601 from EXIF or None."""
+
+    pixels: npt.NDArray[np.uint8]
+    captured_at: str | None = None
+
+
+def read(source: Source, size: int | None = None) -> Photo:
+    """Read a photo from a path, bytes, a binary file object, a PIL image or an array uint8 (H, W, 3).
+
+    `size` is the side in pixels that the caller will resize to: a JPEG is then decoded at a fraction of its size, but
+    at no less than twice `size` (at the bare size the result would differ by up to 8 grey levels, at twice by 2).
+    None decodes it whole. File objects are read from where they stand and stay open, PIL images stay as they are.
+
+    Raises ImageError for whatever is not a readable photo.
+    """
+    path = path_of(source)
+    try:
+        if isinstance(source, np.ndarray):
+            return Photo(_checked(source))
+        if isinstance(source, Image.Image):
+            return _photo(source)
+        with _stream(source) as stream:
+            return _photo(_open(stream, size))
+    except ImageError as error:
+        raise ImageError(error.problem, path) from error.__cause__
+    except MemoryError as error:
+        raise ImageError("does not fit into memory; scale it down", path) from error
+    except Exception as error:  # on a damaged file a decoder may raise nearly anything
+        detail = " ".join(str(error).split()) or type(error).__name__
+        raise ImageError(f"is damaged or cut short ({detail}); copy or download it again", path) from error
+
+
+def path_of(source: Source) -> str | None:
+    """Return the path as given; None for a source that is none."""
+    return os.fsdecode(source) if isinstance(source, str | os.PathLike) else None
+
+
+def _checked(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or array.size == 0:
+        raise ImageError(f"the array is {array.dtype} {array.shape}; give uint8 (height, width, 3), RGB")
+    return array
+
+
+def _stream(source: str | os.PathLike[str] | bytes | BinaryIO) -> BinaryIO:
+    if isinstance(source, str | os.PathLike):
+        return _open_file(os.fsdecode(source))
+    data = source if isinstance(source, bytes | bytearray | memoryview) else _read_all(source)
+    return io.BytesIO(data)
+
+
+def _read_all(file: BinaryIO) -> bytes:
+    """Read a file object that need not be seekable."""
+    if not hasattr(file, "read"):
+        kind = type(file).__name__
+        raise ImageError(f"{kind} is no photo; give a path, bytes, a binary file object, a PIL image or an array")
+    data: object = file.read()
+    if not isinstance(data, bytes):
+        raise ImageError("the file object does not give bytes; open it in mode 'rb'")
+    return data
+
+
+def _open_file(path: str) -> BinaryIO:
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            raise ImageError("is a folder; give the path of a photo")
+        if not stat.S_ISREG(mode):  # opening a pipe would wait for its writer, a device may never end
+            raise ImageError("is a pipe or a device, not a file; save the photo to a file first")
+        return open(path, "rb")
+    except FileNotFoundError as error:
+        raise ImageError("there is no such file; check the path") from error
+    except PermissionError as error:
+        raise ImageError("may not be read; check the permissions of the file and its folder") from error
+    except (OSError, ValueError) as error:
+        detail = (error.strerror if isinstance(error, OSError) else None) or error
+        raise ImageError(f"cannot be opened ({detail}); check the path") from error
+
+
+def _open(stream: BinaryIO, size: int | None) -> Image.Image:
+    head = stream.read(16)
+    stream.seek(0)
+    if not head:
+        raise ImageError("is empty; copy or download it again")
+    image = _opener(head)(stream)
+    limit = MAX_JPEG_PIXELS if image.format in ("JPEG", "MPO") else MAX_PIXELS
+    if image.width * image.height > limit:
+        megapixels = image.width * image.height / 1e6
+        raise ImageError(f"has {megapixels:.0f} million pixels, more than {limit / 1e6:.0f} million; scale it down")
+    if size:
+        image.draft(image.mode, (2 * size, 2 * size))  # does something for JPEG only; must come before load
+    return image
+
+
+def _opener(head: bytes) -> Callable[[BinaryIO], Image.Image]:
+    """Choose the decoder by a file's first bytes.
+
+    Pillow's own classes for the formats are called, and not `Image.open`: it would try every format that it or the
+    host program knows, and it warns of large images through `warnings`, whose filters cannot be set for one call or
+    one thread alone.
+    """
+    if head.startswith(b"\xff\xd8\xff"):
+        return jpeg_factory  # MPO too
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return PngImageFile
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return WebPImageFile
+    if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+        return TiffImageFile
+    if head.startswith(b"BM"):
+        return BmpImageFile
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return GifImageFile
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
+        return _open_heif
+    raise ImageError("is not a photo in a known format; convert it to JPEG, PNG, WebP, TIFF, BMP, GIF or HEIC")
+
+
+def _open_heif(stream: BinaryIO) -> Image.Image:
+    try:
+        pi_heif = import_module("pi_heif")
+    except ImportError as error:
+        raise ImageError("is a HEIC photo; to read those, run: pip install 'cloudedge[heic]'") from error
+    heif = pi_heif.open_heif(stream)
+    width, height = heif.size
+    if width * height > MAX_PIXELS:  # `to_pillow` decodes
+        raise ImageError(f"has {width * height / 1e6:.0f} million pixels, more than {MAX_PIXELS / 1e6:.0f} million")
+    image: Image.Image = heif.to_pillow()  # upright: the rotation is part of the format, the EXIF one is reset
+    return image
+
+
+def _photo(image: Image.Image) -> Photo:
+    image.load()  # first: some formats keep their EXIF data behind the pixels, and TIFF is turned upright by it
+    try:
+        exif = image.getexif()
+        orientation = exif.get(ExifTags.Base.Orientation)
+        captured_at = _captured_at(exif.get_ifd(ExifTags.IFD.Exif))
+    except Exception:  # broken EXIF data do not make a photo unreadable
+        orientation = captured_at = None
+    image = _rgb(image)
+    if orientation in _TRANSPOSITIONS:
+        image = image.transpose(_TRANSPOSITIONS[orientation])
+    return Photo(np.asarray(image), captured_at)
+
+
+def _captured_at(tags: dict[int, Any]) -> str | None:
+    stamp = str(tags.get(ExifTags.Base.DateTimeOriginal)).strip(" \0")
+    offset = str(tags.get(ExifTags.Base.OffsetTimeOriginal, "")).strip(" \0")
+    for text, form in ((stamp + offset, "%Y:%m:%d %H:%M:%S%z"), (stamp, "%Y:%m:%d %H:%M:%S")):
+        try:
+            return datetime.strptime(text, form).isoformat()
+        except ValueError:
+            continue
+    return None
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "F" or image.mode.startswith("I"):
+        image = _grey(image)
+    elif image.mode == "LAB":
+        from PIL import ImageCms
+
+        lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
+        assert converted is not None  # None is for in-place conversions
+        return converted
+    elif image.mode == "La":  # Pillow converts it to nothing else
+        image = image.convert("LA")
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
+    return image.convert("RGB")
+
+
+def _grey(image: Image.Image) -> Image.Image:
+    """Scale I;16, I and F to 8 bits by the range of their values; Pillow's own conversion clips them at 255."""
+    values = np.asarray(image).astype(np.float32)
+    values[~np.isfinite(values)] = 0
+    peak = float(values.max())
+    if image.mode.startswith("I;16") or image.format == "PNG":  # older Pillow reads 16-bit PNG as I
+        full = 65535.0
+    else:
+        ranges = (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0)
+        full = next((top for top in ranges if peak <= top), peak)
+    return Image.fromarray(np.rint(values.clip(0, full) * (255 / full)).astype(np.uint8))

@@ -1,0 +1,131 @@
+"""What a model file says of itself, and whether that makes sense."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from cloudedge.genera import GENERA
+
+METADATA_KEY = "cloudedge"  # in the file's metadata_props
+
+_Fits: TypeAlias = Callable[[Any], bool]
+_Fields: TypeAlias = Mapping[str, tuple[_Fits, str]]  # what each field has to satisfy, and that in words
+
+
+@dataclass(frozen=True, slots=True)
+class Resize:
+    """How a photo gets to the model's size: squashed to `size` x `size` pixels, then centre-cropped."""
+
+    rule: Literal["squash"]
+    size: int
+    interpolation: Literal["bilinear", "bicubic"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """What a model file says of itself (the JSON in its metadata).
+
+    `classes` stand in output order; `input_size` and `resize.size` are pixels; `mean` and `std` are of pixel values in
+    0..1; `thresholds` holds "low_confidence" (probability) and may hold "dark" (mean luminance 0..255) and
+    "unfamiliar" (familiarity score).
+    """
+
+    name: str
+    version: str
+    classes: tuple[str, ...]
+    input_size: int
+    resize: Resize
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    temperature: float
+    thresholds: Mapping[str, float]
+    recipe: Mapping[str, Any]
+    data: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    licence: str
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelSpec:
+        """Parse and check the metadata; ValueError says in one line what does not fit."""
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"is not valid JSON ({error})") from error
+        _check(found, _FIELDS, "")
+        _check(found["resize"], _RESIZE_FIELDS, "resize.")
+        if found["resize"]["size"] < found["input_size"]:
+            raise ValueError("resize.size must be at least input_size")
+        fields = {name: found[name] for name in _FIELDS}
+        resize = Resize(**{name: found["resize"][name] for name in _RESIZE_FIELDS})
+        lists = {name: tuple(found[name]) for name in ("classes", "mean", "std")}
+        return cls(**{**fields, **lists, "resize": resize})
+
+
+def _check(found: Any, fields: _Fields, prefix: str) -> None:
+    if not isinstance(found, dict):
+        raise ValueError(f"{prefix.rstrip('.') or 'it'} must be an object")
+    for name, (fits, wanted) in fields.items():
+        if name not in found:
+            raise ValueError(f"{prefix}{name} is missing")
+        if not fits(found[name]):
+            raise ValueError(f"{prefix}{name} must be {wanted}")
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value) and value.isprintable()
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9  # not NaN, not infinite
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 4096
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _are_genera(value: Any) -> bool:
+    names = [genus.name for genus in GENERA]
+    return (
+        isinstance(value, list) and 2 <= len(value) == len({*map(str, value)}) and all(name in names for name in value)
+    )
+
+
+def _are_thresholds(value: Any) -> bool:
+    return _is_object(value) and "low_confidence" in value and all(map(_is_number, value.values()))
+
+
+def _are_three(fits: _Fits) -> _Fits:
+    return lambda value: isinstance(value, list) and len(value) == 3 and all(map(fits, value))
+
+
+def _is_positive(value: Any) -> bool:
+    return _is_number(value) and value > 0
+
+
+_FIELDS: _Fields = {
+    "name": (_is_text, "a text"),
+    "version": (_is_text, "a text"),
+    "classes": (_are_genera, "a list of at least two of the ten genera, each once"),
+    "input_size": (_is_size, "a number of pixels"),
+    "resize": (_is_object, "an object"),
+    "mean": (_are_three(_is_number), "three numbers"),
+    "std": (_are_three(_is_positive), "three numbers above 0"),
+    "temperature": (_is_positive, "a number above 0"),
+    "thresholds": (_are_thresholds, 'an object of numbers, "low_confidence" among them'),
+    "recipe": (_is_object, "an object"),
+    "data": (_is_object, "an object"),
+    "metrics": (_is_object, "an object"),
+    "licence": (_is_text, "a text"),
+}
+_RESIZE_FIELDS: _Fields = {
+    "rule": (lambda value: value == "squash", '"squash"'),
+    "size": (_is_size, "a number of pixels"),
+    "interpolation": (lambda value: value in ("bilinear", "bicubic"), '"bilinear" or "bicubic"'),
+}
