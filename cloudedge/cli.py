@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 import click
 
 from cloudedge import __version__, folder, output
-from cloudedge.errors import CloudEdgeError, ModelError
+from cloudedge.errors import ModelError
 from cloudedge.genera import GENERA
 
 if TYPE_CHECKING:  # these load numpy and onnxruntime, and --help has no use for either
@@ -68,8 +68,8 @@ class Tally:
         click.echo(f"Error: {output.printable(str(error.filename))}: cannot be read: {error.strerror}", err=True)
 
     def __str__(self) -> str:
-        others = _count(self.passed_over, "other file")
-        return f"{_count(self.photos, 'photo')}, {self.failed} failed, {others} passed over"
+        others = f", {_count(self.passed_over, 'other file')} passed over" if self.passed_over else ""
+        return f"{_count(self.photos, 'photo')}, {self.failed} failed{others}"
 
 
 def main() -> NoReturn:
@@ -87,8 +87,8 @@ def main() -> NoReturn:
     except ModelError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(MODEL_UNUSABLE)
-    except (CloudEdgeError, OSError) as error:  # such as a full disk under the output
-        click.echo(f"Error: {error}", err=True)
+    except OSError as error:  # photos give rows instead, so it is the output: a full disk, say
+        click.echo(f"Error: the output cannot be written: {error.strerror or error}", err=True)
         sys.exit(NOT_ALL_CLASSIFIED)
 
 

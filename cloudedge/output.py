@@ -81,7 +81,7 @@ def to_terminal(rows: Iterable[Row]) -> Iterator[str]:
     for row in rows:
         lines = [click.style(printable(row["path"]), bold=True)]
         if row["status"] == "error":
-            lines.append(click.style(printable(row["error"]), fg="red"))
+            lines.append(click.style(_summary(row), fg="red"))
         else:
             lines += _paragraph(row)
         yield "\n  ".join(lines) + "\n"

@@ -1,0 +1,216 @@
+"""The four formats, and the file that appears as a whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloudedge.classifier import Classification, GenusProbability, LevelProbability
+from cloudedge.output import csv_columns, replacing, to_csv, to_json, to_jsonl, to_terminal, to_text
+
+NAMES = st.text(st.characters(codec=None, exclude_categories=()), min_size=1)  # surrogates too: names are bytes
+
+
+def good(path: str = "a.jpg", **changes: Any) -> dict[str, Any]:
+    row = Classification(
+        path=path,
+        status="ok",
+        error=None,
+        genus="Cumulus",
+        abbreviation="Cu",
+        probability=0.75,
+        certain=True,
+        reason=None,
+        level=LevelProbability("low", 0.875),
+        base="< 2000 m",
+        rain="Occasional showers",
+        top=(GenusProbability("Cumulus", 0.75), GenusProbability("Stratus", 0.125), GenusProbability("Cirrus", 0.001)),
+        captured_at="2024-06-01T12:30:45",
+        model="tiny 1.0.0",
+    ).to_dict()
+    return {**row, **changes}
+
+
+def bad(path: str = "bad.jpg") -> dict[str, Any]:
+    nothing = ("genus", "abbreviation", "probability", "certain", "reason", "level", "base", "rain", "captured_at")
+    return good(path, status="error", error="is empty", top=[], **dict.fromkeys(nothing))
+
+
+def test_json_is_one_array_of_the_rows() -> None:
+    rows = [good(), bad()]
+    assert json.loads("".join(to_json(rows))) == rows
+    assert json.loads("".join(to_json([]))) == []
+
+
+def test_jsonl_is_one_row_per_line_in_the_order_of_the_keys() -> None:
+    lines = "".join(to_jsonl([good(), bad()])).splitlines()
+    assert [json.loads(line) for line in lines] == [good(), bad()]
+    assert list(json.loads(lines[0])) == list(good())
+
+
+@pytest.mark.parametrize("write", [to_json, to_jsonl])
+def test_json_has_no_numbers_that_json_does_not_know(write: Any) -> None:
+    with pytest.raises(ValueError, match="JSON compliant"):
+        list(write([good(probability=float("nan"))]))
+
+
+def test_csv_flattens_the_row() -> None:
+    ok, error = csv.DictReader(io.StringIO("".join(to_csv([good(), bad()], top_k=3))))
+    assert ok == {
+        "path": "a.jpg",
+        "status": "ok",
+        "error": "",
+        "genus": "Cumulus",
+        "abbreviation": "Cu",
+        "probability": "0.75",
+        "certain": "true",
+        "reason": "",
+        "level_name": "low",
+        "level_probability": "0.875",
+        "base": "< 2000 m",
+        "rain": "Occasional showers",
+        "top1_genus": "Cumulus",
+        "top1_probability": "0.75",
+        "top2_genus": "Stratus",
+        "top2_probability": "0.125",
+        "top3_genus": "Cirrus",
+        "top3_probability": "0.001",
+        "captured_at": "2024-06-01T12:30:45",
+        "model": "tiny 1.0.0",
+    }
+    assert {key: value for key, value in error.items() if value} == {
+        "path": "bad.jpg",
+        "status": "error",
+        "error": "is empty",
+        "model": "tiny 1.0.0",
+    }
+
+
+def test_csv_has_a_column_for_each_key_of_a_row() -> None:
+    flat = [key for key in csv_columns(1) if not key.startswith(("level_", "top1_"))]
+    assert flat == [key for key in good() if key not in ("level", "top")]
+
+
+def test_csv_has_as_many_columns_as_asked_for_even_where_the_model_knows_fewer_genera() -> None:
+    header, line = csv.reader(io.StringIO("".join(to_csv([good()], top_k=5))))
+    assert len(header) == len(line) == 24
+    assert line[header.index("top5_genus")] == ""
+
+
+def test_text_is_one_plain_line_per_row() -> None:
+    unsure = good("b.jpg", certain=False, reason="low_confidence")
+    assert "".join(to_text([good(), unsure, bad()])).splitlines() == [
+        "a.jpg: Cumulus 75%, low level 88%, base < 2000 m, occasional showers",
+        "b.jpg: Cumulus 75%, low level 88%, base < 2000 m, occasional showers; not certain: no genus stands out",
+        "bad.jpg: error: is empty",
+    ]
+
+
+def test_a_terminal_gets_a_paragraph_per_row() -> None:
+    unsure = good("b.jpg", certain=False, reason="dark", captured_at=None)
+    pieces = list(to_terminal([good(), unsure, bad()]))
+    assert [click.unstyle(piece).splitlines() for piece in pieces] == [
+        [
+            "a.jpg",
+            "  Cumulus (Cu)  ██████████████████░░░░░░  75%",
+            "  low level 88% · base < 2000 m · occasional showers",
+            "  or Stratus 12%, Cirrus <1%",
+            "  taken 2024-06-01 12:30:45",
+        ],
+        [
+            "b.jpg",
+            "  Cumulus (Cu)  ██████████████████░░░░░░  75%",
+            "  low level 88% · base < 2000 m · occasional showers",
+            "  or Stratus 12%, Cirrus <1%",
+            "  not certain: the photo is too dark",
+        ],
+        ["bad.jpg", "  error: is empty"],
+    ]
+
+
+@given(name=NAMES)
+def test_no_name_of_a_file_breaks_a_line_or_the_encoding(name: str) -> None:
+    rows = [good(name), bad(name)]
+    for write in (to_text, to_jsonl):
+        assert len("".join(write(rows)).encode("utf-8").splitlines()) == 2
+    table = "".join(to_csv(rows, top_k=3))
+    table.encode("utf-8")
+    assert len(list(csv.reader(io.StringIO(table, newline="")))) == 3
+    assert "".join(to_terminal(rows)).encode("utf-8").count(b"\n") == 7
+    assert [row["path"] for row in json.loads("".join(to_json(rows)))] == [name, name]
+
+
+@pytest.mark.parametrize("write", [to_json, to_jsonl, to_text, to_terminal, lambda rows: to_csv(rows, top_k=1)])
+def test_each_row_is_written_before_the_next_is_asked_for(write: Any) -> None:
+    asked = []
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for name in ("first.jpg", "second.jpg"):
+            asked.append(name)
+            yield good(name)
+
+    pieces = write(rows())
+    while "first.jpg" not in next(pieces):
+        pass
+    assert asked == ["first.jpg"]
+
+
+def test_a_file_is_replaced_when_the_block_ends(tmp_path: Path) -> None:
+    target = tmp_path / "rows.csv"
+    target.write_text("before")
+    with replacing(str(target)) as stream:
+        stream.write("été\n")
+        stream.flush()
+        assert target.read_text() == "before"
+    assert target.read_bytes() == "été\n".encode()
+    assert os.listdir(tmp_path) == ["rows.csv"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_after_an_exception_the_file_is_as_it_was(tmp_path: Path, error: type[BaseException]) -> None:
+    target = tmp_path / "rows.csv"
+    target.write_text("before")
+
+    def write_half() -> None:
+        with replacing(str(target)) as stream:
+            stream.write("half")
+            raise error
+
+    with pytest.raises(error):
+        write_half()
+    assert target.read_text() == "before"
+    assert os.listdir(tmp_path) == ["rows.csv"]
+
+
+def test_a_file_that_cannot_be_made_is_an_oserror(tmp_path: Path) -> None:
+    for target in (tmp_path, tmp_path / "no-such-folder" / "rows.csv"):
+        with pytest.raises((FileNotFoundError, IsADirectoryError, PermissionError)), replacing(str(target)):
+            pass
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions, links and devices")
+def test_permissions_links_and_devices_are_left_as_they_are(tmp_path: Path) -> None:
+    target, link, fresh = tmp_path / "rows.csv", tmp_path / "link.csv", tmp_path / "fresh.csv"
+    target.touch()
+    target.chmod(0o640)
+    link.symlink_to(target)
+    (tmp_path / "plain.csv").touch()
+    for path in (str(link), str(fresh), os.devnull):
+        with replacing(path) as stream:
+            stream.write("row\n")
+    assert link.is_symlink()
+    assert target.read_text() == "row\n"
+    assert target.stat().st_mode & 0o777 == 0o640
+    assert fresh.stat().st_mode == (tmp_path / "plain.csv").stat().st_mode
+    assert Path(os.devnull).is_char_device()
