@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import os
 from dataclasses import dataclass
@@ -48,8 +49,12 @@ class Model:
         self._file = os.path.abspath(self.path)  # a later change of the working directory does not matter
         session, self.spec = self._open()
         self._session = (os.getpid(), session)
-        # The familiarity score is computed only where a threshold makes use of it.
         self._wanted = ["logits", "familiarity"] if "unfamiliar" in self.spec.thresholds else ["logits"]
+
+    def __del__(self) -> None:
+        pid, session = getattr(self, "_session", (os.getpid(), None))
+        if pid != os.getpid():
+            _abandon(session)
 
     def __reduce__(self) -> tuple[type[Model], tuple[str | os.PathLike[str], int | None]]:
         return type(self), self._arguments
@@ -70,11 +75,11 @@ class Model:
         return Outputs(values["logits"], values.get("familiarity"))
 
     def _reopen(self) -> Any:
-        """After a fork: the threads of the session did not come along."""
-        _INHERITED.append(self._session)
+        """Open the file in a forked process."""
         session, spec = self._open()
         if spec != self.spec:
             raise self._error("has changed since it was opened; start again")
+        _abandon(self._session[1])
         self._session = (os.getpid(), session)
         return session
 
@@ -83,10 +88,7 @@ class Model:
             raise self._error(
                 "is not a file; give the path of a model" if os.path.exists(self._file) else "no such file"
             )
-        try:
-            onnxruntime = import_module("onnxruntime")
-        except Exception as error:  # a broken installation raises more than ImportError
-            raise ModelError(f"onnxruntime cannot be used ({_brief(error)}); run: pip install onnxruntime") from error
+        onnxruntime = _onnxruntime()
         try:
             session = onnxruntime.InferenceSession(
                 self._file, _options(onnxruntime, self.threads), ["CPUExecutionProvider"], enable_fallback=0
@@ -107,8 +109,9 @@ class Model:
         return ModelError(problem, str(self.path))
 
 
-# Sessions that a fork brought along, kept because taking one down would wait for threads that do not exist here.
-_INHERITED: list[Any] = []
+def _abandon(session: Any) -> None:
+    """Never take down a session that a fork brought along: onnxruntime would wait for threads that did not come."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(session))
 
 
 def packaged(name: str) -> Path:
@@ -138,6 +141,17 @@ def usable_cpus() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _onnxruntime() -> Any:
+    try:
+        onnxruntime = import_module("onnxruntime")
+        # From 1.29 on it reports models and sessions to its maker. What it sends while it is being imported, only the
+        # environment variable ORT_DISABLE_TELEMETRY stops, and the environment belongs to the program.
+        onnxruntime.disable_telemetry_events()
+    except Exception as error:  # a broken installation raises more than ImportError
+        raise ModelError(f"onnxruntime cannot be used ({_brief(error)}); run: pip install onnxruntime") from error
+    return onnxruntime
 
 
 def _options(onnxruntime: Any, threads: int) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # tests use no network; must be set before onnxruntime is imported
 
 FIXTURES = Path(__file__).parent / "fixtures"
 

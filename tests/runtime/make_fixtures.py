@@ -6,6 +6,7 @@ write them anew only where it is meant to compute something else.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -59,7 +60,7 @@ def graph(
     )
     model = helper.make_model(built, opset_imports=[helper.make_opsetid("", 17)], producer_name="cloudedge tests")
     model.ir_version = 8
-    onnx.checker.check_model(model, full_check="lying" not in outputs)
+    onnx.checker.check_model(model)
     data: bytes = model.SerializeToString()
     return data
 
@@ -69,7 +70,6 @@ def models() -> dict[str, bytes]:
     logits: dict[str, list[str | int]] = {"logits": ["N", CLASSES]}
     plain = graph(logits)
     identity = node("Identity", ["linear"], ["logits"])
-    axes = {"axes": np.array([1], np.int64)}
     familiarity = graph(
         {**logits, "familiarity": ["N"]},
         [identity, node("ReduceMean", ["features"], ["familiarity"], axes=[1], keepdims=0)],
@@ -81,14 +81,21 @@ def models() -> dict[str, bytes]:
         "input_name": graph(logits, input_name="pixels"),
         "output_name": graph({"scores": ["N", CLASSES]}, [node("Identity", ["linear"], ["scores"])]),
         "fixed_batch": graph({"logits": [1, CLASSES]}, batch=1),
-        "float64": graph(logits, [node("Cast", ["linear"], ["logits"], to=TensorProto.DOUBLE)], kind=TensorProto.DOUBLE),
-        "rank": graph({"logits": ["N", CLASSES, 1]}, [node("Unsqueeze", ["linear", "axes"], ["logits"])], axes | {"axes": np.array([2], np.int64)}),
+        "float64": graph(
+            logits, [node("Cast", ["linear"], ["logits"], to=TensorProto.DOUBLE)], kind=TensorProto.DOUBLE
+        ),
+        "rank": graph(
+            {"logits": ["N", CLASSES, 1]},
+            [node("Unsqueeze", ["linear", "axes"], ["logits"])],
+            {"axes": np.array([2], np.int64)},
+        ),
         # 0 / 0 for every photo
         "not_finite": graph(
-            logits, [node("Mul", ["linear", "zero"], ["nothing"]), node("Div", ["nothing", "zero"], ["logits"])],
+            logits,
+            [node("Mul", ["linear", "zero"], ["nothing"]), node("Div", ["nothing", "zero"], ["logits"])],
             {"zero": np.zeros(1, np.float32)},
         ),
-        # An index that the checker cannot know to be out of range, used where `broken` is asked for or computed.
+        # An index that the checker cannot know to be out of range, so that only a run fails.
         "fails": graph(
             logits,
             [
@@ -103,7 +110,7 @@ def models() -> dict[str, bytes]:
 
 def golden() -> dict[str, np.ndarray]:
     photo = draw_sky(61, 47, seed=3)
-    spec = ModelSpec.from_json(__import__("json").dumps(METADATA))
+    spec = ModelSpec.from_json(json.dumps(METADATA))
     resized = preprocess.resize(photo, spec)
     prepared = preprocess.prepare(photo, spec)
     logits = Model(FIXTURES / "tiny.onnx", threads=1).run(prepared[None]).logits

@@ -259,7 +259,7 @@ def test_text_reaches_a_stream_that_knows_only_ascii(photos: list[Path]) -> None
     assert r"\xe9t\xe9.jpg: " in done.stdout
 
 
-def on_terminal(*arguments: str | os.PathLike[str], stdout: int | None = None, **environment: str) -> str:
+def on_terminal(*arguments: str | os.PathLike[str], stdout: int | None = None, **environment: Any) -> str:
     """Run `classify` on a terminal, or with just its messages there if `stdout` is given; return what is shown."""
     import pty
 
