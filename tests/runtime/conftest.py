@@ -90,6 +90,21 @@ def metadata() -> dict[str, Any]:
     return copy
 
 
+@pytest.fixture(name="draw_sky")
+def _draw_sky() -> Callable[..., np.ndarray]:
+    return draw_sky
+
+
+@pytest.fixture(name="encode")
+def _encode() -> Callable[..., bytes]:
+    return encode
+
+
+@pytest.fixture
+def fixtures() -> Path:
+    return FIXTURES
+
+
 @pytest.fixture
 def sky() -> np.ndarray:
     return draw_sky()

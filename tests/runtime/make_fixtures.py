@@ -1,4 +1,4 @@
-"""Write the models and the golden arrays in fixtures/. Run by hand: python tests/runtime/make_fixtures.py
+"""Write the models and the golden arrays in fixtures/. Run by hand: PYTHONPATH=. python tests/runtime/make_fixtures.py
 
 Needs onnx besides the runtime, and pillow-heif for the HEIC photo. The golden arrays pin what the runtime computes:
 write them anew only where it is meant to compute something else.
@@ -7,18 +7,13 @@ write them anew only where it is meant to compute something else.
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import onnx
+from conftest import FIXTURES, METADATA, describe, draw_sky
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
-
-sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
-
-from conftest import FIXTURES, METADATA, describe, draw_sky
 
 from cloudedge import preprocess
 from cloudedge.metadata import ModelSpec
@@ -118,14 +113,14 @@ def golden() -> dict[str, np.ndarray]:
 
 
 def heic() -> None:
-    from pillow_heif import from_pillow
+    """Write a photo as phones do: turned by the container, with the EXIF orientation left beside it."""
+    from pillow_heif import encode
 
     exif = Image.Exif()
     exif[0x0112] = 6
     exif.get_ifd(0x8769)[0x9003] = "2024:06:01 12:30:45"
-    image = Image.fromarray(draw_sky(96, 64)).transpose(Image.Transpose.ROTATE_90)
-    image.info["exif"] = exif.tobytes()
-    from_pillow(image).save(FIXTURES / "photo.heic", quality=90)
+    sensor = Image.fromarray(draw_sky(96, 64)).transpose(Image.Transpose.ROTATE_90)
+    encode("RGB", sensor.size, sensor.tobytes(), FIXTURES / "photo.heic", quality=90, exif=exif.tobytes())
 
 
 if __name__ == "__main__":

@@ -1,0 +1,307 @@
+from __future__ import annotations
+
+import io
+import json
+import multiprocessing
+import pickle
+import threading
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import FrozenInstanceError, fields
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFile
+
+from cloudedge import Classification, CloudClassifier, ImageError, ModelError
+from cloudedge.genera import GENERA, by_name
+from cloudedge.model import usable_cpus
+
+AHEAD = 2 * min(4, usable_cpus())  # how far classify_many decodes ahead
+
+
+@pytest.fixture
+def classifier(tiny):
+    return CloudClassifier(tiny, threads=1)
+
+
+def decode_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("cloudedge-decode")]
+
+
+# One photo
+
+
+def test_the_row_is_that_of_the_documentation(classifier, photos):
+    row = classifier.classify(photos[0]).to_dict()
+    assert list(row) == (
+        [
+            "path",
+            "status",
+            "error",
+            "genus",
+            "abbreviation",
+            "probability",
+            "certain",
+            "reason",
+            "level",
+            "base",
+            "rain",
+            "top",
+            "captured_at",
+            "model",
+        ]
+    )
+    assert (row["path"], row["status"], row["error"], row["model"]) == (str(photos[0]), "ok", None, "tiny 0.0.1")
+    genus = by_name(row["genus"])
+    assert (row["abbreviation"], row["base"], row["rain"]) == (genus.abbreviation, genus.base, genus.rain)
+    assert row["top"][0] == {"genus": row["genus"], "probability": row["probability"]}
+    assert set(row["level"]) == {"name", "probability"}
+    assert json.loads(json.dumps(row)) == row  # plain types only
+
+
+def test_results_are_frozen_and_survive_pickling(classifier, sky):
+    result = classifier.classify(sky)
+    with pytest.raises(FrozenInstanceError):
+        result.genus = "Cirrus"
+    assert pickle.loads(pickle.dumps(result)) == result
+    assert [field.name for field in fields(Classification)] == list(result.to_dict())
+
+
+def test_probabilities_are_the_softmax_of_the_logits_over_the_temperature(tiny, fixtures, metadata):
+    golden = np.load(fixtures / "golden.npz")
+    powers = np.exp(golden["logits"][0].astype(float) / metadata["temperature"])
+    expected = dict(zip(metadata["classes"], powers / powers.sum(), strict=True))
+    result = CloudClassifier(tiny, top_k=10).classify(golden["photo"])
+    assert {entry.genus: entry.probability for entry in result.top} == pytest.approx(expected, abs=2e-3)
+    assert sum(entry.probability for entry in result.top) == pytest.approx(1, abs=1e-12)
+    levels = {level: sum(expected[g.name] for g in GENERA if g.level == level) for level in ("low", "middle", "high")}
+    assert result.level.name == max(levels, key=levels.get)
+    assert result.level.probability == pytest.approx(max(levels.values()), abs=2e-3)
+
+
+@pytest.mark.parametrize("top_k", [1, 4, 10, 50])
+def test_the_top_is_as_long_as_asked_for_and_sorted(tiny, sky, top_k):
+    top = CloudClassifier(tiny, top_k=top_k).classify(sky).top
+    assert len(top) == min(top_k, 10)
+    assert list(top) == sorted(top, key=lambda entry: -entry.probability)
+
+
+def test_a_top_of_nothing_is_refused(tiny):
+    with pytest.raises(ValueError, match="at least 1"):
+        CloudClassifier(tiny, top_k=0)
+
+
+def test_a_model_of_two_genera_has_their_levels_alone(fixtures, make_model, metadata, sky):
+    order = metadata["classes"]
+    order[0], order[4] = "Cirrus", "Altocumulus"
+    result = CloudClassifier(make_model(metadata), top_k=10).classify(sky)
+    assert (result.genus, result.level.name, result.base) == ("Cirrus", "high", "> 6000 m")
+
+
+def test_extreme_logits_give_probabilities(make_model, metadata, sky):
+    result = CloudClassifier(make_model({**metadata, "temperature": 1e-6})).classify(sky)
+    assert result.probability == 1.0
+    assert result.level.probability <= 1.0
+
+
+# Doubt
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "reason"),
+    [
+        ({"low_confidence": 0.0}, None),
+        ({"low_confidence": 1.0}, "low_confidence"),
+        ({"low_confidence": 0.0, "dark": 256}, "dark"),
+        ({"low_confidence": 0.0, "dark": 1}, None),
+        ({"low_confidence": 0.0, "unfamiliar": 1e6}, "unfamiliar"),
+        ({"low_confidence": 0.0, "unfamiliar": -1e6}, None),
+        ({"low_confidence": 1.0, "unfamiliar": 1e6}, "unfamiliar"),
+        ({"low_confidence": 1.0, "unfamiliar": 1e6, "dark": 256}, "dark"),
+    ],
+)
+def test_the_gravest_reason_for_doubt_is_given(thresholds, reason, make_model, metadata, sky):
+    result = CloudClassifier(make_model({**metadata, "thresholds": thresholds}, "familiarity")).classify(sky)
+    assert (result.reason, result.certain) == (reason, reason is None)
+    assert result.genus is not None
+
+
+def test_dark_is_a_matter_of_luminance(make_model, metadata):
+    classifier = CloudClassifier(make_model({**metadata, "thresholds": {"low_confidence": 0.0, "dark": 60}}))
+    grey = np.full((40, 40, 3), 59, np.uint8)
+    assert classifier.classify(grey).reason == "dark"
+    assert classifier.classify(grey + np.uint8(2)).reason is None
+    blue = np.zeros((40, 40, 3), np.uint8)
+    blue[..., 2] = 255  # bright in its channel, dark to the eye
+    assert classifier.classify(blue).reason == "dark"
+
+
+# Sources and times
+
+
+def test_every_kind_of_source_gives_the_same_cloud(classifier, sky, encode, tmp_path):
+    data = encode(sky, "PNG")
+    (tmp_path / "sky.png").write_bytes(data)
+    sources = [tmp_path / "sky.png", str(tmp_path / "sky.png"), data, io.BytesIO(data), Image.fromarray(sky), sky]
+    rows = list(classifier.classify_many(sources))
+    assert len({row.probability for row in rows}) == 1
+    assert [row.path for row in rows] == [str(tmp_path / "sky.png")] * 2 + [None] * 4
+    assert [classifier.classify(source).probability for source in [data, sky]] == [row.probability for row in rows[:2]]
+
+
+def test_paths_stay_as_they_are_given(classifier, photos, monkeypatch):
+    monkeypatch.chdir(photos[0].parent)
+    assert classifier.classify("./00.jpg").path == "./00.jpg"
+
+
+def test_the_time_of_capture_comes_from_exif_or_else_from_the_name(classifier, sky, encode, tmp_path):
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9003] = "2023:01:02 03:04:05"
+    named = tmp_path / "cam_20240601_123045.jpg"
+    named.write_bytes(encode(sky, "JPEG"))
+    assert classifier.classify(named).captured_at == "2024-06-01T12:30:45"
+    named.write_bytes(encode(sky, "JPEG", exif=exif.tobytes()))
+    assert classifier.classify(named).captured_at == "2023-01-02T03:04:05"
+    assert classifier.classify(sky).captured_at is None
+
+
+def test_a_photo_that_cannot_be_read_is_an_error(classifier, tmp_path):
+    with pytest.raises(ImageError, match="no such file"):
+        classifier.classify(tmp_path / "missing.jpg")
+
+
+def test_a_large_jpeg_gives_nearly_the_row_of_its_whole_pixels(classifier, draw_sky, encode):
+    data = encode(draw_sky(1200, 900), "JPEG", quality=92)
+    reduced = classifier.classify(data)
+    whole = classifier.classify(np.asarray(Image.open(io.BytesIO(data))))
+    assert reduced.genus == whole.genus
+    assert reduced.probability == pytest.approx(whole.probability, abs=0.02)
+
+
+# Many photos
+
+
+def test_rows_come_in_order_and_bad_photos_are_rows(classifier, photos, tmp_path):
+    (tmp_path / "text_20240601_123045.jpg").write_text("no photo")
+    bad = [tmp_path / "text_20240601_123045.jpg", tmp_path, "missing.jpg", b"", np.zeros((2, 2)), None]
+    mixed = [source for pair in zip(photos, bad, strict=False) for source in pair]
+    rows = list(classifier.classify_many(mixed))
+    assert [row.status for row in rows] == ["ok", "error"] * len(bad)
+    assert rows[::2] == [classifier.classify(path) for path in photos[: len(bad)]]
+    for row in rows[1::2]:
+        assert row.error
+        assert len(row.error.splitlines()) == 1
+        assert row.genus is row.probability is row.certain is row.reason is row.level is row.base is row.rain is None
+        assert row.top == ()
+        assert row.model == "tiny 0.0.1"
+    assert rows[1].captured_at == "2024-06-01T12:30:45"
+    assert rows[1].to_dict()["top"] == []
+    assert [row.path for row in rows[1::2]] == [str(bad[0]), str(tmp_path), "missing.jpg", None, None, None]
+
+
+def test_nothing_is_read_before_the_first_row_is_asked_for(classifier):
+    def sources():
+        raise AssertionError("too early")
+        yield
+
+    classifier.classify_many(sources())
+
+
+def test_only_a_few_photos_are_taken_ahead(classifier, photos):
+    taken = 0
+
+    def sources():
+        nonlocal taken
+        while True:  # an endless source: constant memory or none at all
+            taken += 1
+            yield photos[taken % len(photos)]
+
+    rows = classifier.classify_many(sources())
+    for number in range(1, 40):
+        next(rows)
+        assert taken <= number + AHEAD
+    rows.close()
+
+
+def test_what_its_owner_may_close_or_overwrite_is_read_at_once(classifier, photos, draw_sky):
+    def files():
+        for path in photos:
+            with path.open("rb") as file:
+                yield file
+
+    def frames():
+        frame = np.empty((64, 96, 3), np.uint8)
+        for seed in range(len(photos)):
+            frame[:] = draw_sky(seed=seed)
+            yield frame
+
+    expected = [classifier.classify(path).probability for path in photos]
+    assert [row.probability for row in classifier.classify_many(files())] == expected
+    expected = [classifier.classify(draw_sky(seed=seed)).probability for seed in range(len(photos))]
+    assert [row.probability for row in classifier.classify_many(frames())] == expected
+
+
+def test_a_consumer_that_stops_early_leaves_no_threads(classifier, photos):
+    for row in classifier.classify_many(photos * 20):
+        assert row.status == "ok"
+        assert decode_threads()
+        break
+    assert not decode_threads()
+
+
+def test_an_error_of_the_source_reaches_the_consumer_and_leaves_no_threads(classifier, photos):
+    def sources():
+        yield photos[0]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(classifier.classify_many(sources()))
+    assert not decode_threads()
+
+
+def test_an_error_of_the_model_reaches_the_consumer(make_model, metadata, photos):
+    classifier = CloudClassifier(make_model(metadata, "not_finite"))
+    with pytest.raises(ModelError, match="not finite"):
+        list(classifier.classify_many(photos))
+    assert not decode_threads()
+
+
+# Threads and processes
+
+
+def test_one_classifier_serves_several_threads(classifier, photos):
+    expected = list(classifier.classify_many(photos))
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(classifier.classify, photos * 3)) == expected * 3
+        assert list(pool.map(lambda _: list(classifier.classify_many(photos)), range(3))) == [expected] * 3
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Python's advice against forking with threads
+def test_process_pools_carry_a_classifier(method, classifier, photos):
+    if method not in multiprocessing.get_all_start_methods():
+        pytest.skip("not on this system")
+    with multiprocessing.get_context(method).Pool(2) as pool:
+        rows = pool.map(classifier.classify, [str(path) for path in photos[:4]])
+    assert rows == [classifier.classify(str(path)) for path in photos[:4]]
+
+
+def test_settings_of_the_program_stay_as_they_are(tiny, photos, tmp_path):
+    import logging
+    import os
+
+    def settings():
+        return (
+            Image.MAX_IMAGE_PIXELS,
+            ImageFile.LOAD_TRUNCATED_IMAGES,
+            list(warnings.filters),
+            dict(os.environ),
+            list(logging.getLogger().handlers),
+            logging.getLogger().level,
+            np.geterr(),
+        )
+
+    before = settings()
+    list(CloudClassifier(tiny).classify_many([*photos[:2], tmp_path, b"text"]))
+    assert settings() == before

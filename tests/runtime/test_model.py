@@ -1,0 +1,274 @@
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cloudedge
+from cloudedge import model as model_module
+from cloudedge.errors import ModelError
+from cloudedge.metadata import ModelSpec
+from cloudedge.model import Model, packaged, sha256, usable_cpus
+
+
+@pytest.fixture
+def batch():
+    return np.random.default_rng(0).normal(size=(3, 3, 32, 32)).astype(np.float32)
+
+
+def problem(path: object) -> str:
+    with pytest.raises(ModelError) as caught:
+        Model(path)
+    text = str(caught.value)
+    assert len(text.splitlines()) == 1
+    assert len(caught.value.problem) < 400
+    return text
+
+
+def test_golden_logits(tiny, fixtures):
+    golden = np.load(fixtures / "golden.npz")
+    outputs = Model(tiny).run(golden["prepared"][None])
+    np.testing.assert_allclose(outputs.logits, golden["logits"], atol=1e-4)
+    assert outputs.familiarity is None
+
+
+def test_any_number_of_photos_is_run_at_once(tiny, batch):
+    model = Model(tiny)
+    together = model.run(batch).logits
+    assert together.shape == (3, 10)
+    assert together.dtype == np.float32
+    one_by_one = np.concatenate([model.run(batch[i : i + 1]).logits for i in range(3)])
+    np.testing.assert_allclose(together, one_by_one, atol=1e-5)
+
+
+def test_the_specification_is_what_the_file_says(tiny, metadata):
+    spec = Model(str(tiny)).spec
+    assert spec == ModelSpec.from_json(json.dumps(metadata))
+    assert spec.classes == tuple(metadata["classes"])
+    assert (spec.resize.size, spec.input_size, spec.temperature) == (36, 32, 1.5)
+
+
+def test_familiarity_comes_with_a_threshold_for_it(make_model, metadata, batch):
+    assert Model(make_model(metadata, "familiarity")).run(batch).familiarity is None
+    metadata["thresholds"]["unfamiliar"] = 0.1
+    familiarity = Model(make_model(metadata, "familiarity")).run(batch).familiarity
+    assert familiarity is not None
+    assert familiarity.shape == (3,)
+
+
+def test_threads_are_what_was_asked_for_or_what_the_process_may_use(tiny):
+    assert Model(tiny, threads=1).threads == 1
+    assert Model(tiny).threads == usable_cpus() >= 1
+    with pytest.raises(ValueError, match="at least 1"):
+        Model(tiny, threads=0)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no CPU affinity here")
+def test_only_cpus_this_process_may_use_are_counted():
+    allowed = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        assert usable_cpus() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+# Models that are refused
+
+
+def test_files_that_are_no_models_are_refused(tmp_path, tiny, capfd):
+    path = tmp_path / "bad.onnx"
+    for data in (b"", b"no model\n" * 40, tiny.read_bytes()[:1500]):
+        path.write_bytes(data)
+        assert "not a model that onnxruntime can load" in problem(path)
+    assert "no such file" in problem(tmp_path / "missing.onnx")
+    assert "not a file" in problem(tmp_path)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_model_that_does_not_describe_itself_is_refused(fixtures):
+    assert "does not describe itself" in problem(fixtures / "graph.onnx")
+
+
+@pytest.mark.parametrize(
+    ("graph", "words"),
+    [
+        ("input_name", "inputs are ['pixels']"),
+        ("output_name", "no output `logits`"),
+        ("fixed_batch", "`image` is"),
+        ("float64", "tensor(double)"),
+        ("rank", "`logits` is"),
+    ],
+)
+def test_a_graph_that_does_not_fit_is_refused(graph, words, make_model, metadata):
+    assert words in problem(make_model(metadata, graph))
+
+
+@pytest.mark.parametrize("text", ["", "{", "null", "[]", '"text"', "[" * 100_000])
+def test_metadata_that_are_no_json_object_are_refused(text, make_model):
+    assert "describes itself wrongly" in problem(make_model(text))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", ""),
+        ("name", 7),
+        ("name", "two\nlines"),
+        ("version", 1.0),
+        ("classes", []),
+        ("classes", ["Cumulus"]),
+        ("classes", ["Cumulus", "Cumulus"]),
+        ("classes", ["Cumulus", "Contrail"]),
+        ("classes", [["Cumulus"], {"a": 1}]),
+        ("classes", "Cumulus"),
+        ("input_size", 0),
+        ("input_size", 32.0),
+        ("input_size", True),
+        ("input_size", "32"),
+        ("input_size", 10**30),
+        ("resize", None),
+        ("resize", {"rule": "crop", "size": 36, "interpolation": "bilinear"}),
+        ("resize", {"rule": "squash", "size": 31, "interpolation": "bilinear"}),
+        ("resize", {"rule": "squash", "size": 36, "interpolation": ["bilinear"]}),
+        ("resize", {"rule": "squash", "size": 36}),
+        ("mean", [0.5, 0.5]),
+        ("mean", 0.5),
+        ("mean", [0.5, 0.5, float("nan")]),
+        ("std", [0.2, 0.2, 0]),
+        ("std", [0.2, 0.2, "0.2"]),
+        ("temperature", 0),
+        ("temperature", float("inf")),
+        ("temperature", 10**400),
+        ("thresholds", {}),
+        ("thresholds", {"dark": 30}),
+        ("thresholds", {"low_confidence": None}),
+        ("thresholds", {"low_confidence": 0.3, "dark": "30"}),
+        ("recipe", []),
+        ("data", None),
+        ("metrics", "good"),
+        ("licence", None),
+    ],
+)
+def test_metadata_of_the_wrong_kind_are_refused_by_name(field, value, metadata):
+    with pytest.raises(ValueError, match=field) as caught:
+        ModelSpec.from_json(json.dumps({**metadata, field: value}))
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("field", [field for field in ModelSpec.__slots__])
+def test_metadata_that_lack_a_field_are_refused_by_name(field, metadata):
+    del metadata[field]
+    with pytest.raises(ValueError, match=f"{field} is missing"):
+        ModelSpec.from_json(json.dumps(metadata))
+
+
+def test_metadata_that_do_not_fit_the_graph_are_refused(make_model, metadata):
+    assert "`image` is" in problem(make_model({**metadata, "input_size": 24}))
+    assert "`logits` is" in problem(make_model({**metadata, "classes": metadata["classes"][:9]}))
+    needs = {**metadata, "thresholds": {"low_confidence": 0.3, "unfamiliar": 0.1}}
+    assert "needs an output `familiarity`" in problem(make_model(needs))
+
+
+def test_metadata_of_a_later_version_may_say_more(metadata):
+    assert ModelSpec.from_json(json.dumps({**metadata, "evidence": {}})).name == "tiny"
+
+
+@pytest.mark.parametrize(("graph", "words"), [("not_finite", "not finite"), ("fails", "fails on a photo")])
+def test_a_model_that_fails_while_it_runs_is_an_error_and_prints_nothing(
+    graph, words, make_model, metadata, batch, capfd
+):
+    model = Model(make_model(metadata, graph))
+    with pytest.raises(ModelError, match=words) as caught:
+        model.run(batch)
+    assert len(str(caught.value).splitlines()) == 1
+    assert capfd.readouterr() == ("", "")
+
+
+def test_without_onnxruntime_the_error_says_what_to_install(tiny, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ModelError, match="pip install onnxruntime"):
+        Model(tiny)
+
+
+# Packaged models
+
+
+def test_a_name_without_a_dot_is_that_of_a_packaged_model(monkeypatch, tmp_path, tiny):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "small.onnx").write_bytes(tiny.read_bytes())
+    monkeypatch.setattr(model_module, "__file__", str(tmp_path / "model.py"))
+    assert packaged("small") == tmp_path / "models" / "small.onnx"
+    assert Model("small").spec.name == "tiny"
+    with pytest.raises(ModelError, match="there are: small"):
+        Model("large")
+
+
+def test_the_checksum_is_that_of_the_bytes(tmp_path):
+    (tmp_path / "file").write_bytes(b"abc")
+    assert sha256(tmp_path / "file") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+# Threads, processes, pickles
+
+
+def test_several_threads_may_run_one_model(tiny, batch):
+    model = Model(tiny, threads=2)
+    expected = model.run(batch).logits
+    with ThreadPoolExecutor(8) as pool:
+        for outputs in pool.map(lambda _: model.run(batch), range(64)):
+            np.testing.assert_allclose(outputs.logits, expected, atol=1e-5)
+
+
+def test_a_model_survives_pickling(tiny, batch, monkeypatch, tmp_path):
+    monkeypatch.chdir(tiny.parent)
+    model = Model("tiny.onnx", threads=1)
+    data = pickle.dumps(model)
+    assert len(data) < 1000  # the path, not the weights
+    monkeypatch.chdir(tmp_path)
+    copy = pickle.loads(data)
+    assert (copy.threads, copy.spec) == (1, model.spec)
+    assert np.array_equal(copy.run(batch).logits, model.run(batch).logits)
+
+
+FORK = """
+import os, sys
+import numpy as np
+from cloudedge.model import Model
+model = Model(sys.argv[1], threads=2)
+batch = np.ones((1, 3, 32, 32), np.float32)
+expected = model.run(batch).logits
+children = []
+for use in (True, False):
+    child = os.fork()
+    if not child:
+        if use:
+            assert np.allclose(model.run(batch).logits, expected)
+        sys.exit(7)  # an orderly end, that takes everything down
+    children.append(child)
+assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [7, 7]
+assert np.allclose(model.run(batch).logits, expected)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_process_runs_the_model_and_ends(tiny):
+    here = str(Path(cloudedge.__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": here}
+    subprocess.run([sys.executable, "-W", "ignore", "-c", FORK, str(tiny)], check=True, timeout=60, env=environment)
+
+
+def test_a_model_file_that_changed_is_not_mixed_with_the_old_one(make_model, metadata, batch, monkeypatch):
+    path = make_model(metadata)
+    model = Model(path)
+    make_model({**metadata, "version": "0.0.2"})
+    monkeypatch.setattr(model_module.os, "getpid", lambda: -1)  # as in a forked process
+    with pytest.raises(ModelError, match="has changed"):
+        model.run(batch)

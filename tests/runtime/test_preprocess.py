@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from cloudedge.metadata import ModelSpec, Resize
+from cloudedge.preprocess import luminance, normalise, prepare, resize
+
+SPEC = ModelSpec(
+    name="test",
+    version="1",
+    classes=("Cumulus", "Cirrus"),
+    input_size=24,
+    resize=Resize("squash", 29, "bilinear"),
+    mean=(0.485, 0.456, 0.406),
+    std=(0.229, 0.224, 0.225),
+    temperature=1.0,
+    thresholds={"low_confidence": 0.5},
+    recipe={},
+    data={},
+    metrics={},
+    licence="MIT",
+)
+photos = arrays(np.uint8, st.tuples(st.integers(1, 70), st.integers(1, 70), st.just(3)))
+
+
+def test_golden(fixtures, metadata):
+    golden = np.load(fixtures / "golden.npz")
+    spec = ModelSpec.from_json(json.dumps(metadata))
+    resized = resize(golden["photo"], spec)
+    assert np.abs(resized.astype(int) - golden["resized"]).max() <= 1  # rounding differs between Pillow's builds
+    np.testing.assert_allclose(normalise(golden["resized"], spec), golden["prepared"], atol=2e-6)
+    np.testing.assert_allclose(prepare(golden["photo"], spec), golden["prepared"], atol=1.01 / 255 / 0.224)
+
+
+@given(photos, st.sampled_from(["bilinear", "bicubic"]), st.integers(24, 40))
+@settings(max_examples=60, deadline=None)
+def test_any_photo_becomes_a_contiguous_input_within_the_range_of_the_formula(pixels, interpolation, side):
+    before = pixels.copy()
+    result = prepare(pixels, replace(SPEC, resize=Resize("squash", side, interpolation)))
+    assert result.shape == (3, 24, 24)
+    assert result.dtype == np.float32
+    assert result.flags.c_contiguous
+    assert np.array_equal(pixels, before)
+    mean, std = np.array(SPEC.mean), np.array(SPEC.std)
+    assert (result.min(axis=(1, 2)) >= (0 - mean) / std - 1e-5).all()
+    assert (result.max(axis=(1, 2)) <= (1 - mean) / std + 1e-5).all()
+
+
+@given(photos)
+@settings(max_examples=30, deadline=None)
+def test_the_memory_layout_of_the_photo_does_not_matter(pixels):
+    assert np.array_equal(prepare(np.asfortranarray(pixels), SPEC), prepare(pixels, SPEC))
+    assert np.array_equal(prepare(pixels[::-1].copy(), SPEC), prepare(pixels[::-1], SPEC))
+
+
+@given(st.tuples(*[st.integers(0, 255)] * 3), st.integers(1, 300), st.integers(1, 300))
+@settings(max_examples=40, deadline=None)
+def test_a_photo_of_one_colour_stays_one_colour(colour, width, height):
+    result = prepare(np.full((height, width, 3), colour, np.uint8), SPEC)
+    expected = (np.array(colour) / 255 - SPEC.mean) / SPEC.std
+    np.testing.assert_allclose(result, np.broadcast_to(expected[:, None, None], result.shape), atol=2e-6)
+
+
+@given(photos)
+@settings(max_examples=30, deadline=None)
+def test_luminance_lies_within_the_photo(pixels):
+    assert pixels.min() - 1e-6 <= luminance(pixels) <= pixels.max() + 1e-6
+
+
+def test_luminance_weighs_the_colours_as_rec_601_does():
+    colours = np.eye(3, dtype=np.uint8)[None] * 255
+    weights = [luminance(colours[:, i : i + 1]) / 255 for i in range(3)]
+    assert weights == pytest.approx([0.299, 0.587, 0.114])
+
+
+def test_shrinking_is_antialiased():
+    stripes = np.zeros((480, 480, 3), np.uint8)
+    stripes[:, ::2] = 255
+    assert np.abs(resize(stripes, SPEC).astype(int) - 127).max() <= 3
+
+
+@pytest.mark.parametrize(("side", "start"), [(24, 0), (26, 1), (25, 0), (27, 2), (29, 2), (31, 4)])
+def test_the_centre_is_cut_out_as_torchvision_does(side, start):
+    ramp = np.repeat(np.arange(side, dtype=np.uint8)[:, None, None], 3, axis=2).repeat(side, axis=1)
+    cut = resize(ramp, replace(SPEC, resize=Resize("squash", side, "bilinear")))
+    assert cut[:, 0, 0].tolist() == list(range(start, start + 24))
+
+
+def test_the_interpolation_is_the_one_of_the_model(draw_sky):
+    sky = draw_sky(20, 20)
+    bicubic = resize(sky, replace(SPEC, resize=Resize("squash", 29, "bicubic")))
+    assert not np.array_equal(resize(sky, SPEC), bicubic)
+
+
+def test_the_whole_photo_is_squashed_whatever_its_shape():
+    wide = np.zeros((10, 400, 3), np.uint8)
+    wide[:, 200:] = 255
+    row = resize(wide, SPEC)[12, :, 0]
+    assert row[:10].max() == 0
+    assert row[-10:].min() == 255
