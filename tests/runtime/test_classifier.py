@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import multiprocessing
+import os
 import pickle
 import threading
 import warnings
@@ -157,7 +159,7 @@ def test_paths_stay_as_they_are_given(classifier, photos, monkeypatch):
 
 def test_the_time_of_capture_comes_from_exif_or_else_from_the_name(classifier, sky, encode, tmp_path):
     exif = Image.Exif()
-    exif.get_ifd(0x8769)[0x9003] = "2023:01:02 03:04:05"
+    exif[0x8769] = {0x9003: "2023:01:02 03:04:05"}
     named = tmp_path / "cam_20240601_123045.jpg"
     named.write_bytes(encode(sky, "JPEG"))
     assert classifier.classify(named).captured_at == "2024-06-01T12:30:45"
@@ -288,9 +290,6 @@ def test_process_pools_carry_a_classifier(method, classifier, photos):
 
 
 def test_settings_of_the_program_stay_as_they_are(tiny, photos, tmp_path):
-    import logging
-    import os
-
     def settings():
         return (
             Image.MAX_IMAGE_PIXELS,

@@ -163,7 +163,7 @@ def test_metadata_of_the_wrong_kind_are_refused_by_name(field, value, metadata):
     assert len(str(caught.value).splitlines()) == 1
 
 
-@pytest.mark.parametrize("field", [field for field in ModelSpec.__slots__])
+@pytest.mark.parametrize("field", ModelSpec.__slots__)
 def test_metadata_that_lack_a_field_are_refused_by_name(field, metadata):
     del metadata[field]
     with pytest.raises(ValueError, match=f"{field} is missing"):
