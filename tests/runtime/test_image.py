@@ -34,7 +34,8 @@ def exif_of(orientation: int | None = None, taken: str | None = None, offset: st
     if orientation:
         exif[ExifTags.Base.Orientation] = orientation
     times = {ExifTags.Base.DateTimeOriginal: taken, ExifTags.Base.OffsetTimeOriginal: offset}
-    exif[ExifTags.IFD.Exif] = {int(tag): value for tag, value in times.items() if value}
+    if taken or offset:
+        exif[ExifTags.IFD.Exif] = {int(tag): value for tag, value in times.items() if value}
     return exif.tobytes()
 
 
