@@ -1,0 +1,103 @@
+"""The wheel, alone in a fresh environment, as somebody installs it who has never seen this repository."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NOT_SOURCE = shutil.ignore_patterns(".*", "build", "dist", "runs", "__pycache__", "*.egg-info")
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the wheel from a copy: what earlier builds have left in the tree must not get into it."""
+    folder = tmp_path_factory.mktemp("wheel")
+    shutil.copytree(ROOT, folder / "source", ignore=NOT_SOURCE)
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    subprocess.run([*pip, "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, folder / "source"], check=True)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="session")
+def programs(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Install the wheel alone; return the folder of the environment's programs."""
+    folder = tmp_path_factory.mktemp("fresh") / "venv"
+    venv.create(folder, with_pip=True)
+    programs = folder / ("Scripts" if sys.platform == "win32" else "bin")
+    pip = [str(programs / "python"), "-m", "pip", "--disable-pip-version-check"]
+    subprocess.run([*pip, "install", "--quiet", str(wheel)], check=True)
+    return programs
+
+
+def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    return subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, encoding="utf-8", timeout=120, check=False
+    )
+
+
+def test_the_wheel_holds_the_runtime_and_the_models_and_nothing_else(wheel: Path) -> None:
+    runtime = {f"cloudedge/{path.name}" for path in (ROOT / "cloudedge").iterdir() if path.is_file()}
+    models = {f"cloudedge/models/{path.name}" for path in (ROOT / "models").glob("*.onnx")}
+    models |= {"cloudedge/models/__init__.py", "cloudedge/models/MODEL_CARD.md", "cloudedge/models/CHANGELOG.md"}
+    with ZipFile(wheel) as archive:
+        held = {name for name in archive.namelist() if ".dist-info/" not in name}
+    assert held == runtime | models
+    assert "cloudedge/models/resnet34.onnx" in held
+
+
+def test_the_wheel_is_below_40_mb(wheel: Path) -> None:
+    assert wheel.stat().st_size < 40_000_000
+
+
+def test_nothing_of_the_export_stage_comes_along(programs: Path, tmp_path: Path) -> None:
+    program = (
+        "from importlib.util import find_spec\n"
+        "print([name for name in ('torch', 'torchvision', 'onnx', 'export', 'pytest') if find_spec(name)])"
+    )
+    assert run(programs / "python", "-c", program, cwd=tmp_path).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("arguments", [None, ["--help"], ["classify", "--help"], ["genera"]])
+def test_nothing_heavy_is_loaded_before_it_is_needed(
+    programs: Path, tmp_path: Path, arguments: list[str] | None
+) -> None:
+    program = f"""
+import sys
+import cloudedge
+if {arguments!r} is not None:
+    from cloudedge.cli import main
+    sys.argv = ["cloudedge", *{arguments!r}]
+    try:
+        main()
+    except SystemExit as exit_:
+        assert not exit_.code, exit_.code
+print(sorted({{"numpy", "onnxruntime", "PIL"}} & set(sys.modules)), file=sys.stderr)
+"""
+    assert run(programs / "python", "-c", program, cwd=tmp_path).stderr == "[]\n"
+
+
+def test_it_classifies_a_photo_with_the_model_that_it_brings(programs: Path, tmp_path: Path) -> None:
+    photo = ROOT / "examples" / "cumulus.jpg"
+    done = run(programs / "cloudedge", "classify", "--format", "jsonl", photo, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    row = json.loads(done.stdout)
+    assert (row["path"], row["status"], row["error"]) == (str(photo), "ok", None)
+    assert row["model"].startswith("resnet34 ")
+    assert row["top"][0] == {"genus": row["genus"], "probability": row["probability"]}
+
+
+def test_the_model_that_it_brings_is_the_one_that_was_released(programs: Path, tmp_path: Path) -> None:
+    done = run(programs / "cloudedge", "info", "--format", "json", cwd=tmp_path)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["model"]["checksum"] == "ok"
