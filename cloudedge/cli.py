@@ -46,19 +46,15 @@ class Tally:
     failed: int = 0
     passed_over: int = 0
     unreadable_folders: int = 0
-    interrupted: bool = False
 
     def rows(self, results: Iterable[Classification]) -> Iterator[output.Row]:
-        """Turn results into rows and count them; an interruption ends the rows early, so that writers can close."""
-        try:
-            for result in results:
-                row = result.to_dict()
-                row["path"] = STDIN if row["path"] is None else row["path"]
-                self.photos += 1
-                self.failed += row["status"] == "error"
-                yield row
-        except KeyboardInterrupt:
-            self.interrupted = True
+        """Turn results into rows, and count them."""
+        for result in results:
+            row = result.to_dict()
+            row["path"] = STDIN if row["path"] is None else row["path"]
+            self.photos += 1
+            self.failed += row["status"] == "error"
+            yield row
 
     def pass_over(self, path: str) -> None:
         self.passed_over += 1
@@ -125,12 +121,12 @@ def classify(
     try:
         with ExitStack() as stack:
             stream = _open_output(target, stack)
-            write = _writer(format_, top_k, stream.isatty())
-            rows = _rows(classifier, paths, tally, stack if _shows_progress(stream, quiet) else None)
-            for piece in write(rows):
+            photos: Iterable[str] = folder.find_photos(paths, tally.pass_over, tally.report_folder)
+            if not quiet and sys.stderr.isatty() and not stream.isatty():
+                photos = _with_progress(photos, stack)
+            rows = tally.rows(classifier.classify_many(_sources(photos)))
+            for piece in _writer(format_, top_k, stream.isatty())(rows):
                 click.echo(piece, file=stream, nl=False, color=_colour())
-            if tally.interrupted:
-                raise KeyboardInterrupt  # out of the block whose end puts the output in its place
     except KeyboardInterrupt:
         kept = f"; {output.printable(target)} is as it was before" if target not in (None, STDOUT) else ""
         click.echo(f"Interrupted after {_count(tally.photos, 'photo')}{kept}.", err=True)
@@ -196,16 +192,11 @@ def _writer(format_: str, top_k: int, terminal: bool) -> Callable[[Iterable[outp
     return writers[format_]
 
 
-def _rows(
-    classifier: CloudClassifier, paths: Iterable[str], tally: Tally, progress: ExitStack | None
-) -> Iterable[output.Row]:
-    """Classify what `paths` name, row by row; with a progress bar that lives as long as the stack `progress`."""
-    found = folder.find_photos(paths, passed_over=tally.pass_over, onerror=tally.report_folder)
-    if progress is None:
-        return tally.rows(classifier.classify_many(_sources(found)))
-    photos = list(found)  # a bar needs to know how many there will be
-    rows = tally.rows(classifier.classify_many(_sources(photos)))
-    return progress.enter_context(click.progressbar(rows, length=len(photos), show_pos=True, file=sys.stderr))
+def _with_progress(paths: Iterable[str], stack: ExitStack) -> Iterable[str]:
+    photos = list(paths)  # a bar needs to know how many there will be
+    if len(photos) < 2:
+        return photos
+    return stack.enter_context(click.progressbar(photos, show_pos=True, file=sys.stderr))
 
 
 def _sources(paths: Iterable[str]) -> Iterator[Source]:
@@ -214,10 +205,6 @@ def _sources(paths: Iterable[str]) -> Iterator[Source]:
             yield path
         else:
             yield sys.stdin.buffer.read() if sys.stdin else b""
-
-
-def _shows_progress(stream: TextIO, quiet: bool) -> bool:
-    return not quiet and sys.stderr.isatty() and not stream.isatty()
 
 
 def _close(tally: Tally, quiet: bool) -> None:

@@ -197,20 +197,6 @@ def test_an_interruption_keeps_the_output_as_it_was_and_exits_130(photos: list[P
 
 
 @posix
-def test_an_interrupted_json_array_is_closed(photos: list[Path]) -> None:
-    command = [*CLOUDEDGE, "classify", "--model", TINY, "--format", "json", *map(str, photos), "-"]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, encoding="utf-8") as process:
-        assert process.stdout
-        begun = process.stdout.readline() + process.stdout.readline()
-        process.send_signal(signal.SIGINT)
-        array = json.loads(begun + process.stdout.read())
-        process.wait(timeout=60)
-    assert process.returncode == 130
-    assert [row["path"] for row in array] == [str(path) for path in photos[: len(array)]]
-
-
-@posix
 @pytest.mark.parametrize("format_", ["text", "json", "jsonl", "csv"])
 def test_a_closed_pipe_ends_quietly(photos: list[Path], format_: str) -> None:
     reader, writer = os.pipe()
@@ -259,12 +245,12 @@ def test_text_reaches_a_stream_that_knows_only_ascii(photos: list[Path]) -> None
     assert r"\xe9t\xe9.jpg: " in done.stdout
 
 
-def on_terminal(*arguments: str | os.PathLike[str], stdout: int | None = None, **environment: Any) -> str:
+def on_terminal(*arguments: str | Path, stdout: int | None = None, variables: dict[str, str] | None = None) -> str:
     """Run `classify` on a terminal, or with just its messages there if `stdout` is given; return what is shown."""
     import pty
 
     controller, terminal = pty.openpty()
-    env = {**os.environ, "TERM": "xterm", "NO_COLOR": "", **environment}
+    env = {**os.environ, "TERM": "xterm", "NO_COLOR": "", **(variables or {})}
     command = [*CLOUDEDGE, "classify", "--model", TINY, *arguments]
     shown = b""
     with subprocess.Popen(command, stdout=terminal if stdout is None else stdout, stderr=terminal, env=env):
@@ -284,9 +270,9 @@ def test_a_terminal_gets_colours_and_a_bar(photos: list[Path]) -> None:
 
 
 @posix
-@pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
-def test_a_terminal_without_colours_gets_none(photos: list[Path], environment: dict[str, str]) -> None:
-    shown = on_terminal(photos[0], **environment)
+@pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_a_terminal_without_colours_gets_none(photos: list[Path], variables: dict[str, str]) -> None:
+    shown = on_terminal(photos[0], variables=variables)
     assert "\x1b[" not in shown
     assert "█" in shown
 
