@@ -46,9 +46,9 @@ def find_photos(
 
     A file is yielded as it is given, whatever its name and whether it exists or not. A folder is read with all its
     sub-folders, sorted by name; in it every entry with a photo's extension is yielded, even if it turns out to be
-    something else (a sub-folder named x.jpg), so that whoever reads it can say what is wrong with it. Other files,
-    hidden files and folders, and links to folders (which may run in circles) are handed to `passed_over`; a folder that
-    cannot be read goes to `onerror`.
+    something else (a sub-folder named x.jpg), so that whoever reads it can say what is wrong with it. Hidden files and
+    folders are passed over; so are other files and links to folders (which may run in circles), and these are handed
+    to `passed_over`. A folder that cannot be read goes to `onerror`.
     """
     for path in paths:
         if os.path.isdir(path) and not _claims_to_be_photo(path):
@@ -64,8 +64,8 @@ def _photos_below(
     while pending:
         entry = pending.pop()
         if entry.name.startswith("."):
-            passed_over(entry.path)
-        elif _claims_to_be_photo(entry.name):
+            continue
+        if _claims_to_be_photo(entry.name):
             yield entry.path
         elif entry.is_dir(follow_symlinks=False):
             pending += _last_first(entry.path, onerror)
