@@ -223,12 +223,12 @@ def _facts(model: str, threads: int | None) -> dict[str, Any]:
         import onnxruntime
         import PIL
 
-        from cloudedge.model import PACKAGED_SHA256, Model, sha256
+        from cloudedge.model import Model, pinned_sha256, sha256
     except ImportError as error:
         raise _broken(error) from error
     opened = Model(model, threads)
     digest = sha256(opened.path)
-    pinned = PACKAGED_SHA256.get(model)  # only a packaged model is asked for by its bare name
+    pinned = pinned_sha256(model)  # only a packaged model is asked for by its bare name
     return {
         "cloudedge": __version__,
         "python": platform.python_version(),

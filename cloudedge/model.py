@@ -16,10 +16,6 @@ import numpy.typing as npt
 from cloudedge.errors import ModelError
 from cloudedge.metadata import METADATA_KEY, ModelSpec
 
-# The SHA-256 of each packaged model; one line per model, written by the release step.
-PACKAGED_SHA256: dict[str, str] = {}
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Outputs:
     """What the model says of N photos: `logits` float32 (N, classes), `familiarity` float32 (N,) or None."""
@@ -116,15 +112,24 @@ def _abandon(session: Any) -> None:
 
 def packaged(name: str) -> Path:
     """Return the path of the packaged model of that name ("resnet34"); ModelError when there is none."""
+    path = _models() / f"{name}.onnx"
+    if path.is_file():
+        return path
+    names = ", ".join(sorted(file.stem for file in _models().glob("*.onnx"))) or "none"
+    raise ModelError(f"no such packaged model; there are: {names}; or give a path to an .onnx", name)
+
+
+def pinned_sha256(name: str) -> str | None:
+    """Return the SHA-256 with which the model of that name was released (`SHA256SUMS` beside it); None when there is none."""
+    with open(_models() / "SHA256SUMS", encoding="ascii") as lines:
+        pinned = {file: digest for digest, file in map(str.split, lines)}
+    return pinned.get(f"{name}.onnx")
+
+
+def _models() -> Path:
+    """Return the folder of the packaged models: beside this file when installed, beside the package in a checkout."""
     here = Path(__file__).parent
-    folders = (here / "models", here.parent / "models")  # installed; in a checkout
-    for folder in folders:
-        if (folder / f"{name}.onnx").is_file():
-            return folder / f"{name}.onnx"
-    names = sorted(file.stem for folder in folders for file in folder.glob("*.onnx"))
-    raise ModelError(
-        f"no such packaged model; there are: {', '.join(names) or 'none'}; or give a path to an .onnx", name
-    )
+    return here / "models" if (here / "models").is_dir() else here.parent / "models"
 
 
 def sha256(path: str | os.PathLike[str]) -> str:

@@ -19,7 +19,7 @@ from PIL import Image
 
 import cloudedge
 from cloudedge.cli import main
-from cloudedge.model import PACKAGED_SHA256, sha256
+from cloudedge.model import sha256
 
 FIXTURES = Path(__file__).parent / "fixtures"
 TINY = str(FIXTURES / "tiny.onnx")
@@ -304,7 +304,7 @@ def test_info_says_what_is_at_work() -> None:
 def test_info_checks_a_packaged_model_against_its_pinned_checksum(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], pinned: str | None, checksum: str, code: int
 ) -> None:
-    monkeypatch.setitem(PACKAGED_SHA256, TINY, pinned or sha256(TINY))
+    monkeypatch.setattr("cloudedge.model.pinned_sha256", {TINY: pinned or sha256(TINY)}.get)
     monkeypatch.setattr("sys.argv", ["cloudedge", "info", "--model", TINY, "--format", "json"])
     monkeypatch.setattr("signal.signal", lambda *_: None)  # this process belongs to the tests
     with pytest.raises(SystemExit) as exit_:
