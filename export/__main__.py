@@ -1,0 +1,151 @@
+"""The commands of the export stage: `python -m export COMMAND`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from cloudedge.model import Model
+from export import evaluation, plots, release
+from export.dataset import DEFAULT_ROOT, load_catalogue
+from export.network import build
+from export.onnx_model import GateError, check_parity, export_onnx
+from export.quantization import check_quantized, quantize
+from export.recipe import Recipe, load_recipe
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+class _Recipe(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
+    name = "recipe"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Recipe:
+        try:
+            return load_recipe(Path(value))
+        except (OSError, KeyError, TypeError, ValueError) as error:
+            self.fail(f"{value}: {error}", param, ctx)
+
+
+recipe_argument = click.argument("recipe", type=_Recipe())
+data_option = click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=DEFAULT_ROOT,
+    envvar="CLOUDEDGE_DATA",
+    show_default=True,
+    help="Folder with manifest.csv and the photos.",
+)
+run_option = click.option(
+    "--run", type=click.Path(file_okay=False, path_type=Path), help="Folder of the run.  [default: runs/NAME]"
+)
+
+
+def _folder(run: Path | None, name: str) -> Path:
+    folder = run or Path("runs") / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+def main() -> None:
+    """Train, evaluate, export and quantize the models of cloudedge."""
+
+
+@main.command()
+@recipe_argument
+@data_option
+@run_option
+def train(recipe: Recipe, data: Path, run: Path | None) -> None:
+    """Train by RECIPE, going on from the run's checkpoint where there is one."""
+    folder = _folder(run, recipe.name)
+    weights = release.train(recipe, data, folder)
+    plots.loss_curves(folder / "log.csv", folder / "losses.png")
+    click.echo(weights)
+
+
+@main.command()
+@click.option("--model", type=FILE, required=True, help="A model file of this stage.")
+@click.option("--part", type=click.Choice(["validation", "test"]), default="test", help="Which photos.")
+@data_option
+@run_option
+def evaluate(model: Path, part: str, data: Path, run: Path | None) -> None:
+    """Measure a model file on photos that its training did not see, with plots."""
+    opened = Model(model)
+    spec, folder = opened.spec, _folder(run, f"evaluate-{opened.spec.name}")
+    photos = load_catalogue(data)
+    parts = release.split_of(Recipe.from_dict(dict(spec.recipe)), photos)
+    chosen = release.pick(photos, getattr(parts, part))
+    logits = evaluation.run_model(opened, data, chosen)
+    figures = evaluation.evaluate(logits, spec.temperature, spec.thresholds["low_confidence"], chosen)
+    probabilities = evaluation.softmax(logits, spec.temperature)
+    for column, labels in evaluation.columns(chosen).items():
+        judged = labels >= 0
+        title = f"{spec.name} {spec.version}, {part}, labels: {column}"
+        counts = evaluation.confusion(probabilities[judged].argmax(axis=1), labels[judged])
+        plots.confusion_matrix(counts, title, folder / f"confusion-{column}.png")
+        plots.reliability(probabilities[judged], labels[judged], title, folder / f"reliability-{column}.png")
+    for column, row in figures.items():
+        click.echo(column)
+        for name, figure in row.items():
+            click.echo(f"  {name:<10}{figure}")
+    results = {column: {name: asdict(figure) for name, figure in row.items()} for column, row in figures.items()}
+    (folder / "figures.json").write_text(json.dumps(results, indent=2), encoding="utf-8")
+
+
+@main.command("onnx")
+@recipe_argument
+@click.option("--weights", type=FILE, required=True, help="Weights that `train` wrote.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The float32 model file to write.")
+@data_option
+def onnx_command(recipe: Recipe, weights: Path, output: Path, data: Path) -> None:
+    """Export weights as a float32 model file, held against torch on the validation photos."""
+    network, metadata = build(recipe.name, str(weights)), release.describe(recipe)
+    photos = load_catalogue(data)
+    validation = release.pick(photos, release.split_of(recipe, photos).validation)
+    export_onnx(network, metadata, output)
+    difference = check_parity(network, output, release.inputs_of(metadata, data, validation))
+    click.echo(
+        f"{output}: largest difference of a logit {difference:.1e}, same first choice on {len(validation)} photos"
+    )
+
+
+@main.command("quantize")
+@click.argument("source", type=FILE)
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The int8 model file to write.")
+@data_option
+def quantize_command(source: Path, output: Path, data: Path) -> None:
+    """Quantize the float32 model file SOURCE to int8, calibrated on training photos, gated on the validation photos."""
+    opened = Model(source)
+    recipe, photos = Recipe.from_dict(dict(opened.spec.recipe)), load_catalogue(data)
+    metadata, parts = release.describe(recipe), release.split_of(recipe, photos)
+    validation = release.pick(photos, parts.validation)
+    quantize(source, metadata, release.inputs_of(metadata, data, release.calibration_photos(photos, parts)), output)
+    float_logits = evaluation.run_model(opened, data, validation)
+    logits = evaluation.run_model(Model(output), data, validation)
+    result = check_quantized(float_logits, logits, evaluation.columns(validation)["manifest"])
+    click.echo(
+        f"{output}: same first choice on {result.agreement:.1%} of {result.n}, accuracy drop {result.accuracy_drop:.1%}"
+    )
+
+
+@main.command("release")
+@recipe_argument
+@click.option(
+    "--target", type=click.Path(exists=True, path_type=Path), default=Path("models"), help="Folder of the models."
+)
+@data_option
+@run_option
+def release_command(recipe: Recipe, target: Path, data: Path, run: Path | None) -> None:
+    """From photos to a released model: train, export, quantize, calibrate, gate, measure, write."""
+    release.release(recipe, data, _folder(run, recipe.name), target)
+    click.echo(release.card_table(dict(Model(target / f"{recipe.name}.onnx").spec.metrics)))
+
+
+if __name__ == "__main__":
+    try:
+        main(prog_name="python -m export")
+    except GateError as error:
+        raise SystemExit(f"refused: {error}") from error

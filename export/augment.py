@@ -1,0 +1,43 @@
+"""Augmentation: random crops and light changes of uint8 photos, and mixup of whole batches."""
+
+from __future__ import annotations
+
+import torch
+from torchvision.transforms import v2
+
+# ImageNet statistics, as torchvision's weights use them.
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+
+
+def training_transform(size: int, min_scale: float) -> v2.Compose:
+    """Build the training transform: uint8 (3, H, W) to uint8 (3, size, size).
+
+    The crop's aspect ratio goes from 9:16 to 16:9 because inference squashes whole photos to a square. Hue hardly moves:
+    the colour of the sky is signal. Rotation and lighting have the magnitudes of fastai's `aug_transforms`.
+    """
+    return v2.Compose(
+        [
+            v2.RandomResizedCrop(size, scale=(min_scale, 1.0), ratio=(9 / 16, 16 / 9), antialias=True),
+            v2.RandomHorizontalFlip(),
+            v2.RandomApply([v2.RandomRotation(10, interpolation=v2.InterpolationMode.BILINEAR)], p=0.25),
+            v2.RandomApply([v2.ColorJitter(brightness=0.2, contrast=0.2, saturation=0.2, hue=0.01)], p=0.75),
+        ]
+    )
+
+
+def normalise(batch: torch.Tensor) -> torch.Tensor:
+    """Turn uint8 (N, 3, S, S) into normalised float32."""
+    mean = torch.tensor(MEAN, device=batch.device).view(1, 3, 1, 1)
+    std = torch.tensor(STD, device=batch.device).view(1, 3, 1, 1)
+    return (batch.float() / 255 - mean) / std
+
+
+def mixup(
+    images: torch.Tensor, targets: torch.Tensor, alpha: float, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mix each image and its target with another of the batch (Zhang et al. 2018, arXiv:1710.09412)."""
+    concentration = torch.full((2,), alpha)
+    share = torch._sample_dirichlet(concentration, generator=generator)[0].item()
+    order = torch.randperm(len(images), generator=generator)
+    return share * images + (1 - share) * images[order], share * targets + (1 - share) * targets[order]

@@ -1,0 +1,163 @@
+"""The labelled photos: catalogue, soft targets, group-safe folds and the pixels, all of one size."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from cloudedge.genera import GENERA
+from cloudedge.image import read
+
+CLASSES: tuple[str, ...] = tuple(genus.name for genus in GENERA)
+DEFAULT_ROOT = Path("../shared/data/ccsn")
+REVIEWERS = ("1", "2")
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """One labelled file; `reviews` holds a distribution over all names a reviewer used, by reviewer."""
+
+    file: str
+    genus: str
+    group: int
+    conflict: bool
+    reviews: dict[str, dict[str, float]]
+
+    @property
+    def agreed(self) -> bool:
+        """Whether a reviewer's first choice confirms the manifest's genus."""
+        return any(max(review, key=review.__getitem__) == self.genus for review in self.reviews.values())
+
+
+def data_root() -> Path:
+    """Give the folder of the photos: `CLOUDEDGE_DATA`, else `../shared/data/ccsn`."""
+    return Path(os.environ.get("CLOUDEDGE_DATA", DEFAULT_ROOT))
+
+
+def _read_reviews(path: Path) -> dict[str, dict[str, dict[str, float]]]:
+    reviews: dict[str, dict[str, dict[str, float]]] = {}
+    if not path.exists():
+        return reviews
+    with path.open(newline="", encoding="utf-8") as stream:
+        for row in csv.DictReader(stream):
+            choices = {
+                row[name]: float(row[p])
+                for name, p in (("first", "p1"), ("second", "p2"), ("third", "p3"))
+                if row[name]
+            }
+            reviews.setdefault(row["file"], {})[row["reviewer"]] = choices
+    return reviews
+
+
+def load_catalogue(root: Path) -> list[Photo]:
+    """Read `manifest.csv` (and `review.csv` where it exists) of `root`; raises FileNotFoundError without a manifest."""
+    reviews = _read_reviews(root / "review.csv")
+    with (root / "manifest.csv").open(newline="", encoding="utf-8") as stream:
+        return [
+            Photo(
+                file=row["file"],
+                genus=row["genus"],
+                group=int(row["photo_group"]),
+                conflict=row["label_conflict"] == "1",
+                reviews=reviews.get(row["file"], {}),
+            )
+            for row in csv.DictReader(stream)
+        ]
+
+
+def _spread(choices: dict[str, float]) -> npt.NDArray[np.float64]:
+    """Turn a reviewer's choices into a distribution over the genera; what the choices leave is spread evenly."""
+    target = np.zeros(len(CLASSES))
+    for name, probability in choices.items():
+        if name in CLASSES:
+            target[CLASSES.index(name)] = probability
+    rest = max(0.0, 1.0 - sum(choices.values()))
+    return target + rest / len(CLASSES)
+
+
+def review_target(photo: Photo) -> npt.NDArray[np.float64] | None:
+    """Average the reviews over the ten genera, float64 (10,); None when they mostly see no genus, or there are none."""
+    if not photo.reviews:
+        return None
+    mean = np.mean([_spread(choices) for choices in photo.reviews.values()], axis=0)
+    return mean / mean.sum() if mean.sum() > 0.5 else None
+
+
+def soft_target(photo: Photo, weights: dict[str, float]) -> npt.NDArray[np.float64] | None:
+    """Mix the manifest's genus and the reviews by `weights` (keys `manifest`, `1`, `2`) into a target, float64 (10,).
+
+    A contradicted photo counts by its reviews alone. None for a photo that is no cloud of the ten genera.
+    """
+    if photo.genus not in CLASSES:
+        return None
+    target = np.zeros(len(CLASSES))
+    if not photo.conflict:
+        target[CLASSES.index(photo.genus)] = weights["manifest"]
+    if photo.reviews:
+        if review_target(photo) is None:
+            return None
+        for reviewer, choices in photo.reviews.items():
+            target += weights[reviewer] * _spread(choices)
+    return target / target.sum() if target.sum() > 0 else None
+
+
+def assign_folds(photos: Sequence[Photo], count: int, seed: int) -> npt.NDArray[np.int64]:
+    """Give each photo a fold 0..count-1, int64 (N,): groups stay whole and genera are spread evenly.
+
+    Greedy, as scikit-learn's StratifiedGroupKFold does it: large groups first, each to the fold that has fewest photos
+    of its genera.
+    """
+    rng = np.random.default_rng(seed)
+    members: dict[int, list[int]] = {}
+    for index, photo in enumerate(photos):
+        members.setdefault(photo.group, []).append(index)
+    order = list(members)
+    rng.shuffle(order)
+    order.sort(key=lambda group: -len(members[group]))
+    genera = sorted({photo.genus for photo in photos})
+    load = np.zeros((count, len(genera)))
+    folds = np.zeros(len(photos), dtype=np.int64)
+    for group in order:
+        labels = [genera.index(photos[index].genus) for index in members[group]]
+        cost = load[:, labels].sum(axis=1) + 1e-3 * load.sum(axis=1)
+        fold = int(np.argmin(cost))
+        folds[members[group]] = fold
+        for label in labels:
+            load[fold, label] += 1
+    return folds
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Which photos are for what, bool (N,) each; no photo_group stands in two of them."""
+
+    train: npt.NDArray[np.bool_]
+    validation: npt.NDArray[np.bool_]
+    test: npt.NDArray[np.bool_]
+
+
+def split(photos: Sequence[Photo], *, folds: int, test_fold: int, validation_fold: int, seed: int) -> Split:
+    """Split into one fold for the test, one for validation and the rest for training."""
+    fold = assign_folds(photos, folds, seed)
+    test, validation = fold == test_fold, fold == validation_fold
+    return Split(train=~(test | validation), validation=validation, test=test)
+
+
+def load_pixels(root: Path, photos: Sequence[Photo], size: int = 256) -> npt.NDArray[np.uint8]:
+    """Decode every photo to one size, uint8 (N, size, size, 3).
+
+    One size for all, before anything else: in this data set the resolution goes with the genus, and a network would
+    learn it.
+    """
+    pixels = np.empty((len(photos), size, size, 3), dtype=np.uint8)
+    for index, photo in enumerate(photos):
+        image = Image.fromarray(read(root / photo.file, size).pixels)
+        pixels[index] = np.asarray(image.resize((size, size), Image.Resampling.BICUBIC))
+    return pixels

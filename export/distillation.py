@@ -1,0 +1,45 @@
+"""What a student is held against: the maps of a frozen ImageNet network, and the verdict of a trained one."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from export.network import CloudNetwork, Maps
+
+
+class HintLoss(nn.Module):
+    """The distance between linear maps of the student's features and a teacher's, at every stride.
+
+    Both sides are centred and scaled per channel over the batch, then compared by cosine, at each position and, for the
+    last stride, once more after pooling (after FitNets, Romero et al. 2015, arXiv:1412.6550).
+    """
+
+    def __init__(self, student: CloudNetwork, teacher: CloudNetwork) -> None:
+        super().__init__()
+        self.project = nn.ModuleDict(
+            {
+                str(stride): nn.Conv2d(student.channels[stride], teacher.channels[stride], 1)
+                for stride in teacher.channels
+            }
+        )
+
+    def forward(self, student: Maps, teacher: Maps) -> torch.Tensor:
+        """Give the mean of the cosine distances, a scalar in 0..2."""
+        pairs = [(self.project[str(stride)](student[stride]), theirs) for stride, theirs in teacher.items()]
+        last = pairs[-1]
+        pairs.append((last[0].mean(dim=(2, 3), keepdim=True), last[1].mean(dim=(2, 3), keepdim=True)))
+        distances = [1 - F.cosine_similarity(_standardise(ours), _standardise(theirs)).mean() for ours, theirs in pairs]
+        return torch.stack(distances).mean()
+
+
+def _standardise(maps: torch.Tensor) -> torch.Tensor:
+    return F.batch_norm(maps, None, None, training=True)
+
+
+def verdict_loss(logits: torch.Tensor, verdict: torch.Tensor, temperature: float = 2.0) -> torch.Tensor:
+    """Give KL(teacher, student) of logits (N, 10) at `temperature`, times its square (arXiv:1503.02531)."""
+    student = F.log_softmax(logits / temperature, dim=1)
+    teacher = F.softmax(verdict / temperature, dim=1)
+    return F.kl_div(student, teacher, reduction="batchmean") * temperature**2

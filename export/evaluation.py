@@ -1,0 +1,148 @@
+"""How good a model is: metrics with their intervals, on the three columns of labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from cloudedge.genera import GENERA
+from cloudedge.image import read
+from cloudedge.model import Model
+from cloudedge.preprocess import prepare
+from export.dataset import CLASSES, Photo, review_target
+
+Array = npt.NDArray[np.float64]
+LEVELS = tuple(dict.fromkeys(genus.level for genus in GENERA))
+LEVEL_OF_CLASS = np.array([LEVELS.index(genus.level) for genus in GENERA])
+CALIBRATION_BINS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A share of `n` photos with its 95 % interval, all 0..1."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+    def __str__(self) -> str:
+        return f"{self.value:6.1%}  [{self.low:.1%}, {self.high:.1%}]  n={self.n}"
+
+
+def share(hits: npt.NDArray[np.bool_]) -> Figure:
+    """Give the share of hits with its Wilson interval (Wilson 1927)."""
+    n, z = len(hits), 1.959964
+    if n == 0:
+        return Figure(math.nan, 0.0, 1.0, 0)
+    p = float(hits.mean())
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return Figure(p, centre - half, centre + half, n)
+
+
+def bootstrap(metric: Callable[[npt.NDArray[np.int64]], float], n: int, *, rounds: int = 1000) -> Figure:
+    """Give a metric of the photos `metric(indices)` with its percentile bootstrap interval."""
+    rng = np.random.default_rng(0)
+    draws = [metric(rng.integers(0, n, n)) for _ in range(rounds)]
+    low, high = np.quantile(draws, [0.025, 0.975])
+    return Figure(metric(np.arange(n)), float(low), float(high), n)
+
+
+def softmax(logits: npt.NDArray[np.floating], temperature: float = 1.0) -> Array:
+    """Turn logits (N, C) into probabilities float64 (N, C)."""
+    scaled = logits.astype(np.float64) / temperature
+    exponent = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return np.asarray(exponent / exponent.sum(axis=1, keepdims=True))
+
+
+def calibration_error(probabilities: Array, labels: npt.NDArray[np.int64]) -> float:
+    """Give the expected calibration error of the first choice over ten equal bins (Guo et al., arXiv:1706.04599)."""
+    confidence, hit = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    gaps = [abs(hit[bins == b].mean() - confidence[bins == b].mean()) * (bins == b).mean() for b in np.unique(bins)]
+    return float(sum(gaps))
+
+
+def fit_temperature(logits: npt.NDArray[np.floating], labels: npt.NDArray[np.int64]) -> float:
+    """Find the temperature that minimises the negative log-likelihood, by golden-section search on its logarithm."""
+
+    def loss(log_temperature: float) -> float:
+        probabilities = softmax(logits, math.exp(log_temperature))
+        return float(-np.log(probabilities[np.arange(len(labels)), labels] + 1e-12).mean())
+
+    low, high, ratio = math.log(0.1), math.log(10.0), (math.sqrt(5) - 1) / 2
+    while high - low > 1e-4:
+        left, right = high - ratio * (high - low), low + ratio * (high - low)
+        low, high = (low, right) if loss(left) < loss(right) else (left, high)
+    return math.exp((low + high) / 2)
+
+
+def confusion(predictions: npt.NDArray[np.int64], labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Count photos by (label, prediction), int64 (C, C)."""
+    counts = np.zeros((len(CLASSES), len(CLASSES)), dtype=np.int64)
+    np.add.at(counts, (labels, predictions), 1)
+    return counts
+
+
+def summarise(probabilities: Array, labels: npt.NDArray[np.int64], low_confidence: float) -> dict[str, Figure]:
+    """Give the figures of probabilities (N, 10) against labels (N,).
+
+    top-1, top-3, level, balanced accuracy and ECE; coverage is the share of photos whose confidence reaches
+    `low_confidence`, precision the share of those that are right.
+    """
+    order = np.argsort(-probabilities, axis=1, kind="stable")
+    level = np.stack([probabilities[:, k == LEVEL_OF_CLASS].sum(axis=1) for k in range(len(LEVELS))], axis=1)
+    hits = order[:, 0] == labels
+    sure = probabilities.max(axis=1) >= low_confidence
+
+    def balanced(indices: npt.NDArray[np.int64]) -> float:
+        return float(np.mean([hits[indices][labels[indices] == k].mean() for k in np.unique(labels[indices])]))
+
+    return {
+        "top1": share(hits),
+        "top3": share((order[:, :3] == labels[:, None]).any(axis=1)),
+        "level": share(level.argmax(axis=1) == LEVEL_OF_CLASS[labels]),
+        "balanced": bootstrap(balanced, len(labels)),
+        "ece": bootstrap(lambda i: calibration_error(probabilities[i], labels[i]), len(labels)),
+        "coverage": share(sure),
+        "precision": share(hits[sure]),
+    }
+
+
+def columns(photos: Sequence[Photo]) -> dict[str, npt.NDArray[np.int64]]:
+    """Give the label of each photo in each column, int64 (N,), -1 where the column does not judge it.
+
+    `agreed`: a reviewer's first choice confirms the manifest's genus, and nothing contradicts it. `review`: the first
+    choice of the mean of the reviews. `manifest`: the data set's own label, photos without contradiction.
+    """
+    manifest = np.array([CLASSES.index(p.genus) if p.genus in CLASSES and not p.conflict else -1 for p in photos])
+    agreed = np.array([label if photo.agreed else -1 for photo, label in zip(photos, manifest, strict=True)])
+    targets = [review_target(photo) if photo.genus in CLASSES else None for photo in photos]
+    review = np.array([-1 if target is None else int(target.argmax()) for target in targets])
+    return {"agreed": agreed, "review": review, "manifest": manifest}
+
+
+def run_model(model: Model, root: Path, photos: Sequence[Photo]) -> npt.NDArray[np.float32]:
+    """Run an ONNX model over photos as the runtime does, one by one: logits float32 (N, 10)."""
+    size = model.spec.resize.size
+    return np.concatenate(
+        [model.run(prepare(read(root / p.file, size).pixels, model.spec)[None]).logits for p in photos]
+    )
+
+
+def evaluate(
+    logits: npt.NDArray[np.floating], temperature: float, low_confidence: float, photos: Sequence[Photo]
+) -> dict[str, dict[str, Figure]]:
+    """Summarise logits (N, 10) of photos on every column that has labels."""
+    probabilities = softmax(logits, temperature)
+    figures = {}
+    for name, labels in columns(photos).items():
+        if (judged := labels >= 0).any():
+            figures[name] = summarise(probabilities[judged], labels[judged], low_confidence)
+    return figures

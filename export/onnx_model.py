@@ -1,0 +1,84 @@
+"""Torch to ONNX: one self-contained file that describes itself, checked against torch before it is kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import torch
+from torch import nn
+
+from cloudedge.metadata import METADATA_KEY, ModelSpec
+from cloudedge.model import Model
+
+OPSET = 18
+# The newest that onnxruntime 1.18 loads.
+IR_VERSION = 10
+MAX_LOGIT_DIFFERENCE = 1e-4
+
+
+class GateError(Exception):
+    """A model that must not be released; the text says which gate it failed and by how much."""
+
+
+def export_onnx(network: nn.Module, metadata: dict[str, Any], path: Path) -> None:
+    """Write `network` as a float32 ONNX file with `metadata`, whole or not at all; ValueError for bad metadata."""
+    spec = ModelSpec.from_json(json.dumps(metadata))
+    example = torch.zeros(2, 3, spec.input_size, spec.input_size)
+    program = torch.onnx.export(
+        network.eval().cpu(),
+        (example,),
+        input_names=["image"],
+        output_names=["logits"],
+        dynamic_shapes=({0: torch.export.Dim("N")},),
+        opset_version=OPSET,
+        external_data=False,
+        dynamo=True,
+        verbose=False,
+    )
+    assert program is not None
+    model = program.model_proto
+    opset = {entry.domain: entry.version for entry in model.opset_import}[""]
+    if opset != OPSET:
+        raise GateError(f"the exporter gave opset {opset}, not {OPSET}")
+    write(model, metadata, path)
+
+
+def write(model: onnx.ModelProto, metadata: dict[str, Any], path: Path) -> None:
+    """Put `metadata` into the model and write it, whole or not at all."""
+    model.ir_version = min(model.ir_version, IR_VERSION)
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(metadata, sort_keys=True)})
+    partial = path.with_suffix(".partial")
+    onnx.save(model, partial)
+    partial.replace(path)
+
+
+def rewrite(path: Path, metadata: dict[str, Any]) -> None:
+    """Replace the metadata of a model file."""
+    write(onnx.load(path), metadata, path)
+
+
+def check_parity(network: nn.Module, path: Path, inputs: Iterable[npt.NDArray[np.float32]]) -> float:
+    """Hold the file against torch on inputs (N, 3, S, S); give the largest difference of a logit.
+
+    Raises GateError when it exceeds `MAX_LOGIT_DIFFERENCE` or a first choice differs.
+    """
+    model = Model(path)
+    worst = 0.0
+    network.eval().cpu()
+    for batch in inputs:
+        with torch.inference_mode():
+            expected = network(torch.from_numpy(batch)).numpy()
+        found = model.run(batch).logits
+        worst = max(worst, float(np.abs(found - expected).max()))
+        if worst > MAX_LOGIT_DIFFERENCE:
+            raise GateError(f"a logit differs from torch by {worst:.2e}, more than {MAX_LOGIT_DIFFERENCE:.0e}")
+        if (found.argmax(axis=1) != expected.argmax(axis=1)).any():
+            raise GateError("a first choice differs from torch")
+    return worst

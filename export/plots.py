@@ -1,0 +1,67 @@
+"""Pictures of a run, as PNG."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+
+from cloudedge.genera import GENERA
+from export.evaluation import CALIBRATION_BINS, Array
+
+ABBREVIATIONS = [genus.abbreviation for genus in GENERA]
+mpl.use("Agg")
+
+
+def confusion_matrix(counts: npt.NDArray[np.int64], title: str, path: Path) -> None:
+    """Draw counts (label, prediction); the shade is the share of the label's photos."""
+    figure = Figure(figsize=(6.4, 5.6), layout="constrained")
+    axes = figure.subplots()
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), count in np.ndenumerate(counts):
+        if count:
+            shade = "white" if shares[row, column] > 0.5 else "black"
+            axes.text(column, row, str(count), ha="center", va="center", color=shade, fontsize=9)
+    axes.set_xticks(range(len(ABBREVIATIONS)), ABBREVIATIONS)
+    axes.set_yticks(range(len(ABBREVIATIONS)), ABBREVIATIONS)
+    axes.set(xlabel="predicted", ylabel="label", title=title)
+    figure.savefig(path, dpi=110)
+
+
+def reliability(probabilities: Array, labels: npt.NDArray[np.int64], title: str, path: Path) -> None:
+    """Draw how often the first choice is right against how sure it is, and how many photos stand behind each point."""
+    confidence, hit = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    used = np.unique(bins)
+    figure = Figure(figsize=(5.2, 5.2), layout="constrained")
+    upper, lower = figure.subplots(2, sharex=True, height_ratios=(3, 1))
+    upper.plot([0, 1], [0, 1], color="0.6", linestyle="--")
+    upper.plot([confidence[bins == b].mean() for b in used], [hit[bins == b].mean() for b in used], marker="o")
+    upper.set(ylabel="share right", title=title, xlim=(0, 1), ylim=(0, 1))
+    lower.bar((used + 0.5) / CALIBRATION_BINS, [int((bins == b).sum()) for b in used], width=0.9 / CALIBRATION_BINS)
+    lower.set(xlabel="probability of the first choice", ylabel="photos")
+    figure.savefig(path, dpi=110)
+
+
+def loss_curves(log: Path, path: Path) -> None:
+    """Draw the losses of a run's `log.csv`, one line for each, with the phases marked."""
+    with log.open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    axes = figure.subplots()
+    for name in ("hint", "teacher", "label"):
+        points = [(k, float(row[name])) for k, row in enumerate(rows) if row[name]]
+        if points:
+            axes.plot(*zip(*points, strict=True), label=name, linewidth=0.8)
+    for k in range(1, len(rows)):
+        if rows[k]["phase"] != rows[k - 1]["phase"]:
+            axes.axvline(k, color="0.7", linewidth=0.8)
+            axes.text(k, axes.get_ylim()[1], rows[k]["phase"], va="top", fontsize=8)
+    axes.set(xlabel="logged steps", ylabel="weighted loss")
+    axes.legend()
+    figure.savefig(path, dpi=110)

@@ -1,0 +1,77 @@
+"""Static QDQ quantization to int8 (U8 activations, S8 weights, per channel), and the gates it has to pass."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from export.onnx_model import GateError, write
+
+MIN_AGREEMENT = 0.97
+MAX_ACCURACY_DROP = 0.01
+
+
+class _Reader(CalibrationDataReader):  # type: ignore[misc]
+    def __init__(self, inputs: Iterable[npt.NDArray[np.float32]]) -> None:
+        self.inputs: Iterator[npt.NDArray[np.float32]] = iter(inputs)
+
+    def get_next(self) -> dict[str, npt.NDArray[np.float32]] | None:
+        batch = next(self.inputs, None)
+        return None if batch is None else {"image": batch}
+
+
+def quantize(source: Path, metadata: dict[str, Any], inputs: Iterable[npt.NDArray[np.float32]], path: Path) -> None:
+    """Quantize the float32 file `source`, calibrated on training inputs (N, 3, S, S), and write it with `metadata`.
+
+    U8S8 because it is what fuses on x86-64; `reduce_range` because CPUs without VNNI add two products in 16 bits and
+    would overflow, and it costs nothing elsewhere.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        prepared, quantized = Path(folder, "prepared.onnx"), Path(folder, "quantized.onnx")
+        quant_pre_process(str(source), str(prepared))
+        quantize_static(
+            str(prepared),
+            str(quantized),
+            _Reader(inputs),
+            quant_format=QuantFormat.QDQ,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            reduce_range=True,
+            calibrate_method=CalibrationMethod.MinMax,
+        )
+        write(onnx.load(quantized), metadata, path)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """int8 against float32 on photos that calibration did not see: shares of `n` photos."""
+
+    agreement: float
+    accuracy_drop: float
+    n: int
+
+
+def check_quantized(
+    float_logits: npt.NDArray[np.float32], logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]
+) -> Comparison:
+    """Compare logits (N, 10); labels -1 do not count for accuracy. Raises GateError when a gate is not passed."""
+    before, after, judged = float_logits.argmax(axis=1), logits.argmax(axis=1), labels >= 0
+    drop = float((before == labels)[judged].mean() - (after == labels)[judged].mean())
+    result = Comparison(float((before == after).mean()), drop, len(labels))
+    if result.agreement < MIN_AGREEMENT:
+        raise GateError(
+            f"int8 agrees with float32 on {result.agreement:.1%} of first choices, less than {MIN_AGREEMENT:.0%}"
+        )
+    if result.accuracy_drop > MAX_ACCURACY_DROP:
+        raise GateError(f"int8 loses {result.accuracy_drop:.1%} of accuracy, more than {MAX_ACCURACY_DROP:.0%}")
+    return result

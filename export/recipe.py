@@ -1,0 +1,72 @@
+"""A recipe: everything that decides what a training run gives, read from one TOML file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # the same, for Python 3.10
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One one-cycle run of AdamW over `images` crops; `hint`, `verdict` and `label` weigh the three losses."""
+
+    name: str
+    images: int
+    size: int
+    lr: float
+    batch: int = 32
+    weight_decay: float = 0.03
+    warmup: float = 0.1  # share of the steps
+    min_scale: float = 0.35  # of the photo's area that a crop shows
+    mixup: float = 0.0  # share of batches that are mixed
+    balance: float = 1.0  # 0: every photo as often, 1: every genus as often
+    hint: float = 0.0
+    verdict: float = 0.0
+    label: float = 0.0
+
+    @property
+    def unlabelled(self) -> bool:
+        """Whether no label reaches the phase, not even through a teacher: then it may see every photo."""
+        return self.label == 0 and self.verdict == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A network, its data and its phases."""
+
+    name: str
+    version: str
+    weights: str  # none, imagenet or a path
+    input_size: int
+    interpolation: str
+    seed: int
+    folds: int
+    test_fold: int
+    validation_fold: int
+    labels: dict[str, float]  # how much the manifest and each reviewer count in the target
+    dark: float  # mean luminance (0..255) under which a photo is night
+    phases: tuple[Phase, ...]
+    verdict_weights: str = ""  # trained weights of lite0, for the phases with `verdict`
+    average: float = 0.998  # decay of the averaged weights
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the recipe as plain JSON types, for the model's metadata."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Recipe:
+        """Read what `to_dict` gave; raises TypeError or KeyError for an unknown or missing key."""
+        return cls(**{**content, "phases": tuple(Phase(**phase) for phase in content["phases"])})
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a recipe file; raises TypeError or KeyError for an unknown or missing key, TOMLDecodeError for bad TOML."""
+    return Recipe.from_dict(tomllib.loads(path.read_text(encoding="utf-8")))

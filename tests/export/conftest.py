@@ -1,0 +1,65 @@
+"""A small data set, drawn: coloured noise with a look of its own for each genus."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from export.dataset import CLASSES
+from export.recipe import Phase, Recipe
+
+PER_GENUS = 8
+
+
+@pytest.fixture(scope="session")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Draw `PER_GENUS` photos for each genus, with a manifest and reviews; two of each genus are one group."""
+    folder = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    manifest, reviews = [], []
+    for k, genus in enumerate(CLASSES):
+        (folder / genus).mkdir()
+        for number in range(PER_GENUS):
+            file = f"{genus}/{number}.png"
+            coarse = rng.integers(0, 60, (4 + k, 4 + k, 3)) + np.array([20 * k, 200 - 20 * k, (k % 3) * 60])
+            picture = Image.fromarray(coarse.clip(0, 255).astype(np.uint8)).resize((72, 64), Image.Resampling.NEAREST)
+            picture.save(folder / file)
+            group = k * PER_GENUS + max(number, 1)
+            manifest.append({"file": file, "genus": genus, "photo_group": group, "label_conflict": 0, "sha256": ""})
+            for reviewer in "12":
+                reviews.append(
+                    {"file": file, "reviewer": reviewer, "first": genus, "p1": 0.7, "second": "", "third": ""}
+                )
+    for name, rows in (("manifest.csv", manifest), ("review.csv", reviews)):
+        columns = {key: None for row in rows for key in row} | dict.fromkeys(
+            ("p2", "p3") if name == "review.csv" else ()
+        )
+        with (folder / name).open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, list(columns))
+            writer.writeheader()
+            writer.writerows(rows)
+    return folder
+
+
+@pytest.fixture
+def recipe() -> Recipe:
+    """Give a recipe that trains for seconds."""
+    return Recipe(
+        name="lite0",
+        version="0.0.1",
+        weights="imagenet",
+        input_size=64,
+        interpolation="bicubic",
+        seed=1,
+        folds=4,
+        test_fold=0,
+        validation_fold=1,
+        labels={"manifest": 0.4, "1": 0.3, "2": 0.3},
+        dark=10.0,
+        phases=(Phase(name="labels", images=320, size=64, batch=16, lr=2e-3, mixup=0.5, label=1.0),),
+        average=0.8,
+    )

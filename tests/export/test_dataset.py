@@ -1,0 +1,109 @@
+"""Labels, folds and pixels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from export.dataset import (
+    CLASSES,
+    Photo,
+    assign_folds,
+    data_root,
+    load_catalogue,
+    load_pixels,
+    review_target,
+    soft_target,
+    split,
+)
+
+WEIGHTS = {"manifest": 0.2, "1": 0.3, "2": 0.5}
+PHOTO = Photo(
+    "Cirrus/1.jpg", "Cirrus", 0, False, {"1": {"Cirrus": 0.8, "Cirrostratus": 0.2}, "2": {"Cirrostratus": 1.0}}
+)
+
+
+def test_a_target_mixes_the_manifest_and_the_reviews_by_weight() -> None:
+    target = soft_target(PHOTO, WEIGHTS)
+    assert target is not None
+    assert target[CLASSES.index("Cirrus")] == pytest.approx(0.2 + 0.3 * 0.8)
+    assert target[CLASSES.index("Cirrostratus")] == pytest.approx(0.3 * 0.2 + 0.5)
+    assert target.sum() == pytest.approx(1)
+
+
+def test_what_a_reviewer_leaves_open_is_spread_over_the_genera() -> None:
+    target = review_target(replace(PHOTO, reviews={"1": {"Cirrus": 0.5}}))
+    assert target is not None
+    assert target[CLASSES.index("Cumulus")] == pytest.approx(0.05)
+
+
+def test_a_contradicted_photo_counts_by_its_reviews_alone() -> None:
+    target = soft_target(replace(PHOTO, conflict=True, reviews={"1": {"Cumulus": 1.0}}), WEIGHTS)
+    assert target is not None
+    assert target[CLASSES.index("Cumulus")] == pytest.approx(1)
+    assert soft_target(replace(PHOTO, conflict=True, reviews={}), WEIGHTS) is None
+
+
+@pytest.mark.parametrize(
+    "photo",
+    [replace(PHOTO, genus="Contrail"), replace(PHOTO, reviews={"1": {"ClearSky": 0.9}, "2": {"ClearSky": 0.8}})],
+)
+def test_a_photo_without_a_genus_has_no_target(photo: Photo) -> None:
+    assert soft_target(photo, WEIGHTS) is None
+
+
+def test_agreed_is_a_first_choice_that_confirms_the_manifest() -> None:
+    assert PHOTO.agreed
+    assert not replace(PHOTO, reviews={"2": {"Cirrostratus": 0.6, "Cirrus": 0.4}}).agreed
+
+
+def test_no_group_is_split_and_genera_are_spread_evenly() -> None:
+    rng = np.random.default_rng(1)
+    photos = [Photo(f"{k}", str(rng.choice(CLASSES)), int(rng.integers(0, 400)), False, {}) for k in range(600)]
+    folds = assign_folds(photos, 5, seed=3)
+    by_group: dict[int, set[int]] = {}
+    for photo, fold in zip(photos, folds, strict=True):
+        by_group.setdefault(photo.group, set()).add(int(fold))
+    assert all(len(found) == 1 for found in by_group.values())
+    assert np.ptp(np.bincount(folds)) <= 12
+    for genus in CLASSES:
+        counts = np.bincount(
+            [fold for photo, fold in zip(photos, folds, strict=True) if photo.genus == genus], minlength=5
+        )
+        assert np.ptp(counts) <= 4
+    assert (folds == assign_folds(photos, 5, seed=3)).all()
+    assert (folds != assign_folds(photos, 5, seed=4)).any()
+
+
+def test_a_split_uses_every_photo_once() -> None:
+    photos = [Photo(f"{k}", CLASSES[k % 10], k, False, {}) for k in range(100)]
+    parts = split(photos, folds=5, test_fold=0, validation_fold=1, seed=0)
+    assert (parts.train.astype(int) + parts.validation + parts.test == 1).all()
+    assert parts.test.sum() == parts.validation.sum() == 20
+
+
+def test_pixels_come_in_one_size(root: Path) -> None:
+    photos = load_catalogue(root)[:3]
+    pixels = load_pixels(root, photos, 48)
+    assert pixels.shape == (3, 48, 48, 3)
+    assert pixels.dtype == np.uint8
+
+
+def test_the_real_catalogue_is_what_its_description_says() -> None:
+    root = data_root()
+    if not (root / "manifest.csv").exists():
+        pytest.skip(f"no photos at {root}; set CLOUDEDGE_DATA to the folder with manifest.csv")
+    photos = load_catalogue(root)
+    assert len(photos) == 2194
+    assert sum(photo.conflict for photo in photos) == 251
+    parts = split(photos, folds=6, test_fold=0, validation_fold=1, seed=1)
+    groups = [
+        {p.group for p, kept in zip(photos, part, strict=True) if kept}
+        for part in (parts.train, parts.validation, parts.test)
+    ]
+    assert not groups[0] & groups[1]
+    assert not groups[0] & groups[2]
+    assert not groups[1] & groups[2]

@@ -1,0 +1,108 @@
+"""Metrics on cases that can be worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from export.dataset import CLASSES, Photo
+from export.evaluation import (
+    calibration_error,
+    columns,
+    confusion,
+    evaluate,
+    fit_temperature,
+    share,
+    softmax,
+    summarise,
+)
+from export.release import card_table, confidence_threshold
+
+
+def test_a_share_has_wilsons_interval() -> None:
+    figure = share(np.array([True] * 8 + [False] * 2))
+    assert (figure.value, figure.n) == (0.8, 10)
+    assert figure.low == pytest.approx(0.4902, abs=1e-4)
+    assert figure.high == pytest.approx(0.9433, abs=1e-4)
+
+
+def test_a_share_of_nothing_is_unknown() -> None:
+    figure = share(np.array([], dtype=bool))
+    assert np.isnan(figure.value)
+    assert (figure.low, figure.high) == (0, 1)
+
+
+def test_softmax_sums_to_one_and_survives_large_logits() -> None:
+    probabilities = softmax(np.array([[1000.0, 0.0], [0.0, 0.0]]))
+    assert probabilities.tolist() == [[1.0, 0.0], [0.5, 0.5]]
+
+
+def test_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
+    probabilities = np.array([[0.75, 0.25]] * 4)
+    assert calibration_error(probabilities, np.array([0, 0, 0, 1])) == pytest.approx(0)
+    assert calibration_error(probabilities, np.array([1, 1, 1, 1])) == pytest.approx(0.75)
+
+
+def test_the_temperature_undoes_overconfidence() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(4000, 5))
+    labels = np.array([rng.choice(5, p=row) for row in softmax(logits)])
+    assert fit_temperature(3 * logits, labels) == pytest.approx(3, rel=0.1)
+
+
+def test_confusion_counts_by_label_then_prediction() -> None:
+    counts = confusion(np.array([1, 1, 0]), np.array([0, 0, 0]))
+    assert counts[0, 1] == 2
+    assert counts[0, 0] == 1
+    assert counts.sum() == 3
+
+
+def test_figures_of_a_small_case() -> None:
+    probabilities = np.full((4, len(CLASSES)), 0.01)
+    cirrus, cumulus = CLASSES.index("Cirrus"), CLASSES.index("Cumulus")
+    probabilities[:, cirrus] = [0.9, 0.9, 0.5, 0.4]
+    probabilities[:, cumulus] = [0.02, 0.02, 0.42, 0.5]
+    labels = np.array([cirrus, CLASSES.index("Cirrocumulus"), cirrus, cirrus])
+    figures = summarise(probabilities, labels, low_confidence=0.6)
+    assert figures["top1"].value == 0.5
+    assert figures["top3"].value == 1.0
+    assert figures["level"].value == pytest.approx(0.75)
+    assert figures["balanced"].value == pytest.approx((2 / 3 + 0) / 2)
+    assert figures["coverage"].value == 0.5
+    assert figures["precision"].value == 0.5
+
+
+def test_the_columns_judge_by_their_own_labels() -> None:
+    review = {"1": {"Cumulus": 1.0}, "2": {"Cumulus": 1.0}}
+    photos = [
+        Photo("a", "Cumulus", 0, False, review),
+        Photo("b", "Stratus", 1, False, review),
+        Photo("c", "Cumulus", 2, True, review),
+        Photo("d", "Contrail", 3, False, review),
+    ]
+    cumulus, stratus = CLASSES.index("Cumulus"), CLASSES.index("Stratus")
+    found = columns(photos)
+    assert found["agreed"].tolist() == [cumulus, -1, -1, -1]
+    assert found["review"].tolist() == [cumulus, cumulus, cumulus, -1]
+    assert found["manifest"].tolist() == [cumulus, stratus, -1, -1]
+
+
+def test_a_card_table_has_a_row_for_each_column_with_labels() -> None:
+    photos = [Photo(str(k), CLASSES[k % 10], k, False, {}) for k in range(40)]
+    figures = evaluate(np.eye(10, dtype=np.float32)[np.arange(40) % 10] * 9, 1.0, 0.5, photos)
+    table = card_table({"test": {"manifest": {name: vars_of(figure) for name, figure in figures["manifest"].items()}}})
+    assert table.splitlines()[0].startswith("| labels | n | top-1 ")
+    assert "| manifest | 40 | 100.0% [" in table
+
+
+def vars_of(figure: object) -> dict[str, float]:
+    return {name: getattr(figure, name) for name in ("value", "low", "high", "n")}
+
+
+def test_the_confidence_threshold_is_the_lowest_that_keeps_the_precision() -> None:
+    confidence = np.linspace(0.99, 0.5, 100)
+    probabilities = np.stack([confidence, 1 - confidence], axis=1)
+    labels = np.r_[np.zeros(60, dtype=np.int64), np.ones(40, dtype=np.int64)]
+    threshold = confidence_threshold(probabilities, labels)
+    assert (labels[confidence >= threshold - 1e-3] == 0).mean() == pytest.approx(0.75, abs=0.02)
+    assert confidence_threshold(probabilities, np.ones(100, dtype=np.int64)) == 1.0

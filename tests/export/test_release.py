@@ -1,0 +1,167 @@
+"""From drawn photos to a model that the runtime opens, and the gates that stand between."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from click.testing import CliRunner
+
+from cloudedge.classifier import CloudClassifier
+from cloudedge.model import Model, sha256
+from export.__main__ import main
+from export.network import build
+from export.onnx_model import GateError, check_parity, export_onnx
+from export.quantization import check_quantized
+from export.recipe import Recipe
+from export.release import describe, release
+
+
+@pytest.fixture(scope="module")
+def released(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Release the small recipe once; gives the folders of the run and of the models."""
+    folder = tmp_path_factory.mktemp("release")
+    run, target = folder / "run", folder / "models"
+    target.mkdir()
+    recipe_file = folder / "tiny.toml"
+    recipe_file.write_text(RECIPE, encoding="utf-8")
+    arguments = ["release", str(recipe_file), "--data", str(root), "--run", str(run), "--target", str(target)]
+    result = CliRunner().invoke(main, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert "| agreed |" in result.output
+    return run, target
+
+
+RECIPE = """
+name = "lite0"
+version = "0.0.1"
+weights = "imagenet"
+input_size = 64
+interpolation = "bicubic"
+seed = 1
+folds = 4
+test_fold = 0
+validation_fold = 1
+labels = { manifest = 0.4, 1 = 0.3, 2 = 0.3 }
+dark = 10.0
+average = 0.8
+
+[[phases]]
+name = "labels"
+images = 480
+size = 64
+batch = 16
+lr = 2e-3
+label = 1.0
+"""
+
+
+def test_a_released_model_is_opened_by_the_runtime_and_knows_the_drawn_genera(
+    released: tuple[Path, Path], root: Path
+) -> None:
+    _, target = released
+    classifier = CloudClassifier(str(target / "lite0.onnx"))
+    rows = list(classifier.classify_many(sorted(root.glob("*/*.png"))))
+    assert np.mean([row.genus == Path(str(row.path)).parent.name for row in rows]) > 0.8
+
+
+def test_a_release_pins_its_checksum_and_keeps_its_weights(released: tuple[Path, Path]) -> None:
+    _, target = released
+    assert (target / "SHA256SUMS").read_text() == f"{sha256(target / 'lite0.onnx')}  lite0.onnx\n"
+    assert build("lite0", str(target / "lite0.safetensors"))
+    assert sorted(path.name for path in target.iterdir()) == ["SHA256SUMS", "lite0.onnx", "lite0.safetensors"]
+
+
+def test_a_released_model_loads_in_old_runtimes_and_tells_its_figures(released: tuple[Path, Path]) -> None:
+    _, target = released
+    model = onnx.load(target / "lite0.onnx")
+    assert model.ir_version <= 10
+    assert {entry.domain: entry.version for entry in model.opset_import}[""] == 18
+    spec = Model(target / "lite0.onnx").spec
+    assert spec.metrics["test"]["agreed"]["top1"]["n"] > 10
+    assert spec.metrics["int8"]["agreement"] >= 0.97
+    assert spec.metrics["torch_max_logit_difference"] <= 1e-4
+    assert Recipe.from_dict(dict(spec.recipe)).name == "lite0"
+
+
+def test_evaluate_prints_the_figures_that_the_model_tells(
+    released: tuple[Path, Path], root: Path, tmp_path: Path
+) -> None:
+    _, target = released
+    arguments = ["evaluate", "--model", str(target / "lite0.onnx"), "--data", str(root), "--run", str(tmp_path)]
+    result = CliRunner().invoke(main, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert json.loads((tmp_path / "figures.json").read_text()) == Model(target / "lite0.onnx").spec.metrics["test"]
+    for name in ("confusion-agreed.png", "reliability-review.png"):
+        assert (tmp_path / name).stat().st_size > 5000
+
+
+def test_train_onnx_and_quantize_are_the_steps_of_a_release(
+    released: tuple[Path, Path], root: Path, tmp_path: Path
+) -> None:
+    run, _ = released
+    recipe_file = tmp_path / "tiny.toml"
+    recipe_file.write_text(RECIPE, encoding="utf-8")
+    common = ["--data", str(root)]
+    commands = (
+        ["train", str(recipe_file), "--run", str(run), *common],  # ended already: only writes its weights again
+        [
+            "onnx",
+            str(recipe_file),
+            "--weights",
+            str(run / "weights.safetensors"),
+            "-o",
+            str(tmp_path / "float32.onnx"),
+            *common,
+        ],
+        ["quantize", str(tmp_path / "float32.onnx"), "-o", str(tmp_path / "int8.onnx"), *common],
+    )
+    for arguments in commands:
+        result = CliRunner().invoke(main, arguments, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+    assert (run / "losses.png").stat().st_size > 5000
+    assert (tmp_path / "int8.onnx").stat().st_size < 0.4 * (tmp_path / "float32.onnx").stat().st_size
+
+
+def test_parity_refuses_a_file_of_other_weights(recipe: Recipe, tmp_path: Path) -> None:
+    export_onnx(build("lite0", "none"), describe(recipe), tmp_path / "model.onnx")
+    other = build("lite0", "none")
+    with pytest.raises(GateError, match="differs from torch"):
+        check_parity(other, tmp_path / "model.onnx", [np.ones((1, 3, 64, 64), np.float32)])
+
+
+def test_a_bad_quantization_is_refused() -> None:
+    logits = np.eye(10, dtype=np.float32)[np.arange(100) % 10]
+    labels = np.arange(100) % 10
+    assert check_quantized(logits, logits, labels).agreement == 1
+    swapped = logits.copy()
+    swapped[:4] = logits[4:8]
+    with pytest.raises(GateError, match=r"agrees with float32 on 96\.0%"):
+        check_quantized(logits, swapped, labels)
+    swapped[2:4] = logits[2:4]
+    with pytest.raises(GateError, match=r"loses 2\.0% of accuracy"):
+        check_quantized(logits, swapped, labels)
+
+
+def test_a_refused_model_leaves_no_trace(
+    recipe: Recipe, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("export.quantization.MIN_AGREEMENT", 1.1)
+    target = tmp_path / "models"
+    target.mkdir()
+    short = replace(recipe, phases=(replace(recipe.phases[0], images=32),))
+    with pytest.raises(GateError):
+        release(short, root, tmp_path / "run", target)
+    assert not list(target.iterdir())
+
+
+def test_a_recipe_with_an_unknown_key_is_wrong_usage(tmp_path: Path) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(RECIPE + "\nmomentum = 0.9\n", encoding="utf-8")
+    result = CliRunner().invoke(main, ["train", str(path), "--data", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "momentum" in result.output

@@ -1,0 +1,135 @@
+"""Real training steps on drawn photos: it learns, resumes exactly, and its parts do what they say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from export import augment
+from export.dataset import CLASSES
+from export.distillation import HintLoss, verdict_loss
+from export.network import Lite0, Resnet34, build, save_weights
+from export.recipe import Phase, Recipe, load_recipe
+from export.training import Trainer, TrainingSet, _draw
+
+RECIPES = sorted((Path(__file__).parents[2] / "export" / "recipes").glob("*.toml"))
+
+
+@pytest.fixture
+def data() -> TrainingSet:
+    rng = np.random.default_rng(0)
+    targets = np.eye(len(CLASSES), dtype=np.float32)[np.arange(40) % 10]
+    pixels = np.broadcast_to(25 * (np.arange(40) % 10)[:, None, None, None], (40, 64, 64, 3)) + rng.integers(
+        0, 20, (40, 64, 64, 3)
+    )
+    return TrainingSet(pixels.astype(np.uint8), targets)
+
+
+def student(recipe: Recipe) -> Recipe:
+    phases = (
+        Phase(name="hints", images=32, size=64, batch=8, lr=1e-3, hint=1.0),
+        Phase(name="labels", images=32, size=64, batch=8, lr=1e-3, mixup=0.5, hint=0.5, label=1.0),
+    )
+    return replace(recipe, name="resnet34", weights="none", phases=phases)
+
+
+class KilledError(Exception):
+    """Stands for a kill in the middle of a run."""
+
+
+def test_a_killed_run_goes_on_and_ends_at_the_same_weights(
+    recipe: Recipe, data: TrainingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("export.training.CHECKPOINT_SECONDS", 0.0)
+    expected = Trainer(student(recipe), tmp_path / "whole").run(data, data).state_dict()
+
+    trainer, steps = Trainer(student(recipe), tmp_path / "killed"), 0
+    step = trainer._train_step
+
+    def killed_after_six(*arguments: object) -> dict[str, float]:
+        nonlocal steps
+        steps += 1
+        if steps > 6:
+            raise KilledError
+        return step(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(trainer, "_train_step", killed_after_six)
+    with pytest.raises(KilledError):
+        trainer.run(data, data)
+    resumed = Trainer(student(recipe), tmp_path / "killed")
+    found = resumed.run(data, data).state_dict()
+    for name, tensor in expected.items():
+        torch.testing.assert_close(found[name], tensor, msg=name)
+
+
+def test_hints_alone_teach_the_student(recipe: Recipe, data: TrainingSet, tmp_path: Path) -> None:
+    phase = Phase(name="hints", images=320, size=64, batch=16, lr=1e-3, hint=1.0)
+    trainer = Trainer(replace(student(recipe), phases=(phase,)), tmp_path)
+    trainer.run(data, TrainingSet(data.pixels[:0], data.targets[:0]))
+    rows = (tmp_path / "log.csv").read_text().splitlines()
+    first, last = (float(row.split(",")[3]) for row in (rows[1], rows[-1]))
+    assert last < 0.9 * first
+
+
+def test_the_verdict_loss_is_zero_for_the_teacher_itself_and_positive_otherwise() -> None:
+    logits = torch.randn(4, 10, generator=torch.Generator().manual_seed(0))
+    assert verdict_loss(logits, logits).item() == pytest.approx(0, abs=1e-6)
+    assert verdict_loss(logits, logits.flip(0)).item() > 0.1
+
+
+def test_the_hint_loss_sees_through_a_linear_map_only() -> None:
+    ours, theirs = Resnet34(), Lite0()
+    maps = theirs.eval().maps(torch.randn(4, 3, 64, 64))
+    loss = HintLoss(ours, theirs)
+    assert 0 < loss(ours.maps(torch.randn(4, 3, 64, 64)), maps).item() < 2
+    own = HintLoss(theirs, theirs)
+    for stride, layer in own.project.items():
+        torch.nn.init.dirac_(layer.weight)
+        assert theirs.channels[int(stride)] == layer.weight.shape[0]
+    assert own(maps, maps).item() == pytest.approx(0, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["resnet34", "lite0"])
+def test_weights_come_back_from_their_file(name: str, tmp_path: Path) -> None:
+    network = build(name, "none").eval()
+    save_weights(network, tmp_path / "weights.safetensors")
+    again = build(name, str(tmp_path / "weights.safetensors")).eval()
+    images = torch.randn(1, 3, 64, 64)
+    with torch.inference_mode():
+        torch.testing.assert_close(again(images), network(images), atol=0.02, rtol=0.02)
+
+
+def test_sampling_gives_rare_genera_their_share() -> None:
+    targets = np.zeros((100, 10), dtype=np.float32)
+    targets[:95, 0] = targets[95:, 1] = 1
+    phase = Phase(name="labels", images=4000, size=32, lr=1e-3, label=1.0)
+    for balance, expected in ((0.0, 0.05), (1.0, 0.5)):
+        order = _draw(targets, replace(phase, balance=balance), seed=0)
+        assert (order >= 95).mean() == pytest.approx(expected, abs=0.03)
+    unlabelled = _draw(targets, replace(phase, images=200, label=0.0, hint=1.0), seed=0)
+    assert (np.bincount(unlabelled) == 2).all()
+
+
+def test_mixup_keeps_the_mass_of_the_targets() -> None:
+    images, targets = torch.rand(6, 3, 8, 8), torch.eye(10)[:6]
+    mixed, mixed_targets = augment.mixup(images, targets, 1.0, torch.Generator().manual_seed(1))
+    assert mixed.shape == images.shape
+    torch.testing.assert_close(mixed_targets.sum(dim=1), torch.ones(6))
+    assert (mixed_targets.max(dim=1).values < 1).any()
+
+
+def test_crops_have_the_asked_size() -> None:
+    image = torch.randint(0, 256, (3, 100, 100), dtype=torch.uint8)
+    assert augment.training_transform(48, 0.2)(image).shape == (3, 48, 48)
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_every_recipe_can_be_read_and_goes_into_the_metadata_and_back(path: Path) -> None:
+    recipe = load_recipe(path)
+    assert Recipe.from_dict(recipe.to_dict()) == recipe
+    assert recipe.input_size % 32 == 0
+    assert all(phase.size % 32 == 0 for phase in recipe.phases)
