@@ -1,76 +1,152 @@
-"""Find the photos in files and folders, and tell from a file's name when its photo was taken."""
+"""Find the photos in files and folders, choose among them, and bring them into the order of their times."""
 
 from __future__ import annotations
 
+import hashlib
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from cloudedge import capture_time
+from cloudedge.capture_time import captured_at_from_name as captured_at_from_name  # the classifier asks for it here
+
+if TYPE_CHECKING:
+    import sqlite3
 
 # A file or folder whose name ends so claims to be a photo.
 PHOTO_EXTENSIONS = (
     ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo", ".png", ".tif", ".tiff", ".webp"
 )  # fmt: skip
 
-# A date and a time of day, down to the second: 20240601_123045, 20240601T123045, 20240601123045, 2024-06-01T12:30:45Z,
-# 2024-06-01_12-30-45. A date alone, or a time that runs on into more digits, says too little to be trusted.
-_TIME_IN_NAME = re.compile(
-    r"(?<![0-9])((?:19|20)[0-9]{2})([-_.]?)([0-9]{2})\2([0-9]{2})"
-    r"(?:[-_T. ]|(?<=[0-9]{8}))([0-9]{2})([-_.:]?)([0-9]{2})\6([0-9]{2})"
-    r"(?![0-9])(Z(?![A-Za-z])|[+-][0-9]{2}:[0-9]{2}(?![0-9]))?"
-)
-
-
-def captured_at_from_name(path: str) -> str | None:
-    """Return the time that the name of a file carries as ISO 8601 text, or None if it carries none.
-
-    Only the last part of `path` is read, and nothing on the disk. The time is local to the camera unless the name
-    gives an offset (`Z` or `+02:00`), which is kept.
-    """
-    for match in _TIME_IN_NAME.finditer(os.path.basename(path)):
-        year, _, month, day, hour, _, minute, second, offset = match.groups(default="")
-        stamp = f"{year}-{month}-{day}T{hour}:{minute}:{second}{offset.replace('Z', '+00:00')}"
-        try:
-            return datetime.fromisoformat(stamp).isoformat()
-        except ValueError:  # the digits have the shape of a time, but there is no such day or hour
-            continue
-    return None
+# What cloudedge itself leaves in a folder while it writes begins so; see output.replacing.
+TEMPORARY_PREFIX = ".cloudedge-"
 
 
 def find_photos(
     paths: Iterable[str],
     passed_over: Callable[[str], object] = lambda path: None,
     onerror: Callable[[OSError], object] = lambda error: None,
+    glob: str | None = None,
+    recursive: bool = True,
 ) -> Iterator[str]:
     """Yield the path of each photo that `paths` name, lazily; a relative path stays relative.
 
-    A file is yielded as it is given, whatever its name and whether it exists or not. A folder is read with all its
-    sub-folders, sorted by name; in it every entry with a photo's extension is yielded, even if it turns out to be
-    something else (a sub-folder named x.jpg), so that whoever reads it can say what is wrong with it. Hidden files and
-    folders are passed over; so are other files and links to folders (which may run in circles), and these are handed
-    to `passed_over`. A folder that cannot be read goes to `onerror`.
+    A file is yielded as it is given, whatever its name and whether it exists or not. A folder is read as by
+    `photos_below`.
     """
     for path in paths:
-        if os.path.isdir(path) and not _claims_to_be_photo(path):
-            yield from _photos_below(path, passed_over, onerror)
+        if os.path.isdir(path) and not claims_to_be_photo(path):
+            yield from photos_below(path, passed_over, onerror, glob, recursive)
         else:
             yield path
 
 
-def _photos_below(
-    folder: str, passed_over: Callable[[str], object], onerror: Callable[[OSError], object]
+def photos_below(
+    folder: str,
+    passed_over: Callable[[str], object] = lambda path: None,
+    onerror: Callable[[OSError], object] = lambda error: None,
+    glob: str | None = None,
+    recursive: bool = True,
 ) -> Iterator[str]:
+    """Yield the photos in a folder and, if `recursive`, in its sub-folders, sorted by name, lazily.
+
+    Every entry with a photo's extension is yielded, even if it turns out to be something else (a sub-folder named
+    x.jpg), so that whoever reads it can say what is wrong with it; with `glob`, only where that fits its name (or the
+    end of its path: `noon/*.jpg`). What is hidden, other files and links to folders (which may run in circles) are
+    handed to `passed_over`. A folder that cannot be read goes to `onerror`.
+    """
     pending = _last_first(folder, onerror)  # a stack, not recursion: folders may nest deeper than Python's calls
     while pending:
         entry = pending.pop()
         if entry.name.startswith("."):
-            continue
-        if _claims_to_be_photo(entry.name):
-            yield entry.path
-        elif entry.is_dir(follow_symlinks=False):
-            pending += _last_first(entry.path, onerror)
-        else:
+            if not entry.name.startswith(TEMPORARY_PREFIX):
+                passed_over(entry.path)
+        elif claims_to_be_photo(entry.name):
+            if glob is None or PurePath(entry.path).match(glob):
+                yield entry.path
+        elif not entry.is_dir(follow_symlinks=False):
             passed_over(entry.path)
+        elif recursive:
+            pending += _last_first(entry.path, onerror)
+
+
+def claims_to_be_photo(path: str) -> bool:
+    """Tell by the extension alone."""
+    return path.lower().endswith(PHOTO_EXTENSIONS)
+
+
+def is_wanted(path: str, root: str, glob: str | None) -> bool:
+    """Tell whether `photos_below(root)` would yield a path that is there."""
+    names = os.path.relpath(path, root).split(os.sep)
+    parents = (os.path.join(root, *names[:depth]) for depth in range(1, len(names)))
+    return (
+        claims_to_be_photo(path)
+        and not any(name.startswith(".") for name in names)
+        and not any(claims_to_be_photo(parent) or os.path.islink(parent) for parent in parents)
+        and (glob is None or PurePath(path).match(glob))
+    )
+
+
+def in_shard(path: str, number: int, count: int) -> bool:
+    """Tell whether a path is in the `number`-th (from 1) of `count` shards, by a hash that is the same anywhere."""
+    digest = hashlib.blake2b(os.fsencode(path), digest_size=8).digest()
+    return int.from_bytes(digest, "big") % count == number - 1
+
+
+def taken_between(photos: Iterable[str], since: datetime | None, until: datetime | None) -> Iterator[str]:
+    """Yield the photos with since <= captured_at < until; one without a time is left out."""
+    for path in photos:
+        text = capture_time.captured_at(path)
+        time = datetime.fromisoformat(text) if text else None
+        if time is None or (since and capture_time.is_before(time, since)):
+            continue
+        if until is None or capture_time.is_before(time, until):
+            yield path
+
+
+class PhotoList:
+    """The paths of many photos: their number is `len()`, and they are kept on the disk."""
+
+    def __init__(self, database: sqlite3.Connection, by_time: bool) -> None:
+        self._database = database
+        self._order = "time IS NULL, time, path" if by_time else "rowid"
+
+    def __len__(self) -> int:
+        (number,) = self._database.execute("SELECT count(*) FROM photos").fetchone()
+        return int(number)
+
+    def __iter__(self) -> Iterator[str]:
+        for (path,) in self._database.execute(f"SELECT path FROM photos ORDER BY {self._order}"):
+            yield os.fsdecode(path)
+
+
+@contextmanager
+def collected(photos: Iterable[str], by_time: bool = False) -> Iterator[PhotoList]:
+    """Find all the photos before the first is used: to know their number, or to have them in the order of their times.
+
+    Half a million paths do not fit well into the memory of a small device, so they go into a temporary SQLite file,
+    which is gone at the end. By time, photos without one come last.
+    """
+    import sqlite3
+
+    rows = ((os.fsencode(path), _instant(path) if by_time else None) for path in photos)
+    database = sqlite3.connect("", isolation_level=None)
+    try:
+        database.execute("PRAGMA journal_mode = OFF")
+        database.execute("CREATE TABLE photos (path BLOB, time REAL)")
+        database.execute("BEGIN")
+        database.executemany("INSERT INTO photos VALUES (?, ?)", rows)
+        yield PhotoList(database, by_time)
+    finally:
+        database.close()
+
+
+def _instant(path: str) -> float | None:
+    time = capture_time.captured_at(path)
+    return capture_time.instant(time) if time else None
 
 
 def _last_first(folder: str, onerror: Callable[[OSError], object]) -> list[os.DirEntry[str]]:
@@ -80,7 +156,3 @@ def _last_first(folder: str, onerror: Callable[[OSError], object]) -> list[os.Di
     except OSError as error:
         onerror(error)
         return []
-
-
-def _claims_to_be_photo(path: str) -> bool:
-    return path.lower().endswith(PHOTO_EXTENSIONS)

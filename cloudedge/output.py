@@ -17,6 +17,8 @@ from typing import Any, TextIO
 
 import click
 
+from cloudedge.folder import TEMPORARY_PREFIX
+
 Row = Mapping[str, Any]
 
 REASONS = {
@@ -47,18 +49,36 @@ def to_json(rows: Iterable[Row]) -> Iterator[str]:
 def to_jsonl(rows: Iterable[Row]) -> Iterator[str]:
     """Write each row as a JSON object on a line of its own."""
     for row in rows:
-        yield _json(row) + "\n"
+        yield json_line(row)
+
+
+def json_line(row: Row) -> str:
+    """Write a row as a JSON object, ASCII alone, and end the line."""
+    return _json(row) + "\n"
 
 
 def to_csv(rows: Iterable[Row], top_k: int) -> Iterator[str]:
     """Write a header and a line per row; `level` and the `top_k` best genera are flattened into columns."""
-    yield _csv_line(csv_columns(top_k))
+    columns = csv_columns(top_k)
+    yield csv_line(columns)
     for row in rows:
-        level, top = row["level"] or {}, row["top"]
-        cells = {**row, "level_name": level.get("name"), "level_probability": level.get("probability")}
-        for rank, entry in enumerate(top, start=1):
-            cells[f"top{rank}_genus"], cells[f"top{rank}_probability"] = entry["genus"], entry["probability"]
-        yield _csv_line(_csv_cell(cells.get(column)) for column in csv_columns(top_k))
+        yield csv_line(csv_cells(row, columns))
+
+
+def csv_cells(row: Row, columns: Iterable[str]) -> Iterator[str]:
+    """Flatten a row into the cells of its line."""
+    level = row["level"] or {}
+    cells = {**row, "level_name": level.get("name"), "level_probability": level.get("probability")}
+    for rank, entry in enumerate(row["top"], start=1):
+        cells[f"top{rank}_genus"], cells[f"top{rank}_probability"] = entry["genus"], entry["probability"]
+    return (_csv_cell(cells.get(column)) for column in columns)
+
+
+def csv_line(cells: Iterable[str]) -> str:
+    """Write the cells of one line, and end it."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue()
 
 
 def csv_columns(top_k: int) -> list[str]:
@@ -99,7 +119,7 @@ def replacing(path: str) -> Iterator[TextIO]:
         with open(target, "w", encoding="utf-8", newline="") as stream:
             yield stream
         return
-    temporary = os.path.join(os.path.dirname(target), f".cloudedge-{os.urandom(6).hex()}.tmp")
+    temporary = os.path.join(os.path.dirname(target), f"{TEMPORARY_PREFIX}{os.urandom(6).hex()}.tmp")
     try:
         with open(temporary, "x", encoding="utf-8", newline="") as stream:
             yield stream
@@ -116,12 +136,6 @@ def replacing(path: str) -> Iterator[TextIO]:
 
 def _json(row: Row) -> str:
     return json.dumps(row, allow_nan=False)
-
-
-def _csv_line(cells: Iterable[str]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue()
 
 
 def _csv_cell(value: Any) -> str:
