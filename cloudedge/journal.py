@@ -1,0 +1,203 @@
+"""Remember which captures have been answered, in the output itself.
+
+Each row that goes to a journal ends with a `key`, a digest of all that decides its answer: path, size and time of
+change of the photo, the model's file, and the options that change an answer. A photo whose key stands there is done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, BinaryIO, Literal, TypeAlias
+
+from cloudedge import output, rowfile
+from cloudedge.errors import CloudEdgeError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+Signature: TypeAlias = tuple[int, int] | None  # size in bytes and time of change in ns; None for what is not there
+
+
+class JournalError(CloudEdgeError):
+    """A file cannot serve as the journal."""
+
+
+def signature(path: str) -> Signature:
+    """Return what tells one state of a file from another."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+class Ledger:
+    """The captures that have been answered, in memory: 8 bytes of digest each.
+
+    `settings` is any text that stands for the model and the options.
+    """
+
+    def __init__(self, settings: str) -> None:
+        self._settings = settings
+        self._done: set[int] = set()
+
+    def key(self, path: str, state: Signature) -> str:
+        """Return the key of a photo in a state."""
+        parts = (os.fsencode(path), repr(state).encode(), self._settings.encode())
+        return hashlib.blake2b(b"\0".join(parts), digest_size=8).hexdigest()
+
+    def holds(self, key: str) -> bool:
+        """Tell whether the photo of that key is done."""
+        return int(key, 16) in self._done
+
+    def write(self, row: output.Row, key: str) -> None:
+        """Take the photo of a row for done."""
+        self._done.add(int(key, 16))
+
+
+class Journal(Ledger):
+    """A file of rows, JSON Lines or CSV, that is appended to, row by row.
+
+    It is locked as long as it is open. A last line that was cut short (by a kill, a power cut or a full disk) is cut
+    off. A photo that failed is not done; its row counts as long as trying again gives the same one. Raises
+    JournalError for a file that is something else or is in use, OSError for one that cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        format_: Literal["jsonl", "csv"],
+        top_k: int,
+        settings: str,
+        replay: Callable[[dict[str, Any]], object] = lambda row: None,
+    ) -> None:
+        """Open a file or make it; each row that it holds already goes to `replay`."""
+        super().__init__(settings)
+        self.path = os.path.realpath(path)
+        self.models: dict[str, int] = {}  # how many rows there are of each
+        self._columns = [*output.csv_columns(top_k), "key"] if format_ == "csv" else None
+        self._failed: dict[int, int] = {}  # key -> hash of the line
+        self._failed_paths: set[str] = set()
+        self._superseded = False
+        self._stream = _open_locked(self.path)
+        try:
+            self._load(replay)
+        except BaseException:
+            self._stream.close()
+            raise
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        self._stream.close()
+
+    def write(self, row: output.Row, key: str) -> None:
+        """Append a row; the row of a failure that stands there already is not written again."""
+        line = self._line({**row, "key": key}).encode()
+        if self._failed.get(int(key, 16)) != hash(line):
+            self._append(line)
+            self._count(rowfile.parse(line, self._columns, self.path, 0), line)
+        super().write(row, key)  # a failure too: this run has answered it
+
+    def settle(self) -> None:
+        """Drop the row of each failure that a later row of the same path has made good."""
+        if not self._superseded:
+            return
+        last: dict[str, int] = {}
+        for end, _, row in self._lines():
+            if row and row["path"] in self._failed_paths:
+                last[row["path"]] = end
+        with output.replacing(self.path) as stream:
+            for end, line, row in self._lines():
+                if row is None or row["status"] == "ok" or last[row["path"]] == end:
+                    stream.write(line.decode())
+            if fcntl is None:  # an open file cannot be replaced there
+                self._stream.close()
+
+    def _load(self, replay: Callable[[dict[str, Any]], object]) -> None:
+        end = 0
+        for line_end, line, row in self._lines():
+            end = line_end
+            if row is not None:
+                self._count(row, line)
+                replay(row)
+        start = b"path,status," if self._columns else b'{"path": "'
+        with open(self.path, "rb") as stream:
+            if end == 0 and not start.startswith(stream.read(len(start))):
+                raise JournalError("holds something else than rows; choose another file", self.path)
+        self._stream.truncate(end)
+        if self._columns and end == 0:
+            self._append(output.csv_line(self._columns).encode())
+
+    def _lines(self) -> Iterator[tuple[int, bytes, dict[str, Any] | None]]:
+        """Yield for each complete line where it ends, its bytes, and its row (None for the header of a CSV)."""
+        end = 0
+        with open(self.path, "rb") as stream:
+            for number, line in enumerate(stream, start=1):
+                if not line.endswith(b"\n"):
+                    return
+                end += len(line)
+                row = None
+                if not self._columns or rowfile.csv_header(line) != self._columns:
+                    if self._columns and number == 1:
+                        raise JournalError("has other columns (--top-k?) or is no CSV; choose another file", self.path)
+                    row = rowfile.parse(line, self._columns, self.path, number)
+                    if not row.get("key"):
+                        problem = "has rows without a key, as they are without --resume; choose another file"
+                        raise JournalError(problem, self.path)
+                yield end, line, row
+
+    def _line(self, row: output.Row) -> str:
+        if self._columns is None:
+            return output.json_line(row)
+        return output.csv_line(output.csv_cells(row, self._columns))
+
+    def _count(self, row: dict[str, Any], line: bytes) -> None:
+        key = int(row["key"], 16)
+        self.models[row["model"]] = self.models.get(row["model"], 0) + 1
+        self._superseded = self._superseded or row["path"] in self._failed_paths
+        if row["status"] == "ok":
+            self._done.add(key)
+        else:
+            self._failed[key] = hash(line)
+            self._failed_paths.add(row["path"])
+
+    def _append(self, data: bytes) -> None:
+        end = self._stream.seek(0, os.SEEK_END)
+        try:
+            while data:
+                data = data[self._stream.write(data) :]
+        except OSError:
+            with suppress(OSError):
+                self._stream.truncate(end)
+            raise
+
+
+def _open_locked(path: str) -> BinaryIO:
+    while True:
+        stream = open(path, "ab", buffering=0)  # noqa: SIM115
+        try:
+            status = os.fstat(stream.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise JournalError("is no ordinary file; choose another", path)
+            if fcntl is None:
+                return stream
+            with suppress(OSError):  # some network shares have no locks
+                try:
+                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError as error:
+                    raise JournalError("is being written by another cloudedge; wait for its end", path) from error
+            if os.path.samestat(status, os.stat(path)):  # and was not replaced just before
+                return stream
+        except BaseException:
+            stream.close()
+            raise
+        stream.close()

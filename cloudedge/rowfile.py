@@ -1,0 +1,56 @@
+"""Read back the rows that cloudedge has written as JSON Lines or CSV, line by line."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from cloudedge.errors import CloudEdgeError
+
+_NUMBERS = ("probability", "level_probability")
+
+
+def read_rows(path: str) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a file, from its format as it is found; a row of CSV stays flat.
+
+    A last line without its end is still being written and is left out; so are repeated headers, where outputs have
+    been joined. Raises CloudEdgeError for a line that is no row, OSError for a file that cannot be read.
+    """
+    columns: list[str] | None = None
+    with open(path, "rb") as stream:
+        for number, line in enumerate(stream, start=1):
+            if not line.endswith(b"\n"):
+                return
+            if number == 1 and not line.startswith(b"{"):
+                columns = csv_header(line)
+            elif line.strip() and not (columns and csv_header(line) == columns):
+                yield parse(line, columns, path, number)
+
+
+def csv_header(line: bytes) -> list[str] | None:
+    """Return the columns that a line names if it is the header of a CSV of rows."""
+    if not line.removeprefix(b"\xef\xbb\xbf").startswith(b"path,status,"):
+        return None
+    return line.decode("utf-8-sig").rstrip("\r\n").split(",")
+
+
+def parse(line: bytes, columns: Sequence[str] | None, path: str, number: int) -> dict[str, Any]:
+    """Return the row on a line: JSON, or CSV with these columns; CloudEdgeError names the line if there is none."""
+    try:
+        row = json.loads(line) if columns is None else _from_csv(line.decode(), columns)
+        if isinstance(row["path"], str) and row["status"] in ("ok", "error") and isinstance(row["model"], str):
+            return dict(row)
+    except (ValueError, KeyError, TypeError, csv.Error, RecursionError):
+        pass
+    raise CloudEdgeError(f"line {number} is no row of cloudedge; give a file that `classify` or `watch` wrote", path)
+
+
+def _from_csv(line: str, columns: Sequence[str]) -> dict[str, Any]:
+    cells = next(csv.reader([line], strict=True))
+    row: dict[str, Any] = {name: cell or None for name, cell in zip(columns, cells, strict=True)}
+    for name in _NUMBERS:
+        row[name] = float(row[name]) if row.get(name) else None
+    row["certain"] = json.loads(row["certain"]) if row.get("certain") else None
+    return row
