@@ -1,0 +1,229 @@
+"""Classify each capture of a folder once it is complete, for as long as the program runs.
+
+What the file system tells is taken for hints; the truth is what lies in the folder, which is looked through at the
+start, when the folder comes back, and every ten minutes, because hints can get lost.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from cloudedge import folder
+from cloudedge.classifier import Classification
+from cloudedge.journal import Ledger, Signature, signature
+
+RESCAN_SECONDS = 600.0
+PATIENCE_SECONDS = 60.0  # so long an unreadable file may take to become a photo
+_AT_ONCE = 10_000  # captures waited for at a time, so that a large archive does not fill the memory
+
+# What to look at now: files and folders that have changed, or None for everything.
+Hints = Iterator[Iterable[str] | None]
+
+
+@dataclass(slots=True)
+class _Arrival:
+    state: Signature
+    since: float  # when that state was first seen
+    due: float  # when to read the file
+
+
+class Watch:
+    """The captures of a folder as they come, each exactly once.
+
+    `classify` turns paths into results, in order; `ledger` knows what is done; a capture is complete when its size and
+    its time of change have stood still for `settle` seconds and it can be decoded. One that cannot is tried again,
+    ever more rarely, and becomes a failure after `patience` seconds without change.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        classify: Callable[[Iterable[str]], Iterable[Classification]],
+        ledger: Ledger,
+        settle: float = 2.0,
+        patience: float = PATIENCE_SECONDS,
+        glob: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._root, self._classify, self._ledger = root, classify, ledger
+        self._settle, self._patience, self._glob, self._clock = settle, patience, glob, clock
+        self._waiting: dict[str, _Arrival] = {}
+        self._folders: dict[str, float] = {}  # new ones, to be looked through once more: their first files give no hint
+        self._more = False
+
+    def take_for_done(self) -> None:
+        """Take all that lies in the folder for done, so that only what comes from now on counts."""
+        for path in self._photos(self._root):
+            self._ledger.write({}, self._ledger.key(path, signature(path)))
+
+    def captures(self, hints: Hints) -> Iterator[tuple[Classification, str]]:
+        """Yield the result and the key of each complete capture; the caller writes both to the ledger."""
+        for paths in hints:
+            self._look_at([self._root] if paths is None else paths)
+            again = [path for path, due in self._folders.items() if due <= self._clock()]
+            for path in again:
+                del self._folders[path]
+            self._look_at(again, new=False)
+            if self._more and not self._waiting:
+                self._look_at([self._root])
+            yield from self._complete()
+
+    def _look_at(self, paths: Iterable[str], new: bool = True) -> None:
+        for path in paths:
+            if os.path.isdir(path) and not folder.claims_to_be_photo(path):
+                if new and path != self._root:
+                    self._folders[path] = self._clock() + max(self._settle, 1.0)
+                found = (photo for photo in self._photos(path) if self._is_new(photo))
+                for photo in islice(found, max(0, _AT_ONCE - len(self._waiting))):
+                    self._meet(photo)
+                self._more = len(self._waiting) >= _AT_ONCE
+            elif self._is_new(path):
+                self._meet(path)
+
+    def _photos(self, path: str) -> Iterator[str]:
+        return folder.photos_below(path, glob=self._glob)
+
+    def _is_new(self, path: str) -> bool:
+        state = signature(path)
+        if state is None or (path in self._waiting and self._waiting[path].state == state):
+            return False
+        return not self._ledger.holds(self._ledger.key(path, state))
+
+    def _meet(self, path: str) -> None:
+        if folder.is_wanted(path, self._root, self._glob):
+            now = self._clock()
+            self._waiting[path] = _Arrival(signature(path), now, now + self._settle)
+
+    def _complete(self) -> Iterator[tuple[Classification, str]]:
+        now = self._clock()
+        due = sorted((path for path, arrival in self._waiting.items() if arrival.due <= now), key=self._age)
+        steady = [path for path in due if self._is_steady(path)]
+        states = {path: self._waiting[path].state for path in steady}
+        for result, path in zip(self._classify(steady), steady, strict=True):
+            if not self._is_steady(path):  # it has changed while it was read, or is gone
+                continue
+            arrival = self._waiting[path]
+            waited = self._clock() - arrival.since
+            if result.status == "error" and waited < self._patience:
+                arrival.due = self._clock() + min(waited, self._patience - waited)
+                continue
+            del self._waiting[path]
+            yield result, self._ledger.key(path, states[path])
+
+    def _age(self, path: str) -> tuple[int, str]:
+        state = self._waiting[path].state
+        return (state[1] if state else 0), path
+
+    def _is_steady(self, path: str) -> bool:
+        """Tell whether a file is as it was when it was met; one that has changed is waited for anew."""
+        state = signature(path)
+        if state is None:
+            del self._waiting[path]  # gone, and nobody has asked for it
+            return False
+        if state != self._waiting[path].state:
+            now = self._clock()
+            self._waiting[path] = _Arrival(state, now, now + self._settle)
+            return False
+        return True
+
+
+class Changes:
+    """Tells when the sky has changed: when a number of captures in a row agree on something new.
+
+    They agree when they name the same genus, certain or not, or when all show something that has no cloud's name
+    (dark, clear, unfamiliar). Failures count for nothing.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._sky: str | None = None
+        self._candidate, self._agreeing = "", 0
+
+    def changed(self, row: dict[str, Any]) -> bool:
+        """Take in the next row, and say whether the sky has changed with it."""
+        if row["status"] == "error":
+            return False
+        sky = row["genus"] if row["reason"] in (None, "low_confidence") else "no cloud's name"
+        self._agreeing = self._agreeing + 1 if sky == self._candidate else 1
+        self._candidate = sky
+        if sky == self._sky or self._agreeing < self._number:
+            return False
+        self._sky = sky
+        return True
+
+
+def polled(root: str, seconds: float, tick: float, stop: threading.Event, say: Callable[[str], object]) -> Hints:
+    """Look through the folder every so many seconds: for network shares, where nobody tells of changes."""
+    presence = _Presence(root, say)
+    last = -seconds
+    while not stop.is_set():
+        is_due = time.monotonic() - last >= seconds
+        if presence.check() and is_due:
+            yield None
+            last = time.monotonic()
+        else:
+            yield []
+        stop.wait(tick)
+
+
+def told(root: str, tick: float, stop: threading.Event, say: Callable[[str], object]) -> Hints:
+    """Ask the operating system to tell of changes."""
+    presence = _Presence(root, say)
+    while not stop.is_set():
+        if presence.check() is None:
+            yield []
+            stop.wait(tick)
+            continue
+        try:
+            yield from _told_while_it_stays(root, tick, stop, presence)
+        except FileNotFoundError:  # it may go at any moment
+            continue
+        except (OSError, RuntimeError) as error:  # too many folders for inotify, say
+            say(f"changes cannot be told ({error}); looking through it every minute instead")
+            yield from polled(root, 60.0, tick, stop, say)
+
+
+def _told_while_it_stays(root: str, tick: float, stop: threading.Event, presence: _Presence) -> Hints:
+    from watchfiles import watch
+
+    identity, real, scanned = presence.check(), os.path.realpath(root), -RESCAN_SECONDS
+    for changes in watch(
+        real,
+        watch_filter=None,
+        debounce=200,
+        rust_timeout=int(tick * 1000),
+        yield_on_timeout=True,
+        stop_event=stop,
+        raise_interrupt=False,
+        ignore_permission_denied=True,
+    ):
+        if presence.check() != identity:  # gone, or made or mounted again: another folder of that name
+            return
+        if time.monotonic() - scanned >= RESCAN_SECONDS:  # the first time too, now that changes are told
+            scanned = time.monotonic()
+            yield None
+        names = sorted(os.path.relpath(path, real) for _, path in changes)
+        yield [os.path.join(root, name) for name in names if name != os.curdir]
+
+
+class _Presence:
+    """Whether a folder is there, and which one; says so when that changes."""
+
+    def __init__(self, root: str, say: Callable[[str], object]) -> None:
+        self._root, self._say, self._was_there = root, say, True
+
+    def check(self) -> tuple[int, int] | None:
+        try:
+            status = os.stat(self._root)
+        except OSError:
+            status = None
+        if self._was_there != (status is not None):
+            self._was_there = status is not None
+            self._say("is back" if self._was_there else "is not there; waiting for it")
+        return (status.st_dev, status.st_ino) if status else None
