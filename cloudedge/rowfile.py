@@ -8,7 +8,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cloudedge.errors import CloudEdgeError
+from cloudedge.genera import GENERA
 
+_GENERA = {genus.name for genus in GENERA}
 _NUMBERS = ("probability", "level_probability")
 
 
@@ -23,9 +25,10 @@ def read_rows(path: str) -> Iterator[dict[str, Any]]:
         for number, line in enumerate(stream, start=1):
             if not line.endswith(b"\n"):
                 return
-            if number == 1 and not line.startswith(b"{"):
-                columns = csv_header(line)
-            elif line.strip() and not (columns and csv_header(line) == columns):
+            header = csv_header(line)
+            if number == 1 and header:
+                columns = header
+            elif not (columns and header == columns):
                 yield parse(line, columns, path, number)
 
 
@@ -40,11 +43,20 @@ def parse(line: bytes, columns: Sequence[str] | None, path: str, number: int) ->
     """Return the row on a line: JSON, or CSV with these columns; CloudEdgeError names the line if there is none."""
     try:
         row = json.loads(line) if columns is None else _from_csv(line.decode(), columns)
-        if isinstance(row["path"], str) and row["status"] in ("ok", "error") and isinstance(row["model"], str):
+        if _is_row(row):
             return dict(row)
     except (ValueError, KeyError, TypeError, csv.Error, RecursionError):
         pass
     raise CloudEdgeError(f"line {number} is no row of cloudedge; give a file that `classify` or `watch` wrote", path)
+
+
+def _is_row(row: dict[str, Any]) -> bool:
+    texts = (row["path"], row["model"], row["error"] or "", row["reason"] or "", row["captured_at"] or "")
+    if not all(isinstance(text, str) for text in texts):
+        return False
+    if row["status"] == "error":
+        return True
+    return row["status"] == "ok" and row["genus"] in _GENERA and 0 <= row["probability"] <= 1 and "certain" in row
 
 
 def _from_csv(line: str, columns: Sequence[str]) -> dict[str, Any]:
