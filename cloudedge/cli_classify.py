@@ -1,0 +1,246 @@
+"""`cloudedge classify`: a row for each photo."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cloudedge import folder, output
+from cloudedge.cli_common import (
+    EXIT_CODES,
+    INTERRUPTED,
+    NOT_ALL_CLASSIFIED,
+    STDIN,
+    STDOUT,
+    Answer,
+    answer_options,
+    colour,
+    count,
+    format_of,
+    glob_option,
+    model_options,
+    open_classifier,
+    open_journal,
+    open_output,
+    writer,
+)
+from cloudedge.journal import Ledger, signature
+
+if TYPE_CHECKING:
+    from cloudedge.image import Source
+
+
+class Moment(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """A day, or a day and a time of day, with an offset or without."""
+
+    name = "moment"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        try:
+            return datetime.fromisoformat(value.replace("Z", "+00:00"))
+        except ValueError:
+            self.fail("give a day or a time, such as 2024-06-01 or 2024-06-01T12:30", param, ctx)
+
+
+class Shard(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """One of a number of equal parts."""
+
+    name = "shard"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        number, _, parts = value.partition("/")
+        if not (number.isdecimal() and parts.isdecimal() and 1 <= int(number) <= int(parts)):
+            self.fail("give I/N with 1 <= I <= N, such as 2/8", param, ctx)
+        return int(number), int(parts)
+
+
+@dataclass
+class Tally:
+    """What became of the files of one run."""
+
+    photos: int = 0
+    failed: int = 0
+    done_before: int = 0
+    passed_over: int = 0
+    unreadable_folders: int = 0
+    began: float = field(default_factory=time.monotonic)
+
+    def add(self, row: output.Row) -> None:
+        self.photos += 1
+        self.failed += row["status"] == "error"
+
+    def pass_over(self, path: str) -> None:
+        self.passed_over += 1
+
+    def report_folder(self, error: OSError) -> None:
+        self.unreadable_folders += 1
+        click.echo(f"Error: {output.printable(str(error.filename))}: cannot be read: {error.strerror}", err=True)
+
+    def rate(self) -> str:
+        return f"{self.photos / max(time.monotonic() - self.began, 1e-3):.1f} photos/s"
+
+    def __str__(self) -> str:
+        before = f", {self.done_before} done before" if self.done_before else ""
+        others = f", {count(self.passed_over, 'other file')} passed over" if self.passed_over else ""
+        return f"{count(self.photos, 'photo')}, {self.failed} failed{before}{others}"
+
+
+@click.command(epilog=EXIT_CODES, short_help="Print a row for each photo.")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "json", "jsonl", "csv"]),
+    help="[default: by the name of the output, else text]",
+)
+@click.option("-o", "--output", "target", metavar="FILE", help="Write to FILE; it is replaced when all is done.")
+@click.option("--resume", is_flag=True, help="Append to FILE what is not done there yet; needs jsonl or csv.")
+@glob_option
+@click.option("--recursive/--no-recursive", default=True, show_default=True, help="Read sub-folders too.")
+@click.option("--since", type=Moment(), metavar="TIME", help="Only photos taken at TIME or later.")
+@click.option("--until", type=Moment(), metavar="TIME", help="Only photos taken before TIME.")
+@click.option(
+    "--sort",
+    type=click.Choice(["name", "time"]),
+    default="name",
+    show_default=True,
+    help="Classify in this order; by time, photos without one come last.",
+)
+@click.option("--shard", type=Shard(), metavar="I/N", help="Only the I-th of N parts of the photos, by their paths.")
+@answer_options
+@model_options
+@click.option("-q", "--quiet", is_flag=True, help="No progress bar, no closing summary.")
+def classify(
+    paths: tuple[str, ...],
+    format_: str | None,
+    target: str | None,
+    resume: bool,
+    sort: str,
+    model: str,
+    threads: int | None,
+    quiet: bool,
+    top_k: int,
+    crop: tuple[float, float, float, float] | None,
+    min_confidence: float | None,
+    **selection: Any,
+) -> None:
+    """Print a row for each photo: its cloud genus, how sure that is, level, base and rain.
+
+    PATH is a photo, a folder of photos (read with its sub-folders; links to folders are not followed), or - for one
+    photo on standard input. A photo that cannot be read is a row with status "error" and does not end the run.
+    """
+    if paths.count(STDIN) > 1:
+        raise click.UsageError("standard input (-) can be read only once.")
+    format_ = format_of(target, format_)
+    if resume and (target in (None, STDOUT) or format_ not in ("jsonl", "csv") or STDIN in paths):
+        raise click.UsageError("--resume needs -o FILE, jsonl or csv, and photos that are files.")
+    answer = Answer(top_k, crop, min_confidence)
+    classifier = open_classifier(model, threads, answer)
+    tally = Tally()
+    try:
+        with ExitStack() as stack:
+            photos = _selected(paths, tally, **selection)
+            keys: deque[str] = deque()
+            if target is not None and resume:
+                journal = stack.enter_context(open_journal(target, format_, classifier, answer))
+                photos = _to_do(photos, journal, tally)
+            else:
+                journal, stream = None, open_output(target, stack)
+            bar = not quiet and sys.stderr.isatty() and (journal is not None or not stream.isatty())
+            length = 0
+            if bar or sort == "time":
+                listed = stack.enter_context(folder.collected(photos, by_time=sort == "time"))
+                photos, length = iter(listed), len(listed)
+            if journal:
+                photos = _keyed(photos, journal, keys)
+            rows: Iterable[output.Row] = map(answer.row, classifier.classify_many(_sources(photos)))
+            rows = _counted(rows, tally, _progress(length, tally, stack) if bar and length > 1 else None)
+            if journal:
+                for row in rows:
+                    journal.write(row, keys.popleft())
+                journal.settle()
+            else:
+                for piece in writer(format_, top_k, stream.isatty())(rows):
+                    click.echo(piece, file=stream, nl=False, color=colour())
+    except KeyboardInterrupt:
+        kept = "" if target in (None, STDOUT) else f"; {output.printable(str(target))} is as it was before"
+        kept = "; the same command goes on from here" if resume else kept
+        click.echo(f"Interrupted after {count(tally.photos, 'photo')}{kept}.", err=True)
+        raise click.exceptions.Exit(INTERRUPTED) from None
+    _close(tally, quiet)
+
+
+def _selected(
+    paths: tuple[str, ...],
+    tally: Tally,
+    glob: str | None,
+    recursive: bool,
+    since: datetime | None,
+    until: datetime | None,
+    shard: tuple[int, int] | None,
+) -> Iterator[str]:
+    photos = folder.find_photos(paths, tally.pass_over, tally.report_folder, glob or None, recursive)
+    if shard:
+        photos = (path for path in photos if folder.in_shard(path, *shard))
+    if since or until:
+        photos = folder.taken_between(photos, since, until)
+    return photos
+
+
+def _to_do(photos: Iterable[str], journal: Ledger, tally: Tally) -> Iterator[str]:
+    for path in photos:
+        if journal.holds(journal.key(path, signature(path))):
+            tally.done_before += 1
+        else:
+            yield path
+
+
+def _keyed(photos: Iterable[str], journal: Ledger, keys: deque[str]) -> Iterator[str]:
+    """Note the key of each photo before it is read: should it change meanwhile, it is done again the next time."""
+    for path in photos:
+        keys.append(journal.key(path, signature(path)))
+        yield path
+
+
+def _sources(paths: Iterable[str]) -> Iterator[Source]:
+    for path in paths:
+        if path != STDIN:
+            yield path
+        else:
+            yield sys.stdin.buffer.read() if sys.stdin else b""
+
+
+def _counted(rows: Iterable[output.Row], tally: Tally, progress: Callable[[], object] | None) -> Iterator[output.Row]:
+    for row in rows:
+        tally.add(row)
+        yield row
+        if progress:
+            progress()
+
+
+def _progress(length: int, tally: Tally, stack: ExitStack) -> Callable[[], object]:
+    def rate(item: object) -> str:
+        return tally.rate()
+
+    bar = click.progressbar(range(length), length, show_pos=True, file=sys.stderr, item_show_func=rate)
+    stack.enter_context(bar)
+    return lambda: bar.update(1)
+
+
+def _close(tally: Tally, quiet: bool) -> None:
+    """Say what became of the run, and leave with the exit code that says the same."""
+    found = tally.photos + tally.done_before
+    if found == 0:
+        click.echo(f"No photo found, {count(tally.passed_over, 'other file')} passed over.", err=True)
+    elif not quiet and (found > 1 or tally.passed_over):
+        click.echo(str(tally), err=True)
+    if found == 0 or tally.failed or tally.unreadable_folders:
+        raise click.exceptions.Exit(NOT_ALL_CLASSIFIED)

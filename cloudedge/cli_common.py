@@ -1,0 +1,205 @@
+"""What the commands share: options, the classifier they open, and where rows go."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from cloudedge import folder, journal, output
+from cloudedge.errors import CloudEdgeError, ModelError
+from cloudedge.genera import GENERA
+
+if TYPE_CHECKING:  # these load numpy and onnxruntime, and --help has no use for either
+    from cloudedge.classifier import Classification, CloudClassifier
+    from cloudedge.crop import Box
+
+STDIN = STDOUT = "-"
+NOT_ALL_CLASSIFIED, MODEL_UNUSABLE, INTERRUPTED = 1, 3, 130
+
+EXIT_CODES = """Exit codes: 0 every photo was classified; 1 some were not; 2 wrong usage; 3 the model or onnxruntime
+cannot be used; 130 interrupted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The options that change an answer."""
+
+    top_k: int
+    crop: Box | None
+    min_confidence: float | None
+
+    def row(self, result: Classification) -> dict[str, Any]:
+        """Turn a result into a row."""
+        row = result.to_dict()
+        row["path"] = STDIN if row["path"] is None else row["path"]
+        if self.min_confidence is not None and row["status"] == "ok" and row["reason"] in (None, "low_confidence"):
+            row["certain"] = row["probability"] >= self.min_confidence
+            row["reason"] = None if row["certain"] else "low_confidence"
+        return row
+
+
+class Crop(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic from click 8.4 on
+    """Four fractions."""
+
+    name = "crop"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Box:
+        try:
+            left, top, right, bottom = map(float, value.split(","))
+        except ValueError:
+            self.fail("give four fractions, such as 0,0,1,0.8", param, ctx)
+        if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+            self.fail("the fractions run from 0 to 1, left is less than right and top less than bottom", param, ctx)
+        return left, top, right, bottom
+
+
+def model_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that choose the model."""
+    command = click.option(
+        "--threads", type=click.IntRange(min=1), metavar="N", help="Threads to compute with.  [default: all cores]"
+    )(command)
+    return click.option(
+        "--model",
+        default="resnet34",
+        show_default=True,
+        metavar="NAME|PATH",
+        help="A packaged model, or an .onnx file.",
+    )(command)
+
+
+def answer_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that change an answer."""
+    for option in (
+        click.option(
+            "--min-confidence",
+            type=click.FloatRange(0, 1),
+            metavar="P",
+            help="Below this probability an answer is not certain.  [default: what the model says]",
+        ),
+        click.option(
+            "--crop",
+            type=Crop(),
+            metavar="LEFT,TOP,RIGHT,BOTTOM",
+            help="Look only at this part of each photo; fractions, 0,0,1,0.8 leaves out the lowest fifth.",
+        ),
+        click.option(
+            "--top-k",
+            type=click.IntRange(1, len(GENERA)),
+            default=3,
+            show_default=True,
+            help="How many genera a row names.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+glob_option = click.option("--glob", metavar="PATTERN", help="In folders, only photos whose name fits, '*-noon.jpg'.")
+
+
+def open_classifier(model: str, threads: int | None, answer: Answer) -> CloudClassifier:
+    """Open the model; ModelError where that fails."""
+    try:
+        from cloudedge.classifier import CloudClassifier
+        from cloudedge.crop import CroppingClassifier
+    except ImportError as error:
+        raise broken(error) from error
+    if answer.crop:
+        return CroppingClassifier(model, threads, answer.top_k, answer.crop)
+    return CloudClassifier(model, threads, answer.top_k)
+
+
+def broken(error: ImportError) -> ModelError:
+    """Say that a package of the runtime does not load."""
+    return ModelError(f"a library that cloudedge needs cannot be loaded ({error}); reinstall cloudedge")
+
+
+def settings_of(classifier: CloudClassifier, answer: Answer) -> str:
+    """Return a text that differs where the model or an option would change an answer."""
+    from cloudedge.model import sha256
+
+    spec = classifier.model.spec
+    model = {"name": spec.name, "version": spec.version, "sha256": sha256(classifier.model.path)}
+    return json.dumps({**model, **asdict(answer)}, sort_keys=True)
+
+
+def open_journal(
+    target: str,
+    format_: str,
+    classifier: CloudClassifier,
+    answer: Answer,
+    replay: Callable[[dict[str, Any]], object] = lambda row: None,
+) -> journal.Journal:
+    """Open the file that is both output and journal; click's error says why it cannot be."""
+    refuse_photo(target)
+    kind: Any = format_
+    try:
+        opened = journal.Journal(target, kind, answer.top_k, settings_of(classifier, answer), replay)
+    except CloudEdgeError as error:
+        raise click.BadParameter(f"{error}.", param_hint="--output") from error
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    spec = classifier.model.spec
+    others = sum(number for model, number in opened.models.items() if model != f"{spec.name} {spec.version}")
+    if others:
+        rows = f"{count(others, 'row')} of another model"
+        click.echo(f"{output.printable(target)}: {rows} stay, and their photos are classified again.", err=True)
+    return opened
+
+
+def open_output(target: str | None, stack: ExitStack) -> TextIO:
+    """Open the file that is replaced at the end, or standard output."""
+    if target is None or target == STDOUT:
+        return sys.stdout
+    refuse_photo(target)
+    try:
+        return stack.enter_context(output.replacing(target))
+    except OSError as error:
+        raise _unwritable(target, error) from error
+
+
+def refuse_photo(target: str) -> None:
+    """A slip such as `-o a.jpg` must not cost a photo."""
+    if folder.claims_to_be_photo(target):
+        problem = f"{output.printable(target)} has the name of a photo; choose another."
+        raise click.BadParameter(problem, param_hint="--output")
+
+
+def _unwritable(target: str, error: OSError) -> click.BadParameter:
+    problem = f"{output.printable(target)} cannot be written: {error.strerror}."
+    return click.BadParameter(problem, param_hint="--output")
+
+
+def format_of(target: str | None, format_: str | None, otherwise: str = "text") -> str:
+    """Return the format asked for, else the one that the name of the output ends with."""
+    extension = os.path.splitext(target or "")[1].lower().removeprefix(".")
+    return format_ or (extension if extension in ("json", "jsonl", "csv") else otherwise)
+
+
+def writer(format_: str, top_k: int, terminal: bool) -> Callable[[Iterable[output.Row]], Iterator[str]]:
+    """Return the generator that writes a format."""
+    writers: dict[str, Callable[[Iterable[output.Row]], Iterator[str]]] = {
+        "text": output.to_terminal if terminal else output.to_text,
+        "json": output.to_json,
+        "jsonl": output.to_jsonl,
+        "csv": partial(output.to_csv, top_k=top_k),
+    }
+    return writers[format_]
+
+
+def colour() -> bool | None:
+    """Return False where colours are not wanted, None where click is to see whether the stream is a terminal."""
+    return False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
+
+
+def count(number: int, noun: str) -> str:
+    """Say how many there are."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,60 @@
+"""`cloudedge report`: months of rows as a page to look at."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cloudedge import output, rowfile
+from cloudedge.cli_common import open_output
+from cloudedge.errors import CloudEdgeError
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+
+class Zone(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """A time zone by its name."""
+
+    name = "zone"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> ZoneInfo:
+        from zoneinfo import ZoneInfo
+
+        try:
+            return ZoneInfo(value)
+        except (OSError, ValueError, LookupError):
+            self.fail("there is no such time zone; give one such as Europe/Vienna or UTC", param, ctx)
+
+
+@click.command(short_help="Make a page that shows months of rows at a glance.")
+@click.argument("results", metavar="RESULTS")
+@click.option("-o", "--output", "target", metavar="FILE", help="Write the page to FILE; it is replaced at the end.")
+@click.option(
+    "--timezone",
+    "zone",
+    type=Zone(),
+    metavar="NAME",
+    help="Show times that have an offset as the clocks there show them, Europe/Vienna.  [default: as they stand]",
+)
+def report(results: str, target: str | None, zone: ZoneInfo | None) -> None:
+    """Make one HTML page from RESULTS, a file of rows as JSON Lines or CSV.
+
+    It needs no network, and shows the genus by day and hour, the shares of genera and levels, what is uncertain and
+    what failed, and small pictures where the photos are still there.
+    """
+    from cloudedge import report, report_page
+
+    try:
+        summary = report.summarise(rowfile.read_rows(results), zone)
+    except CloudEdgeError as error:
+        raise click.BadParameter(f"{error}.", param_hint="RESULTS") from error
+    except OSError as error:
+        problem = f"{output.printable(results)} cannot be read: {error.strerror}."
+        raise click.BadParameter(problem, param_hint="RESULTS") from error
+    with ExitStack() as stack:
+        stream = open_output(target, stack)
+        for piece in report_page.page(summary, results):
+            click.echo(piece, file=stream, nl=False)

@@ -1,0 +1,169 @@
+"""`cloudedge watch`: a row for each capture as it comes."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import click
+
+from cloudedge import hook, output
+from cloudedge.cli_common import (
+    EXIT_CODES,
+    INTERRUPTED,
+    Answer,
+    answer_options,
+    colour,
+    format_of,
+    glob_option,
+    model_options,
+    open_classifier,
+    open_journal,
+    settings_of,
+    writer,
+)
+from cloudedge.journal import Ledger
+
+
+class Command(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """A command line, taken apart as a shell would but never given to one."""
+
+    name = "command"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[str]:
+        try:
+            command = shlex.split(value, posix=os.name == "posix")
+        except ValueError as error:
+            self.fail(f"{error}", param, ctx)
+        if not command or not shutil.which(command[0]):
+            self.fail(f"there is no program {command[0] if command else value!r}", param, ctx)
+        return command
+
+
+@click.command(epilog=EXIT_CODES, short_help="Print a row for each capture as it comes.")
+@click.argument("root", metavar="DIR")
+@click.option(
+    "--format", "format_", type=click.Choice(["text", "jsonl", "csv"]), default="text", help="Of standard output."
+)
+@click.option("-o", "--output", "target", metavar="FILE", help="Append every row to FILE (.jsonl or .csv) too.")
+@click.option("--changes-only", is_flag=True, help="Print, and run the command, only when the sky has changed.")
+@click.option(
+    "--agree",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    metavar="N",
+    help="It has, when N captures in a row agree.",
+)
+@click.option("--exec", "command", type=Command(), metavar="COMMAND", help="Run on each row, JSON on standard input.")
+@click.option(
+    "--exec-timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60,
+    show_default=True,
+    metavar="SECONDS",
+    help="End the command after that time.",
+)
+@click.option(
+    "--settle",
+    type=click.FloatRange(min=0),
+    default=2,
+    show_default=True,
+    metavar="SECONDS",
+    help="A capture is complete when it has not changed for that time.",
+)
+@click.option(
+    "--poll",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Look through the folder that often, as network shares need it, instead of being told of changes.",
+)
+@glob_option
+@answer_options
+@model_options
+def watch(
+    root: str,
+    format_: str,
+    target: str | None,
+    changes_only: bool,
+    agree: int,
+    command: list[str] | None,
+    exec_timeout: float,
+    settle: float,
+    poll: float | None,
+    glob: str | None,
+    model: str,
+    threads: int | None,
+    **options: Any,
+) -> None:
+    """Print a row for each capture that comes into DIR or its sub-folders, once it is complete.
+
+    With -o every row is also appended to FILE, and after a start the captures that are not done there come first; FILE
+    may be one that `classify --resume` has written with the same options. Without it, only what comes from now on
+    counts. SIGTERM ends it with exit code 0.
+    """
+
+    def say(text: str) -> None:
+        click.echo(f"{output.printable(root)}: {text}", err=True)
+
+    if poll is None:
+        _require_watchfiles()
+    answer = Answer(**options)
+    classifier = open_classifier(model, threads, answer)
+    from cloudedge import watch as watching  # loads numpy
+
+    stop, received = _stop_on_signals()
+    changes = watching.Changes(agree)
+    with ExitStack() as stack:
+        ledger = Ledger(settings_of(classifier, answer))
+        if target is not None:
+            kind = format_of(target, None, otherwise="jsonl")
+            ledger = stack.enter_context(open_journal(target, kind, classifier, answer, changes.changed))
+        watcher = watching.Watch(root, classifier.classify_many, ledger, settle, glob=glob or None)
+        if target is None:
+            watcher.take_for_done()
+        tick = min(1.0, max(settle / 2, 0.05), poll or 1.0)
+        hints = watching.polled(root, poll, tick, stop, say) if poll else watching.told(root, tick, stop, say)
+
+        def rows() -> Iterator[dict[str, Any]]:
+            for result, key in watcher.captures(hints):
+                row = answer.row(result)
+                ledger.write(row, key)
+                if changes.changed(row) or not changes_only:
+                    yield row
+                    if command and (problem := hook.run_hook(command, row, exec_timeout)):
+                        say(f"{output.printable(command[0])} {problem}")
+                if stop.is_set():
+                    return
+
+        for piece in writer(format_, answer.top_k, sys.stdout.isatty())(rows()):
+            click.echo(piece, nl=False, color=colour())
+    raise click.exceptions.Exit(INTERRUPTED if signal.SIGINT in received else 0)
+
+
+def _require_watchfiles() -> None:
+    try:
+        import watchfiles  # noqa: F401
+    except ImportError as error:
+        problem = "to be told of changes, run: pip install 'cloudedge[watch]'; or give --poll SECONDS."
+        raise click.UsageError(problem) from error
+
+
+def _stop_on_signals() -> tuple[threading.Event, list[int]]:
+    """Let the capture that is being classified get its row: a signal only sets an event, and is noted."""
+    stop, received = threading.Event(), []
+
+    def note(number: int, frame: object) -> None:
+        received.append(number)
+        stop.set()
+
+    signal.signal(signal.SIGTERM, note)
+    signal.signal(signal.SIGINT, note)
+    return stop, received
