@@ -13,8 +13,8 @@ STD = (0.229, 0.224, 0.225)
 def training_transform(size: int, min_scale: float) -> v2.Compose:
     """Build the training transform: uint8 (3, H, W) to uint8 (3, size, size).
 
-    The crop's aspect ratio goes from 9:16 to 16:9 because inference squashes whole photos to a square. Hue hardly moves:
-    the colour of the sky is signal. Rotation and lighting have the magnitudes of fastai's `aug_transforms`.
+    The crop's aspect ratio goes from 9:16 to 16:9 because inference squashes whole photos to a square. Hue hardly
+    moves: the colour of the sky is signal. Rotation and lighting have the magnitudes of fastai's `aug_transforms`.
     """
     return v2.Compose(
         [

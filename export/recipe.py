@@ -55,7 +55,7 @@ class Recipe:
     dark: float  # mean luminance (0..255) under which a photo is night
     phases: tuple[Phase, ...]
     verdict_weights: str = ""  # trained weights of lite0, for the phases with `verdict`
-    average: float = 0.998  # decay of the averaged weights
+    average: float = 0.99  # decay of the averaged weights, a tenth of a phase at most
 
     def to_dict(self) -> dict[str, Any]:
         """Give the recipe as plain JSON types, for the model's metadata."""

@@ -145,17 +145,29 @@ def release(recipe: Recipe, root: Path, folder: Path, target: Path) -> dict[str,
     )
     rewrite(path, final)
     publish(path, weights, target)
+    write_card(target / "MODEL_CARD.md", recipe.name, card_table(final["metrics"]))
     return figures
 
 
 def publish(path: Path, weights: Path, target: Path) -> None:
-    """Copy a gated model and its weights to `target`, and pin its checksum and the card's figures there."""
+    """Copy a gated model and its weights to `target`, and pin its checksum there."""
     for source, name in ((path, path.name), (weights, f"{path.stem}.safetensors")):
         partial = target / f"{name}.partial"
         shutil.copyfile(source, partial)
         partial.replace(target / name)
     sums = "".join(f"{sha256(model)}  {model.name}\n" for model in sorted(target.glob("*.onnx")))
     (target / "SHA256SUMS").write_text(sums, encoding="ascii")
+
+
+def write_card(card: Path, name: str, table: str) -> None:
+    """Replace a model's figures in the card, which stand between two comments; ValueError where these are missing."""
+    text = card.read_text(encoding="utf-8")
+    start, end = f"<!-- figures of {name} -->\n", "\n<!-- end of figures -->"
+    before, found, after = text.partition(start)
+    _, closed, rest = after.partition(end)
+    if not (found and closed):
+        raise ValueError(f"{card}: no place for the figures of {name}")
+    card.write_text(before + start + table + closed + rest, encoding="utf-8")
 
 
 def card_table(metrics: dict[str, Any]) -> str:

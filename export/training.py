@@ -62,7 +62,7 @@ def _draw(targets: npt.NDArray[np.float32], phase: Phase, seed: int) -> npt.NDAr
     if phase.unlabelled:
         epochs = -(-phase.images // len(targets))
         return np.concatenate([rng.permutation(len(targets)) for _ in range(epochs)])[: phase.images]
-    mass = targets.sum(axis=0) ** -phase.balance
+    mass = np.maximum(targets.sum(axis=0), 1e-9) ** -phase.balance  # a genus may be missing
     weights = (targets * mass).sum(axis=1)
     return rng.choice(len(targets), size=phase.images, p=weights / weights.sum())
 

@@ -1,4 +1,4 @@
-"""A small data set, drawn: coloured noise with a look of its own for each genus."""
+"""A small data set, drawn: noise in a colour of its own for each genus."""
 
 from __future__ import annotations
 
@@ -13,6 +13,18 @@ from export.dataset import CLASSES
 from export.recipe import Phase, Recipe
 
 PER_GENUS = 8
+COLOURS = [
+    (0, 0, 0),
+    (0, 0, 255),
+    (0, 255, 0),
+    (0, 255, 255),
+    (255, 0, 0),
+    (255, 0, 255),
+    (255, 255, 0),
+    (255, 255, 255),
+    (128, 128, 128),
+    (255, 128, 0),
+]
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +37,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / genus).mkdir()
         for number in range(PER_GENUS):
             file = f"{genus}/{number}.png"
-            coarse = rng.integers(0, 60, (4 + k, 4 + k, 3)) + np.array([20 * k, 200 - 20 * k, (k % 3) * 60])
+            coarse = rng.integers(-15, 16, (8, 8, 3)) + np.array(COLOURS[k])
             picture = Image.fromarray(coarse.clip(0, 255).astype(np.uint8)).resize((72, 64), Image.Resampling.NEAREST)
             picture.save(folder / file)
             group = k * PER_GENUS + max(number, 1)

@@ -18,7 +18,7 @@ from export.network import build
 from export.onnx_model import GateError, check_parity, export_onnx
 from export.quantization import check_quantized
 from export.recipe import Recipe
-from export.release import describe, release
+from export.release import card_table, describe, release
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +27,7 @@ def released(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
     folder = tmp_path_factory.mktemp("release")
     run, target = folder / "run", folder / "models"
     target.mkdir()
+    (target / "MODEL_CARD.md").write_text("<!-- figures of lite0 -->\nold\n<!-- end of figures -->\n", encoding="utf-8")
     recipe_file = folder / "tiny.toml"
     recipe_file.write_text(RECIPE, encoding="utf-8")
     arguments = ["release", str(recipe_file), "--data", str(root), "--run", str(run), "--target", str(target)]
@@ -73,7 +74,15 @@ def test_a_release_pins_its_checksum_and_keeps_its_weights(released: tuple[Path,
     _, target = released
     assert (target / "SHA256SUMS").read_text() == f"{sha256(target / 'lite0.onnx')}  lite0.onnx\n"
     assert build("lite0", str(target / "lite0.safetensors"))
-    assert sorted(path.name for path in target.iterdir()) == ["SHA256SUMS", "lite0.onnx", "lite0.safetensors"]
+    card = (target / "MODEL_CARD.md").read_text()
+    assert card_table(dict(Model(target / "lite0.onnx").spec.metrics)) in card
+    assert "old" not in card
+    assert sorted(path.name for path in target.iterdir()) == [
+        "MODEL_CARD.md",
+        "SHA256SUMS",
+        "lite0.onnx",
+        "lite0.safetensors",
+    ]
 
 
 def test_a_released_model_loads_in_old_runtimes_and_tells_its_figures(released: tuple[Path, Path]) -> None:

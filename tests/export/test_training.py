@@ -81,14 +81,15 @@ def test_the_verdict_loss_is_zero_for_the_teacher_itself_and_positive_otherwise(
     assert verdict_loss(logits, logits.flip(0)).item() > 0.1
 
 
-def test_the_hint_loss_sees_through_a_linear_map_only() -> None:
+def test_the_hint_loss_is_zero_between_equal_maps() -> None:
     ours, theirs = Resnet34(), Lite0()
     maps = theirs.eval().maps(torch.randn(4, 3, 64, 64))
     loss = HintLoss(ours, theirs)
     assert 0 < loss(ours.maps(torch.randn(4, 3, 64, 64)), maps).item() < 2
-    own = HintLoss(theirs, theirs)
+    own = HintLoss(theirs, theirs)  # with the identity as its map, it must see no difference at all
     for stride, layer in own.project.items():
         torch.nn.init.dirac_(layer.weight)
+        torch.nn.init.zeros_(layer.bias)
         assert theirs.channels[int(stride)] == layer.weight.shape[0]
     assert own(maps, maps).item() == pytest.approx(0, abs=1e-4)
 

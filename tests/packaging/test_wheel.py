@@ -49,7 +49,7 @@ def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
 def test_the_wheel_holds_the_runtime_and_the_models_and_nothing_else(wheel: Path) -> None:
     runtime = {f"cloudedge/{path.name}" for path in (ROOT / "cloudedge").iterdir() if path.is_file()}
     models = {f"cloudedge/models/{path.name}" for path in (ROOT / "models").glob("*.onnx")}
-    models |= {"cloudedge/models/__init__.py", "cloudedge/models/MODEL_CARD.md", "cloudedge/models/CHANGELOG.md"}
+    models |= {f"cloudedge/models/{name}" for name in ("__init__.py", "MODEL_CARD.md", "CHANGELOG.md", "SHA256SUMS")}
     with ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
     assert held == runtime | models

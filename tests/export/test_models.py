@@ -1,0 +1,77 @@
+"""What is released: the model files, their recipes, their card and their weights belong together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from cloudedge.image import read
+from cloudedge.model import Model, packaged, pinned_sha256, sha256
+from cloudedge.preprocess import prepare
+from export.network import build
+from export.recipe import Recipe, load_recipe
+from export.release import card_table
+
+ROOT = Path(__file__).parents[2]
+NAMES = sorted(path.stem for path in (ROOT / "models").glob("*.onnx"))
+
+
+def test_the_released_models_are_these() -> None:
+    assert NAMES == ["lite0", "resnet34"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_released_file_is_the_one_that_was_pinned(name: str) -> None:
+    assert sha256(packaged(name)) == pinned_sha256(name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_released_model_was_made_by_its_recipe(name: str) -> None:
+    recipe = load_recipe(ROOT / "export" / "recipes" / f"{name}.toml")
+    assert Recipe.from_dict(dict(Model(packaged(name)).spec.recipe)) == recipe
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_card_shows_the_figures_that_the_model_tells(name: str) -> None:
+    card = (ROOT / "models" / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert f"<!-- figures of {name} -->\n{card_table(dict(Model(packaged(name)).spec.metrics))}\n" in card
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_released_model_passed_its_gates(name: str) -> None:
+    metrics = Model(packaged(name)).spec.metrics
+    assert metrics["torch_max_logit_difference"] <= 1e-4
+    assert metrics["int8"]["agreement"] >= 0.97
+    assert metrics["int8"]["accuracy_drop"] <= 0.01
+    assert metrics["int8"]["n"] >= 300
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_kept_weights_are_those_of_the_model(name: str) -> None:
+    network = build(name, str(ROOT / "models" / f"{name}.safetensors")).eval()
+    model = Model(packaged(name))
+    image = prepare(read(ROOT / "examples" / "cumulus.jpg", model.spec.resize.size).pixels, model.spec)[None]
+    with torch.inference_mode():
+        expected = network(torch.from_numpy(image)).numpy()
+    # int8 against float32: the differences are those of quantization
+    np.testing.assert_allclose(model.run(image).logits, expected, atol=0.25 * float(np.ptp(expected)))
+    assert model.run(image).logits.argmax() == expected.argmax()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_released_model_is_integer_throughout_and_self_contained(name: str) -> None:
+    model = onnx.load(packaged(name), load_external_data=False)
+    assert model.ir_version <= 10
+    assert not any(tensor.external_data for tensor in model.graph.initializer)
+    kinds = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
+    producers = {output: node for node in model.graph.node for output in node.output}
+    convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
+    assert len(convolutions) == {"resnet34": 36, "lite0": 49}[name]
+    for node in convolutions:
+        weight = producers[node.input[1]]
+        assert weight.op_type == "DequantizeLinear"
+        assert kinds[weight.input[0]] == onnx.TensorProto.INT8
