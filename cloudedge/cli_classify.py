@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -32,34 +32,11 @@ from cloudedge.cli_common import (
     open_output,
     writer,
 )
-from cloudedge.journal import Ledger, signature
+from cloudedge.cli_types import Moment, Shard
+from cloudedge.journal import Journal, signature
 
 if TYPE_CHECKING:
     from cloudedge.image import Source
-
-
-class Moment(click.ParamType):  # type: ignore[type-arg, unused-ignore]
-    """A day, or a day and a time of day, with an offset or without."""
-
-    name = "moment"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        try:
-            return datetime.fromisoformat(value.replace("Z", "+00:00"))
-        except ValueError:
-            self.fail("give a day or a time, such as 2024-06-01 or 2024-06-01T12:30", param, ctx)
-
-
-class Shard(click.ParamType):  # type: ignore[type-arg, unused-ignore]
-    """One of a number of equal parts."""
-
-    name = "shard"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        number, _, parts = value.partition("/")
-        if not (number.isdecimal() and parts.isdecimal() and 1 <= int(number) <= int(parts)):
-            self.fail("give I/N with 1 <= I <= N, such as 2/8", param, ctx)
-        return int(number), int(parts)
 
 
 @dataclass
@@ -147,29 +124,18 @@ def classify(
     tally = Tally()
     try:
         with ExitStack() as stack:
-            photos = _selected(paths, tally, **selection)
-            keys: deque[str] = deque()
+            journal: Journal | None = None
             if target is not None and resume:
                 journal = stack.enter_context(open_journal(target, format_, classifier, answer))
-                photos = _to_do(photos, journal, tally)
-            else:
-                journal, stream = None, open_output(target, stack)
-            bar = not quiet and sys.stderr.isatty() and (journal is not None or not stream.isatty())
-            length = 0
-            if bar or sort == "time":
-                listed = stack.enter_context(folder.collected(photos, by_time=sort == "time"))
-                photos, length = iter(listed), len(listed)
-            if journal:
-                photos = _keyed(photos, journal, keys)
-            rows: Iterable[output.Row] = map(answer.row, classifier.classify_many(_sources(photos)))
-            rows = _counted(rows, tally, _progress(length, tally, stack) if bar and length > 1 else None)
-            if journal:
-                for row in rows:
-                    journal.write(row, keys.popleft())
-                journal.settle()
-            else:
-                for piece in writer(format_, top_k, stream.isatty())(rows):
-                    click.echo(piece, file=stream, nl=False, color=colour())
+            stream = None if journal else open_output(target, stack)
+            photos = _selected(paths, tally, journal, **selection)
+            progress = None
+            has_bar = not quiet and sys.stderr.isatty() and not (stream and stream.isatty())
+            if has_bar or sort == "time":
+                photos = listed = stack.enter_context(folder.collected(photos, by_time=sort == "time"))
+                progress = _progress(len(listed), tally, stack) if has_bar and len(listed) > 1 else None
+            rows = _keyed_rows(photos, journal, lambda paths: map(answer.row, classifier.classify_many(paths)))
+            _write(_counted(rows, tally, progress), journal, stream, format_, top_k)
     except KeyboardInterrupt:
         kept = "" if target in (None, STDOUT) else f"; {output.printable(str(target))} is as it was before"
         kept = "; the same command goes on from here" if resume else kept
@@ -181,21 +147,24 @@ def classify(
 def _selected(
     paths: tuple[str, ...],
     tally: Tally,
+    journal: Journal | None,
     glob: str | None,
     recursive: bool,
     since: datetime | None,
     until: datetime | None,
     shard: tuple[int, int] | None,
-) -> Iterator[str]:
-    photos = folder.find_photos(paths, tally.pass_over, tally.report_folder, glob or None, recursive)
+) -> Iterable[str]:
+    photos: Iterable[str] = folder.find_photos(paths, tally.pass_over, tally.report_folder, glob or None, recursive)
     if shard:
         photos = (path for path in photos if folder.in_shard(path, *shard))
-    if since or until:
+    if journal:
+        photos = _to_do(photos, journal, tally)
+    if since or until:  # last, because it opens the files
         photos = folder.taken_between(photos, since, until)
     return photos
 
 
-def _to_do(photos: Iterable[str], journal: Ledger, tally: Tally) -> Iterator[str]:
+def _to_do(photos: Iterable[str], journal: Journal, tally: Tally) -> Iterator[str]:
     for path in photos:
         if journal.holds(journal.key(path, signature(path))):
             tally.done_before += 1
@@ -203,27 +172,47 @@ def _to_do(photos: Iterable[str], journal: Ledger, tally: Tally) -> Iterator[str
             yield path
 
 
-def _keyed(photos: Iterable[str], journal: Ledger, keys: deque[str]) -> Iterator[str]:
-    """Note the key of each photo before it is read: should it change meanwhile, it is done again the next time."""
-    for path in photos:
-        keys.append(journal.key(path, signature(path)))
-        yield path
+def _keyed_rows(
+    photos: Iterable[str], journal: Journal | None, classify: Callable[[Iterable[Source]], Iterator[output.Row]]
+) -> Iterator[tuple[output.Row, str]]:
+    """Classify, and give each row the key that its photo had before it was read.
+
+    Should the photo change meanwhile, that key is not the one it has the next time, and it is done again.
+    """
+    keys: deque[str] = deque()
+
+    def sources() -> Iterator[Source]:
+        for path in photos:
+            keys.append(journal.key(path, signature(path)) if journal else "")
+            if path != STDIN:
+                yield path
+            else:
+                yield sys.stdin.buffer.read() if sys.stdin else b""
+
+    for row in classify(sources()):
+        yield row, keys.popleft()
 
 
-def _sources(paths: Iterable[str]) -> Iterator[Source]:
-    for path in paths:
-        if path != STDIN:
-            yield path
-        else:
-            yield sys.stdin.buffer.read() if sys.stdin else b""
-
-
-def _counted(rows: Iterable[output.Row], tally: Tally, progress: Callable[[], object] | None) -> Iterator[output.Row]:
-    for row in rows:
+def _counted(
+    rows: Iterable[tuple[output.Row, str]], tally: Tally, progress: Callable[[], object] | None
+) -> Iterator[tuple[output.Row, str]]:
+    for row, key in rows:
         tally.add(row)
-        yield row
+        yield row, key
         if progress:
             progress()
+
+
+def _write(
+    rows: Iterable[tuple[output.Row, str]], journal: Journal | None, stream: TextIO | None, format_: str, top_k: int
+) -> None:
+    if journal:
+        for row, key in rows:
+            journal.write(row, key)
+        journal.settle()
+    elif stream:
+        for piece in writer(format_, top_k, stream.isatty())(row for row, _ in rows):
+            click.echo(piece, file=stream, nl=False, color=colour())
 
 
 def _progress(length: int, tally: Tally, stack: ExitStack) -> Callable[[], object]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from cloudedge import folder, journal, output
+from cloudedge.cli_types import Crop
 from cloudedge.errors import CloudEdgeError, ModelError
 from cloudedge.genera import GENERA
 
@@ -44,21 +45,6 @@ class Answer:
             row["certain"] = row["probability"] >= self.min_confidence
             row["reason"] = None if row["certain"] else "low_confidence"
         return row
-
-
-class Crop(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic from click 8.4 on
-    """Four fractions."""
-
-    name = "crop"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Box:
-        try:
-            left, top, right, bottom = map(float, value.split(","))
-        except ValueError:
-            self.fail("give four fractions, such as 0,0,1,0.8", param, ctx)
-        if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
-            self.fail("the fractions run from 0 to 1, left is less than right and top less than bottom", param, ctx)
-        return left, top, right, bottom
 
 
 def model_options(command: Callable[..., None]) -> Callable[..., None]:

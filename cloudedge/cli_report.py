@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from cloudedge import output, rowfile
 from cloudedge.cli_common import open_output
+from cloudedge.cli_types import Zone
 from cloudedge.errors import CloudEdgeError
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
-
-
-class Zone(click.ParamType):  # type: ignore[type-arg, unused-ignore]
-    """A time zone by its name."""
-
-    name = "zone"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> ZoneInfo:
-        from zoneinfo import ZoneInfo
-
-        try:
-            return ZoneInfo(value)
-        except (OSError, ValueError, LookupError):
-            self.fail("there is no such time zone; give one such as Europe/Vienna or UTC", param, ctx)
 
 
 @click.command(short_help="Make a page that shows months of rows at a glance.")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import shutil
 import signal
 import sys
 import threading
@@ -29,22 +26,8 @@ from cloudedge.cli_common import (
     settings_of,
     writer,
 )
+from cloudedge.cli_types import Command
 from cloudedge.journal import Ledger
-
-
-class Command(click.ParamType):  # type: ignore[type-arg, unused-ignore]
-    """A command line, taken apart as a shell would but never given to one."""
-
-    name = "command"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[str]:
-        try:
-            command = shlex.split(value, posix=os.name == "posix")
-        except ValueError as error:
-            self.fail(f"{error}", param, ctx)
-        if not command or not shutil.which(command[0]):
-            self.fail(f"there is no program {command[0] if command else value!r}", param, ctx)
-        return command
 
 
 @click.command(epilog=EXIT_CODES, short_help="Print a row for each capture as it comes.")

@@ -100,7 +100,9 @@ class Journal(Ledger):
         self._stream.close()
 
     def write(self, row: output.Row, key: str) -> None:
-        """Append a row; the row of a failure that stands there already is not written again."""
+        """Append a row, unless its photo is done, or has failed in the same way before."""
+        if self.holds(key):
+            return
         line = self._line({**row, "key": key}).encode()
         if self._failed.get(int(key, 16)) != hash(line):
             self._append(line)

@@ -213,6 +213,12 @@ def test_rows_of_a_resumed_run_are_those_of_a_plain_one_and_a_key(month: Path) -
     assert resumed == plain
 
 
+def test_a_photo_that_is_named_twice_is_done_once(month: Path) -> None:
+    photo, target = month / "b/2024/06/01/08-00-00.jpg", month / "rows.jsonl"
+    assert classify(photo, month / "b", "-o", target, "--resume", "-q").returncode == 0
+    assert len(target.read_text().splitlines()) == 12
+
+
 def test_other_options_are_another_answer(month: Path) -> None:
     target = month / "rows.jsonl"
     classify(month / "b", "-o", target, "--resume")

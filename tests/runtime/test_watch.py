@@ -21,6 +21,7 @@ import pytest
 from cloudedge.classifier import CloudClassifier
 from cloudedge.hook import run_hook
 from cloudedge.journal import Ledger
+from cloudedge.rowfile import read_rows
 from cloudedge.watch import Changes, Watch, polled, told
 
 TINY = str(Path(__file__).parent / "fixtures" / "tiny.onnx")
@@ -266,8 +267,7 @@ def watching(root: Path, *options: str | Path) -> Iterator[subprocess.Popen[str]
 
 
 def paths_in(journal: Path, root: Path) -> list[str]:
-    lines = journal.read_text().splitlines() if journal.exists() else []
-    rows = [json.loads(line) for line in lines]
+    rows = list(read_rows(str(journal))) if journal.exists() else []
     assert [row["path"] for row in rows if row["status"] == "error"] == []
     return sorted(os.path.relpath(row["path"], root) for row in rows)
 

@@ -1,0 +1,88 @@
+"""The values that options take, read from text; what does not fit is wrong usage, and says what would."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import click
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from cloudedge.crop import Box
+
+    _Type: TypeAlias = click.ParamType[Any]  # type: ignore[type-arg, unused-ignore]  # generic from click 8.4 on
+else:
+    _Type = click.ParamType
+
+
+class Crop(_Type):
+    """Four fractions."""
+
+    name = "crop"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Box:
+        try:
+            left, top, right, bottom = map(float, value.split(","))
+        except ValueError:
+            self.fail("give four fractions, such as 0,0,1,0.8", param, ctx)
+        if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+            self.fail("the fractions run from 0 to 1, left is less than right and top less than bottom", param, ctx)
+        return left, top, right, bottom
+
+
+class Moment(_Type):
+    """A day, or a day and a time of day, with an offset or without."""
+
+    name = "moment"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        try:
+            return datetime.fromisoformat(value.replace("Z", "+00:00"))
+        except ValueError:
+            self.fail("give a day or a time, such as 2024-06-01 or 2024-06-01T12:30", param, ctx)
+
+
+class Shard(_Type):
+    """One of a number of equal parts."""
+
+    name = "shard"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        number, _, parts = value.partition("/")
+        if not (number.isdecimal() and parts.isdecimal() and 1 <= int(number) <= int(parts)):
+            self.fail("give I/N with 1 <= I <= N, such as 2/8", param, ctx)
+        return int(number), int(parts)
+
+
+class Zone(_Type):
+    """A time zone by its name."""
+
+    name = "zone"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> ZoneInfo:
+        from zoneinfo import ZoneInfo
+
+        try:
+            return ZoneInfo(value)
+        except (OSError, ValueError, LookupError):
+            self.fail("there is no such time zone; give one such as Europe/Vienna or UTC", param, ctx)
+
+
+class Command(_Type):
+    """A command line, taken apart as a shell would but never given to one."""
+
+    name = "command"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[str]:
+        try:
+            command = shlex.split(value, posix=os.name == "posix")
+        except ValueError as error:
+            self.fail(f"{error}", param, ctx)
+        if not command or not shutil.which(command[0]):
+            self.fail(f"there is no program {command[0] if command else value!r}", param, ctx)
+        return command
