@@ -13,7 +13,7 @@ from cloudedge.genera import GENERA
 from cloudedge.output import Row
 
 # What a sky can be, in the order in which it is drawn: the genera from high to low, then what has no cloud's name.
-NO_CLOUD = {"clear": "Clear sky", "dark": "Too dark to see", "unfamiliar": "Unlike any known sky"}
+NO_CLOUD = {"clear": "Clear sky", "dark": "Too dark to see", "unfamiliar": "Unfamiliar sky"}
 SKIES = {**{genus.abbreviation: genus.name for genus in GENERA}, **NO_CLOUD}
 LEVELS = {level: [g.abbreviation for g in GENERA if g.level == level] for level in ("high", "middle", "low")}
 _DOUBTS = ("low_confidence", "unfamiliar")

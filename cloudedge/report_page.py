@@ -66,7 +66,7 @@ def _figures(summary: Summary) -> Iterator[str]:
 
 def _calendar(summary: Summary) -> Iterator[str]:
     yield "<section><h2>Day by day, hour by hour</h2>\n"
-    yield "<p>The most frequent sky of each hour; pale where most captures of the hour are uncertain.</p>\n"
+    yield "<p>The most frequent sky of each hour: pale where most are uncertain, striped where there is none.</p>\n"
     yield _legend()
     yield '<div class="months">\n'
     hours = "".join(f"<span>{hour}</span>" for hour in (0, 6, 12, 18, 24))
