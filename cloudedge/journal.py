@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from types import TracebackType
@@ -185,11 +184,11 @@ class Journal(Ledger):
 
 def _open_locked(path: str) -> BinaryIO:
     while True:
+        if os.path.exists(path) and not os.path.isfile(path):  # opening a pipe would wait for its reader
+            raise JournalError("is no ordinary file; choose another", path)
         stream = open(path, "ab", buffering=0)  # noqa: SIM115
         try:
             status = os.fstat(stream.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise JournalError("is no ordinary file; choose another", path)
             if fcntl is None:
                 return stream
             with suppress(OSError):  # some network shares have no locks

@@ -183,8 +183,10 @@ def test_one_program_at_a_time(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX devices and links")
 def test_a_device_is_refused_and_a_link_stays_a_link(tmp_path: Path) -> None:
-    with pytest.raises(JournalError, match="no ordinary file"):
-        write(Path(os.devnull), "jsonl")
+    os.mkfifo(tmp_path / "pipe")
+    for target in (Path(os.devnull), tmp_path, tmp_path / "pipe"):
+        with pytest.raises(JournalError, match="no ordinary file"):
+            write(target, "jsonl")
     (tmp_path / "link").symlink_to(tmp_path / "rows")
     write(tmp_path / "link", "jsonl", bad("a.jpg"), good("a.jpg"), settle=True)
     assert (tmp_path / "link").is_symlink()
