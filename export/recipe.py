@@ -54,6 +54,7 @@ class Recipe:
     labels: dict[str, float]  # how much the manifest and each reviewer count in the target
     dark: float  # mean luminance (0..255) under which a photo is night
     phases: tuple[Phase, ...]
+    quantize: bool = True  # to int8, else the released file is float32
     verdict_weights: str = ""  # trained weights of lite0, for the phases with `verdict`
     average: float = 0.99  # decay of the averaged weights, a tenth of a phase at most
 

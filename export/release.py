@@ -118,43 +118,47 @@ def release(recipe: Recipe, root: Path, folder: Path, target: Path) -> dict[str,
     photos = load_catalogue(root)
     parts = split_of(recipe, photos)
     validation, test = pick(photos, parts.validation), pick(photos, parts.test)
-    draft, float_path, path = describe(recipe), folder / "float32.onnx", folder / f"{recipe.name}.onnx"
+    draft, path = describe(recipe), folder / "float32.onnx"
 
-    export_onnx(network, draft, float_path)
-    difference = check_parity(network, float_path, inputs_of(draft, root, validation))
-    quantize(float_path, draft, inputs_of(draft, root, calibration_photos(photos, parts)), path)
+    export_onnx(network, draft, path)
+    gates: dict[str, Any] = {
+        "torch_max_logit_difference": check_parity(network, path, inputs_of(draft, root, validation))
+    }
     logits = run_model(Model(path), root, validation)
-    comparison = check_quantized(
-        run_model(Model(float_path), root, validation), logits, columns(validation)["manifest"]
-    )
+    if recipe.quantize:
+        source, path = path, folder / "int8.onnx"
+        quantize(source, draft, inputs_of(draft, root, calibration_photos(photos, parts)), path)
+        float_logits, logits = logits, run_model(Model(path), root, validation)
+        gates["int8"] = asdict(check_quantized(float_logits, logits, columns(validation)["manifest"]))
 
-    truth = columns(validation)["review"]
-    temperature = round(fit_temperature(logits[truth >= 0], truth[truth >= 0]), 4)
-    probabilities = softmax(logits[truth >= 0], temperature)
-    low_confidence = confidence_threshold(probabilities, truth[truth >= 0])
+    temperature, low_confidence = calibrate(logits, columns(validation)["review"])
     figures = evaluate(run_model(Model(path), root, test), temperature, low_confidence, test)
+    results = {column: {name: asdict(figure) for name, figure in row.items()} for column, row in figures.items()}
     final = describe(
         recipe,
         temperature=temperature,
         thresholds={"low_confidence": low_confidence, "dark": recipe.dark},
-        metrics={
-            "test": {column: {name: asdict(figure) for name, figure in row.items()} for column, row in figures.items()},
-            "int8": asdict(comparison),
-            "torch_max_logit_difference": difference,
-        },
+        metrics={"test": results, **gates},
     )
     rewrite(path, final)
-    publish(path, weights, target)
+    publish(recipe.name, path, weights, target)
     write_card(target / "MODEL_CARD.md", recipe.name, card_table(final["metrics"]))
     return figures
 
 
-def publish(path: Path, weights: Path, target: Path) -> None:
+def calibrate(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> tuple[float, float]:
+    """Find the temperature, and the threshold of confidence, from validation logits (N, 10); labels -1 do not count."""
+    judged = labels >= 0
+    temperature = round(fit_temperature(logits[judged], labels[judged]), 4)
+    return temperature, confidence_threshold(softmax(logits[judged], temperature), labels[judged])
+
+
+def publish(name: str, path: Path, weights: Path, target: Path) -> None:
     """Copy a gated model and its weights to `target`, and pin its checksum there."""
-    for source, name in ((path, path.name), (weights, f"{path.stem}.safetensors")):
-        partial = target / f"{name}.partial"
+    for source, file in ((path, f"{name}.onnx"), (weights, f"{name}.safetensors")):
+        partial = target / f"{file}.partial"
         shutil.copyfile(source, partial)
-        partial.replace(target / name)
+        partial.replace(target / file)
     sums = "".join(f"{sha256(model)}  {model.name}\n" for model in sorted(target.glob("*.onnx")))
     (target / "SHA256SUMS").write_text(sums, encoding="ascii")
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 
@@ -43,11 +45,13 @@ def test_the_card_shows_the_figures_that_the_model_tells(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_released_model_passed_its_gates(name: str) -> None:
-    metrics = Model(packaged(name)).spec.metrics
-    assert metrics["torch_max_logit_difference"] <= 1e-4
-    assert metrics["int8"]["agreement"] >= 0.97
-    assert metrics["int8"]["accuracy_drop"] <= 0.01
-    assert metrics["int8"]["n"] >= 300
+    spec = Model(packaged(name)).spec
+    assert spec.metrics["torch_max_logit_difference"] <= 1e-4
+    assert ("int8" in spec.metrics) == spec.recipe["quantize"]
+    if "int8" in spec.metrics:
+        assert spec.metrics["int8"]["agreement"] >= 0.97
+        assert spec.metrics["int8"]["accuracy_drop"] <= 0.01
+        assert spec.metrics["int8"]["n"] >= 300
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -57,21 +61,22 @@ def test_the_kept_weights_are_those_of_the_model(name: str) -> None:
     image = prepare(read(ROOT / "examples" / "cumulus.jpg", model.spec.resize.size).pixels, model.spec)[None]
     with torch.inference_mode():
         expected = network(torch.from_numpy(image)).numpy()
-    # int8 against float32: the differences are those of quantization
+    # the file may be int8 and the weights are float16, so the values differ a little
     np.testing.assert_allclose(model.run(image).logits, expected, atol=0.25 * float(np.ptp(expected)))
     assert model.run(image).logits.argmax() == expected.argmax()
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_released_model_is_integer_throughout_and_self_contained(name: str) -> None:
+def test_a_released_model_is_one_self_contained_file_for_old_runtimes_too(name: str) -> None:
     model = onnx.load(packaged(name), load_external_data=False)
     assert model.ir_version <= 10
     assert not any(tensor.external_data for tensor in model.graph.initializer)
-    kinds = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
-    producers = {output: node for node in model.graph.node for output in node.output}
-    convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
-    assert len(convolutions) == {"resnet34": 36, "lite0": 49}[name]
-    for node in convolutions:
-        weight = producers[node.input[1]]
-        assert weight.op_type == "DequantizeLinear"
-        assert kinds[weight.input[0]] == onnx.TensorProto.INT8
+
+
+def test_every_convolution_of_resnet34_is_an_integer_operation(tmp_path: Path) -> None:
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
+    options.log_severity_level = 4
+    onnxruntime.InferenceSession(str(packaged("resnet34")), options, providers=["CPUExecutionProvider"])
+    kinds = Counter(node.op_type for node in onnx.load(tmp_path / "optimized.onnx").graph.node)
+    assert (kinds["QLinearConv"], kinds["Conv"], kinds["QLinearAdd"], kinds["Add"]) == (36, 0, 16, 0)
