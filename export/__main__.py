@@ -10,13 +10,13 @@ import click
 
 from cloudedge.model import Model
 from export import evaluation, plots, release
-from export.dataset import DEFAULT_ROOT, load_catalogue
+from export.commands.data import data_commands
+from export.commands.options import FILE, Commands, data_option, run_folder, run_option
+from export.dataset import load_catalogue
 from export.network import build
 from export.onnx_model import GateError, check_parity, export_onnx
 from export.quantization import check_quantized, quantize
 from export.recipe import Recipe, load_recipe
-
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 class _Recipe(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
@@ -30,28 +30,14 @@ class _Recipe(click.ParamType):  # type: ignore[type-arg]  # generic since click
 
 
 recipe_argument = click.argument("recipe", type=_Recipe())
-data_option = click.option(
-    "--data",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=DEFAULT_ROOT,
-    envvar="CLOUDEDGE_DATA",
-    show_default=True,
-    help="Folder with manifest.csv and the photos.",
-)
-run_option = click.option(
-    "--run", type=click.Path(file_okay=False, path_type=Path), help="Folder of the run.  [default: runs/NAME]"
-)
 
 
-def _folder(run: Path | None, name: str) -> Path:
-    folder = run or Path("runs") / name
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 def main() -> None:
     """Train, evaluate, export and quantize the models of cloudedge."""
+
+
+main.add_command(data_commands)
 
 
 @main.command()
@@ -60,7 +46,7 @@ def main() -> None:
 @run_option
 def train(recipe: Recipe, data: Path, run: Path | None) -> None:
     """Train by RECIPE, going on from the run's checkpoint where there is one."""
-    folder = _folder(run, recipe.name)
+    folder = run_folder(run, recipe.name)
     weights = release.train(recipe, data, folder)
     plots.loss_curves(folder / "log.csv", folder / "losses.png")
     click.echo(weights)
@@ -74,7 +60,7 @@ def train(recipe: Recipe, data: Path, run: Path | None) -> None:
 def evaluate(model: Path, part: str, data: Path, run: Path | None) -> None:
     """Measure a model file on photos that its training did not see, with plots."""
     opened = Model(model)
-    spec, folder = opened.spec, _folder(run, f"evaluate-{opened.spec.name}")
+    spec, folder = opened.spec, run_folder(run, f"evaluate-{opened.spec.name}")
     photos = load_catalogue(data)
     parts = release.split_of(Recipe.from_dict(dict(spec.recipe)), photos)
     chosen = release.pick(photos, getattr(parts, part))
@@ -140,7 +126,7 @@ def quantize_command(source: Path, output: Path, data: Path) -> None:
 @run_option
 def release_command(recipe: Recipe, target: Path, data: Path, run: Path | None) -> None:
     """From photos to a released model: train, export, quantize, calibrate, gate, measure, write."""
-    release.release(recipe, data, _folder(run, recipe.name), target)
+    release.release(recipe, data, run_folder(run, recipe.name), target)
     click.echo(release.card_table(dict(Model(target / f"{recipe.name}.onnx").spec.metrics)))
 
 

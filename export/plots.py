@@ -54,7 +54,7 @@ def loss_curves(log: Path, path: Path) -> None:
         rows = list(csv.DictReader(stream))
     figure = Figure(figsize=(8, 4), layout="constrained")
     axes = figure.subplots()
-    for name in ("hint", "teacher", "label"):
+    for name in ("hint", "verdict", "label"):
         points = [(k, float(row[name])) for k, row in enumerate(rows) if row[name]]
         if points:
             axes.plot(*zip(*points, strict=True), label=name, linewidth=0.8)

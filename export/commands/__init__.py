@@ -1,0 +1,1 @@
+"""The commands of `python -m export`, thin faces over its modules."""

@@ -1,0 +1,49 @@
+"""What several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cloudedge.errors import CloudEdgeError
+from export.dataset import DEFAULT_ROOT
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+class Commands(click.Group):
+    """A group that shows what is wrong with somebody's input as one line."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except CloudEdgeError as error:
+            raise click.ClickException(str(error)) from error
+
+
+def _with_manifest(ctx: click.Context, param: click.Parameter, value: Path) -> Path:
+    if not (value / "manifest.csv").exists():
+        raise click.BadParameter(f"{value} has no manifest.csv; make one with `python -m export data import {value}`")
+    return value
+
+
+data_option = click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=DEFAULT_ROOT,
+    envvar="CLOUDEDGE_DATA",
+    show_default=True,
+    callback=_with_manifest,
+    help="Folder with manifest.csv and the photos.",
+)
+run_option = click.option("--run", type=FOLDER, help="Folder of the run.  [default: runs/NAME]")
+
+
+def run_folder(run: Path | None, name: str) -> Path:
+    """Make the folder of a run, `runs/NAME` unless the user gave one."""
+    folder = run or Path("runs") / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
