@@ -50,7 +50,10 @@ class Answer:
 def model_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that choose the model."""
     command = click.option(
-        "--threads", type=click.IntRange(min=1), metavar="N", help="Threads to compute with.  [default: all cores]"
+        "--threads",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Threads to compute with.  [default: all usable cores]",
     )(command)
     return click.option(
         "--model",

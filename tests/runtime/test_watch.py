@@ -368,3 +368,24 @@ def test_wrong_usage_exits_2(tmp_path: Path, options: tuple[str, ...]) -> None:
     done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60)
     assert (done.returncode, done.stdout) == (2, "")
     assert "Traceback" not in done.stderr
+
+
+@posix
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_a_signal_ends_it_cleanly(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    with watching(tmp_path / "no-such", "-o", tmp_path / "rows.csv") as process:
+        assert process.stderr
+        assert "no-such: is not there; waiting for it" in process.stderr.readline()
+        process.send_signal(number)
+        assert process.wait(timeout=60) == code
+        assert process.stderr.read() == ""
+    assert (tmp_path / "rows.csv").read_text().startswith("path,status,")
+
+
+def test_without_watchfiles_a_line_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "watchfiles.py").write_text("raise ImportError")
+    command = [*CLOUDEDGE, "watch", str(tmp_path), "--model", TINY]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, env=environment)
+    assert done.returncode == 2
+    assert "pip install 'cloudedge[watch]'; or give --poll SECONDS" in done.stderr
