@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from types import TracebackType
@@ -151,7 +152,7 @@ class Journal(Ledger):
                     if self._columns and number == 1:
                         raise JournalError("has other columns (--top-k?) or is no CSV; choose another file", self.path)
                     row = rowfile.parse(line, self._columns, self.path, number)
-                    if not row.get("key"):
+                    if not re.fullmatch("[0-9a-f]{16}", str(row.get("key"))):
                         problem = "has rows without a key, as they are without --resume; choose another file"
                         raise JournalError(problem, self.path)
                 yield end, line, row

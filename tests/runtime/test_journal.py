@@ -138,6 +138,7 @@ def test_a_failure_made_good_just_before_a_kill_is_dropped_the_next_time(tmp_pat
         ("hello\n", "csv", "other columns"),
         ('{"path": "a.jpg"}\n', "jsonl", "line 1 is no row"),
         (json.dumps(good("a.jpg")) + "\n", "jsonl", "without a key"),
+        (json.dumps({**good("a.jpg"), "key": "of another kind"}) + "\n", "jsonl", "without a key"),
         (csv_line(csv_columns(1)), "csv", "other columns"),
         (csv_line([*csv_columns(2), "key"]), "csv", "other columns"),
     ],
