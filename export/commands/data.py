@@ -1,4 +1,4 @@
-"""`data`: look at labelled photos."""
+"""`data`: look at labelled photos, and bring new ones in."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from export import survey
-from export.commands.options import Commands, data_option, run_folder, run_option
+from export import fetching, importing, survey
+from export.commands.options import FILE, FOLDER, Commands, data_option, run_folder, run_option
 from export.dataset import load_catalogue
 
 
@@ -32,3 +32,50 @@ def show(data: Path, run: Path | None) -> None:
     for file, problem in found.unreadable.items():
         click.echo(f"{data / file}: {problem}", err=True)
     click.echo(folder)
+
+
+@data_commands.command("import")
+@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@click.option("--into", type=FOLDER, help="Where the CCSN archive is unpacked.  [default: beside it]")
+def import_command(source: Path, into: Path | None) -> None:
+    """Write the manifest of SOURCE: a folder with one folder per genus, or the archive CCSN.zip, which is unpacked.
+
+    The folders have the names of the genera or their abbreviations. Photos of a folder stay where they are.
+    """
+    if into and source.is_dir():
+        raise click.UsageError("--into is for an archive; the photos of a folder stay where they are")
+    root = source if source.is_dir() else into or source.with_suffix("")
+    if (root / "manifest.csv").exists():
+        raise click.UsageError(f"{root / 'manifest.csv'} exists; to make it anew, move it away")
+    if not source.is_dir():
+        importing.unpack_ccsn(source, root)
+    _tell(importing.catalogue(root), root)
+
+
+@data_commands.command()
+@click.argument("urls", type=FILE)
+@click.argument("folder", type=FOLDER)
+def fetch(urls: Path, folder: Path) -> None:
+    """Download the photos of URLS, a CSV file with the columns url and genus, into FOLDER, with a manifest.
+
+    FOLDER/fetched.csv tells what became of each address. Started again, it tries what is missing or failed.
+    """
+    if (folder / "manifest.csv").exists() and not (folder / "fetched.csv").exists():
+        raise click.UsageError(f"{folder} holds a data set that was not fetched; give another folder")
+    wanted = fetching.read_list(urls)
+    folder.mkdir(parents=True, exist_ok=True)
+    outcomes = fetching.fetch(wanted, folder)
+    failed = [outcome for outcome in outcomes if outcome.problem]
+    for outcome in failed:
+        click.echo(f"{outcome.url}: {outcome.problem}", err=True)
+    click.echo(f"{len(outcomes) - len(failed)} of {len(outcomes)} photos are there; {folder / 'fetched.csv'}")
+    if len(failed) < len(outcomes):
+        _tell(importing.catalogue(folder), folder)
+
+
+def _tell(result: importing.Catalogued, root: Path) -> None:
+    for file, problem in result.left_out.items():
+        click.echo(f"{root / file}: {problem}; left out", err=True)
+    for name in result.other_folders:
+        click.echo(f"{root / name}: is no genus; its photos are never trained on as a genus", err=True)
+    click.echo(f"{root / 'manifest.csv'}: {result.photos} photos, {result.conflicts} of them under two genera")

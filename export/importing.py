@@ -1,0 +1,106 @@
+"""Make a catalogue of photos that lie in one folder per genus, or in the archive of the CCSN data set."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from tqdm import tqdm
+
+from cloudedge.errors import CloudEdgeError, ImageError
+from cloudedge.folder import photos_below
+from cloudedge.genera import GENERA
+from cloudedge.image import read
+from export.dataset import CLASSES
+from export.duplicates import find_duplicates, groups, thumbnail
+from export.files import write_csv
+
+CCSN_MD5 = "0787f50947a3f65630a7463206316fd3"
+MAX_MEMBER_BYTES = 50_000_000
+# The names that folders may have, in any case: of the genera and of Contrail, or their abbreviations.
+FOLDERS = {
+    **{name.casefold(): genus.name for genus in GENERA for name in (genus.name, genus.abbreviation)},
+    "contrail": "Contrail",
+    "ct": "Contrail",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogued:
+    """What an import did: photos by the number of each genus, other folders' names, and why files were left out."""
+
+    photos: int
+    conflicts: int
+    other_folders: tuple[str, ...]
+    left_out: dict[str, str]
+
+
+def label_of(folder: str) -> str:
+    """Give the genus that a folder's name stands for; a name that is none stays as it is, and is never trained on."""
+    return FOLDERS.get(folder.casefold(), folder)
+
+
+def catalogue(root: Path) -> Catalogued:
+    """Write `manifest.csv` for the photos in the folders of `root`, which stay where they are.
+
+    A photo's label is the name of the folder under `root` that it is in. Copies are found by their pixels, share a
+    `photo_group`, and have `label_conflict` 1 where they stand under two labels. What cannot be read is left out and
+    listed in `left_out.csv`. Raises CloudEdgeError when no photo is found.
+    """
+    paths = [path for path in map(Path, photos_below(str(root))) if path.parent != root]
+    labels, files, sums, thumbs = [], [], [], []
+    left_out: dict[str, str] = {}
+    for path in tqdm(paths, desc="photos", unit=""):
+        file = path.relative_to(root).as_posix()
+        try:
+            thumbs.append(thumbnail(read(path).pixels))
+        except ImageError as error:
+            left_out[file] = error.problem
+            continue
+        files.append(file)
+        labels.append(label_of(file.split("/")[0]))
+        sums.append(hashlib.sha256(path.read_bytes()).hexdigest())
+    if not files:
+        raise CloudEdgeError("holds no readable photos; put them into one folder per genus", str(root))
+    numbers = groups(len(files), find_duplicates(thumbs)).tolist()
+    conflicts = _conflicts(numbers, labels)
+    write_csv(
+        root / "manifest.csv",
+        ("file", "genus", "photo_group", "label_conflict", "sha256"),
+        zip(files, labels, numbers, map(int, conflicts), sums, strict=True),
+    )
+    if left_out:
+        write_csv(root / "left_out.csv", ("file", "problem"), left_out.items())
+    known = {*CLASSES, "Contrail"}
+    return Catalogued(len(files), sum(conflicts), tuple(sorted({*labels} - known)), left_out)
+
+
+def _conflicts(numbers: Sequence[int], labels: Sequence[str]) -> list[bool]:
+    """Say of each photo whether its group stands under two labels."""
+    of_group: dict[int, set[str]] = {}
+    for number, label in zip(numbers, labels, strict=True):
+        of_group.setdefault(number, set()).add(label)
+    return [len(of_group[number]) > 1 for number in numbers]
+
+
+def unpack_ccsn(archive: Path, root: Path) -> None:
+    """Unpack the CCSN archive into one folder per genus under `root`; raises CloudEdgeError for any other file."""
+    with archive.open("rb") as stream:
+        digest = hashlib.md5(usedforsecurity=False)
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    if digest.hexdigest() != CCSN_MD5:
+        problem = "is not the CCSN archive, or is damaged; download it again, or unpack another archive yourself"
+        raise CloudEdgeError(f"{problem} (md5 {digest.hexdigest()}, not {CCSN_MD5})", str(archive))
+    with zipfile.ZipFile(archive) as members:
+        for member in tqdm(members.infolist(), desc="unpacking", unit=""):
+            path = PurePosixPath(member.filename)
+            genus = FOLDERS.get(path.parent.name.casefold())
+            # Only the name of the file and of its folder are used, so that nothing lands outside of `root`.
+            if member.is_dir() or genus is None or path.name.startswith(".") or member.file_size > MAX_MEMBER_BYTES:
+                continue
+            (root / genus).mkdir(parents=True, exist_ok=True)
+            (root / genus / path.name).write_bytes(members.read(member))
