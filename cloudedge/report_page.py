@@ -117,7 +117,7 @@ def _table(summary: Summary) -> Iterator[str]:
 
 def _typical(summary: Summary) -> Iterator[str]:
     shown = []
-    for sky in SKIES:
+    for sky in (name for name in SKIES if name != "dark"):
         pictures = (_picture(capture) for capture in summary.most_typical(sky, _CANDIDATES))
         shown += [picture for picture in pictures if picture][:_TYPICAL]
     if shown:
@@ -135,7 +135,7 @@ def _uncertain(summary: Summary) -> Iterator[str]:
         yield f'<div class="pictures">\n{"".join(pictures[:_CANDIDATES])}</div>\n'
     if captures:
         yield "<details><summary>The least sure, from different days</summary>\n"
-        yield _list(f"{_when(c)}{c.path}: {SKIES[c.sky]}, {c.probability:.0%}" for c in captures)
+        yield _list(f"{_when(capture)}{capture.path}: {_words(capture)}" for capture in captures)
         yield "</details>\n"
     yield "</section>\n"
 
@@ -165,12 +165,18 @@ def _picture(capture: Capture) -> str | None:
     data = io.BytesIO()
     thumbnail.save(data, "JPEG", quality=70)
     source = base64.b64encode(data.getvalue()).decode("ascii")
-    words = f"{SKIES[capture.sky]}, {capture.probability:.0%}"
+    words = _words(capture)
     return (
         f'<figure><img loading="lazy" alt="{_text(words)}" src="data:image/jpeg;base64,{source}">'
         f"<figcaption>{_swatch(capture.sky)}{_text(words)}<br><small>{_text(_when(capture))}{_text(capture.path)}</small>"
         "</figcaption></figure>\n"
     )
+
+
+def _words(capture: Capture) -> str:
+    """Name the sky, and how sure a genus is; the probability says nothing of a sky without a cloud's name."""
+    name = SKIES[capture.sky]
+    return name if capture.sky in NO_CLOUD else f"{name}, {capture.probability:.0%}"
 
 
 def _when(capture: Capture) -> str:
