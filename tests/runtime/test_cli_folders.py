@@ -213,6 +213,18 @@ def test_rows_of_a_resumed_run_are_those_of_a_plain_one_and_a_key(month: Path) -
     assert resumed == plain
 
 
+def test_rows_of_another_model_stay_and_are_told_of(
+    month: Path, make_model: Callable[..., Path], metadata: dict[str, Any]
+) -> None:
+    target = month / "rows.jsonl"
+    classify(month / "b", "-o", target, "--resume")
+    other = make_model({**metadata, "name": "other"})
+    done = classify(month / "b", "-o", target, "--resume", "--model", other)
+    assert f"{target}: 12 rows of another model stay, and their photos are classified again.\n" in done.stderr
+    models = [json.loads(line)["model"] for line in target.read_text().splitlines()]
+    assert models == ["tiny 0.0.1"] * 12 + ["other 0.0.1"] * 12
+
+
 def test_a_photo_that_is_named_twice_is_done_once(month: Path) -> None:
     photo, target = month / "b/2024/06/01/08-00-00.jpg", month / "rows.jsonl"
     assert classify(photo, month / "b", "-o", target, "--resume", "-q").returncode == 0
