@@ -1,0 +1,111 @@
+"""Where a model is wrong: pairs it confuses, genus by genus, and the photos it is most wrong about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from cloudedge.image import read
+from export.contact_sheet import THUMBNAIL, Tile, contact_sheet
+from export.dataset import CLASSES, Photo
+from export.evaluation import Array, Figure, confusion, share
+from export.files import write_csv
+
+TOP_LOSSES = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """How many photos of `label` are predicted as `predicted`, of how many photos of `label`."""
+
+    label: str
+    predicted: str
+    count: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class GenusRow:
+    """One genus: of its photos the share found (`recall`) and found among three; of its predictions the share right."""
+
+    genus: str
+    recall: Figure
+    top3: Figure
+    precision: Figure
+
+
+def most_confused(counts: npt.NDArray[np.int64], min_val: int = 2) -> list[Confusion]:
+    """List the mistakes made at least `min_val` times, most frequent first, from counts (label, prediction)."""
+    mistakes = [
+        Confusion(CLASSES[label], CLASSES[predicted], int(count), int(counts[label].sum()))
+        for (label, predicted), count in np.ndenumerate(counts)
+        if label != predicted and count >= min_val
+    ]
+    return sorted(mistakes, key=lambda mistake: -mistake.count)
+
+
+def per_genus(probabilities: Array, labels: npt.NDArray[np.int64]) -> list[GenusRow]:
+    """Judge probabilities (N, 10) against labels (N,) genus by genus, with Wilson intervals."""
+    order = np.argsort(-probabilities, axis=1, kind="stable")
+    first, among_three = order[:, 0], (order[:, :3] == labels[:, None]).any(axis=1)
+    return [
+        GenusRow(
+            genus,
+            recall=share(first[labels == k] == k),
+            top3=share(among_three[labels == k]),
+            precision=share(labels[first == k] == k),
+        )
+        for k, genus in enumerate(CLASSES)
+    ]
+
+
+def losses(probabilities: Array, labels: npt.NDArray[np.int64]) -> Array:
+    """Give the cross-entropy of each photo, float64 (N,), in nats."""
+    return np.asarray(-np.log(probabilities[np.arange(len(labels)), labels] + 1e-12))
+
+
+def write(
+    folder: Path, name: str, root: Path, photos: Sequence[Photo], probabilities: Array, labels: npt.NDArray[np.int64]
+) -> None:
+    """Write the tables of one column of labels, and a contact sheet of the highest losses, into `folder`.
+
+    `losses-NAME.csv` is what `clean --losses` takes.
+    """
+    confused = most_confused(confusion(probabilities.argmax(axis=1), labels))
+    rows: list[tuple[object, ...]] = [(pair.label, pair.predicted, pair.count, pair.of) for pair in confused]
+    write_csv(folder / f"confused-{name}.csv", ("label", "predicted", "count", "of"), rows)
+    _write_genera(folder / f"genera-{name}.csv", per_genus(probabilities, labels))
+    loss, first = losses(probabilities, labels), probabilities.argmax(axis=1)
+    order = np.argsort(-loss, kind="stable")
+    rows = [
+        (photos[k].file, CLASSES[labels[k]], CLASSES[first[k]], f"{probabilities[k, first[k]]:.4f}", f"{loss[k]:.4f}")
+        for k in order
+    ]
+    write_csv(folder / f"losses-{name}.csv", ("file", "label", "predicted", "probability", "loss"), rows)
+    tiles = [
+        Tile(
+            read(root / photos[k].file, THUMBNAIL).pixels,
+            f"{Path(photos[k].file).stem}, loss {loss[k]:.1f}\n"
+            f"{CLASSES[labels[k]]}\nnot {CLASSES[first[k]]} {probabilities[k, first[k]]:.0%}",
+        )
+        for k in order[:TOP_LOSSES]
+        if first[k] != labels[k]
+    ]
+    if tiles:
+        contact_sheet(tiles, folder / f"top-losses-{name}.png", columns=8)
+
+
+def _write_genera(path: Path, table: Sequence[GenusRow]) -> None:
+    header, rows = ["genus"], []
+    for figure in ("recall", "top3", "precision"):
+        header += [figure, f"{figure}_low", f"{figure}_high", f"{figure}_n"]
+    for row in table:
+        cells: list[object] = [row.genus]
+        for found in (row.recall, row.top3, row.precision):
+            cells += [f"{found.value:.4f}", f"{found.low:.4f}", f"{found.high:.4f}", found.n]
+        rows.append(cells)
+    write_csv(path, header, rows)

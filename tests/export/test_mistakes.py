@@ -1,0 +1,74 @@
+"""Where a model is wrong, on cases that can be worked out by hand."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from export.dataset import CLASSES, Photo
+from export.mistakes import Confusion, losses, most_confused, per_genus, write
+
+from .drawing import save, sky
+
+FIRST, SECOND, THIRD = CLASSES[:3]
+
+
+def test_the_most_confused_pairs_come_first_and_rare_ones_not_at_all() -> None:
+    counts = np.zeros((10, 10), dtype=np.int64)
+    counts[0] = [7, 2, 1, 0, 0, 0, 0, 0, 0, 0]
+    counts[2, 1] = 5
+    assert most_confused(counts) == [Confusion(THIRD, SECOND, 5, 5), Confusion(FIRST, SECOND, 2, 10)]
+    assert len(most_confused(counts, min_val=1)) == 3
+
+
+def test_each_genus_has_its_recall_and_its_precision() -> None:
+    probabilities = np.full((4, 10), 0.01)
+    probabilities[np.arange(4), [0, 0, 1, 1]] = 0.9
+    probabilities[2, 0] = 0.05
+    first, second, third = per_genus(probabilities, np.array([0, 0, 0, 1]))[:3]
+    assert (first.genus, first.recall.n) == (FIRST, 3)
+    assert first.recall.value == pytest.approx(2 / 3)
+    assert (first.top3.value, first.precision.value) == (1.0, 1.0)
+    assert (second.recall.value, second.precision.value, second.precision.n) == (1.0, 0.5, 2)
+    assert second.precision.low == pytest.approx(0.0945, abs=1e-4)
+    assert third.recall.n == 0
+
+
+def test_the_loss_is_the_cross_entropy() -> None:
+    probabilities = np.array([[0.5, 0.5, 0.0], [1.0, 0.0, 0.0]])
+    found = losses(probabilities, np.array([0, 2]))
+    assert found[0] == pytest.approx(np.log(2))
+    assert 20 < found[1] < 30
+
+
+def test_the_photos_with_the_highest_losses_are_listed_and_shown(tmp_path: Path) -> None:
+    photos = [Photo(f"{FIRST}/{k}.png", FIRST, k, False, {}) for k in range(3)]
+    for k, photo in enumerate(photos):
+        save(sky(k), tmp_path / photo.file)
+    probabilities = np.full((3, 10), 0.02)
+    probabilities[np.arange(3), [0, 1, 2]] = [0.9, 0.6, 0.8]
+    labels = np.zeros(3, dtype=np.int64)
+    probabilities[2, 0] = 0.001
+    write(tmp_path, "review", tmp_path, photos, probabilities, labels)
+    with (tmp_path / "losses-review.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [(row["file"], row["predicted"]) for row in rows] == [
+        (f"{FIRST}/2.png", THIRD),
+        (f"{FIRST}/1.png", SECOND),
+        (f"{FIRST}/0.png", FIRST),
+    ]
+    assert (tmp_path / "top-losses-review.png").stat().st_size > 2000
+    genera = (tmp_path / "genera-review.csv").read_text(encoding="utf-8").splitlines()
+    assert len(genera) == 11
+    assert genera[1].startswith(f"{FIRST},0.3333,")
+    assert (tmp_path / "confused-review.csv").read_text(encoding="utf-8") == "label,predicted,count,of\n"
+
+
+def test_without_a_mistake_there_is_no_sheet(tmp_path: Path) -> None:
+    photo = Photo("a.png", FIRST, 0, False, {})
+    save(sky(0), tmp_path / photo.file)
+    write(tmp_path, "review", tmp_path, [photo], np.eye(10)[:1], np.array([0]))
+    assert not (tmp_path / "top-losses-review.png").exists()
