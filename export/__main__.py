@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from cloudedge.model import Model
-from export import evaluation, plots, release
+from export import evaluation, mistakes, plots, release
+from export.commands.clean import clean
 from export.commands.data import data_commands
 from export.commands.options import FILE, Commands, data_option, run_folder, run_option
 from export.dataset import load_catalogue
@@ -38,6 +39,7 @@ def main() -> None:
 
 
 main.add_command(data_commands)
+main.add_command(clean)
 
 
 @main.command()
@@ -58,7 +60,7 @@ def train(recipe: Recipe, data: Path, run: Path | None) -> None:
 @data_option
 @run_option
 def evaluate(model: Path, part: str, data: Path, run: Path | None) -> None:
-    """Measure a model file on photos that its training did not see, with plots."""
+    """Measure a model file on photos that its training did not see, with plots, tables and its worst mistakes."""
     opened = Model(model)
     spec, folder = opened.spec, run_folder(run, f"evaluate-{opened.spec.name}")
     photos = load_catalogue(data)
@@ -69,10 +71,14 @@ def evaluate(model: Path, part: str, data: Path, run: Path | None) -> None:
     probabilities = evaluation.softmax(logits, spec.temperature)
     for column, labels in evaluation.columns(chosen).items():
         judged = labels >= 0
+        if column not in figures:  # nothing to draw: no photo has such a label
+            continue
         title = f"{spec.name} {spec.version}, {part}, labels: {column}"
         counts = evaluation.confusion(probabilities[judged].argmax(axis=1), labels[judged])
         plots.confusion_matrix(counts, title, folder / f"confusion-{column}.png")
         plots.reliability(probabilities[judged], labels[judged], title, folder / f"reliability-{column}.png")
+        shown = [photo for photo, kept in zip(chosen, judged, strict=True) if kept]
+        mistakes.write(folder, column, data, shown, probabilities[judged], labels[judged])
     for column, row in figures.items():
         click.echo(column)
         for name, figure in row.items():

@@ -1,34 +1,47 @@
-"""The labelled photos: catalogue, soft targets, group-safe folds and the pixels, all of one size."""
+"""The labelled photos: catalogue with corrections, soft targets, group-safe folds and the pixels, all of one size."""
 
 from __future__ import annotations
 
 import csv
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from cloudedge.errors import CloudEdgeError
 from cloudedge.genera import GENERA
 from cloudedge.image import read
+from export import decisions
 
 CLASSES: tuple[str, ...] = tuple(genus.name for genus in GENERA)
 DEFAULT_ROOT = Path("../shared/data/ccsn")
 REVIEWERS = ("1", "2")
+DROPPED = "Dropped"
 
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """One labelled file; `reviews` holds a distribution over all names a reviewer used, by reviewer."""
+    """One labelled file; `reviews` holds a distribution over all names a reviewer used, by reviewer.
+
+    `genus` is the label after corrections, `listed` the manifest's own where that is another.
+    """
 
     file: str
     genus: str
     group: int
     conflict: bool
     reviews: dict[str, dict[str, float]]
+    sha256: str = ""
+    listed: str = ""
+
+    @property
+    def stratum(self) -> str:
+        """The manifest's genus, by which folds are made: a correction must not move other photos to other folds."""
+        return self.listed or self.genus
 
     @property
     def agreed(self) -> bool:
@@ -56,20 +69,39 @@ def _read_reviews(path: Path) -> dict[str, dict[str, dict[str, float]]]:
     return reviews
 
 
-def load_catalogue(root: Path) -> list[Photo]:
-    """Read `manifest.csv` (and `review.csv` where it exists) of `root`; raises FileNotFoundError without a manifest."""
+def load_catalogue(root: Path, corrections: Path | None = decisions.PATH) -> list[Photo]:
+    """Read `manifest.csv` (and `review.csv` where it exists) of `root`, and apply the decisions of the cleaning.
+
+    A dropped photo keeps its place in the list, under no genus, so that no target and no figure comes from it: without
+    it the folds would be others, and a model trained before would be tested on photos that it has seen.
+    Raises CloudEdgeError without a manifest.
+    """
+    if not (root / "manifest.csv").exists():
+        raise CloudEdgeError(f"has no manifest.csv; make one with `python -m export data import {root}`", str(root))
     reviews = _read_reviews(root / "review.csv")
+    decided = decisions.read_decisions(corrections) if corrections else {}
     with (root / "manifest.csv").open(newline="", encoding="utf-8") as stream:
-        return [
+        photos = [
             Photo(
                 file=row["file"],
                 genus=row["genus"],
                 group=int(row["photo_group"]),
                 conflict=row["label_conflict"] == "1",
                 reviews=reviews.get(row["file"], {}),
+                sha256=row["sha256"],
             )
             for row in csv.DictReader(stream)
         ]
+    return [_corrected(photo, decided.get((photo.file, photo.sha256), "")) for photo in photos]
+
+
+def _corrected(photo: Photo, decision: str) -> Photo:
+    if not decision:
+        return photo
+    if decision == decisions.KEEP:  # somebody has seen it and says that this genus is right
+        return replace(photo, conflict=False)
+    genus = DROPPED if decision == decisions.DROP else decision
+    return replace(photo, genus=genus, listed=photo.genus, conflict=False)
 
 
 def _spread(choices: dict[str, float]) -> npt.NDArray[np.float64]:
@@ -121,11 +153,11 @@ def assign_folds(photos: Sequence[Photo], count: int, seed: int) -> npt.NDArray[
     order = list(members)
     rng.shuffle(order)
     order.sort(key=lambda group: -len(members[group]))
-    genera = sorted({photo.genus for photo in photos})
+    genera = sorted({photo.stratum for photo in photos})
     load = np.zeros((count, len(genera)))
     folds = np.zeros(len(photos), dtype=np.int64)
     for group in order:
-        labels = [genera.index(photos[index].genus) for index in members[group]]
+        labels = [genera.index(photos[index].stratum) for index in members[group]]
         cost = load[:, labels].sum(axis=1) + 1e-3 * load.sum(axis=1)
         fold = int(np.argmin(cost))
         folds[members[group]] = fold

@@ -24,19 +24,12 @@ class Commands(click.Group):
             raise click.ClickException(str(error)) from error
 
 
-def _with_manifest(ctx: click.Context, param: click.Parameter, value: Path) -> Path:
-    if not (value / "manifest.csv").exists():
-        raise click.BadParameter(f"{value} has no manifest.csv; make one with `python -m export data import {value}`")
-    return value
-
-
 data_option = click.option(
     "--data",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=FOLDER,
     default=DEFAULT_ROOT,
     envvar="CLOUDEDGE_DATA",
     show_default=True,
-    callback=_with_manifest,
     help="Folder with manifest.csv and the photos.",
 )
 run_option = click.option("--run", type=FOLDER, help="Folder of the run.  [default: runs/NAME]")

@@ -107,6 +107,8 @@ def test_evaluate_prints_the_figures_that_the_model_tells(
     assert json.loads((tmp_path / "figures.json").read_text()) == Model(target / "lite0.onnx").spec.metrics["test"]
     for name in ("confusion-agreed.png", "reliability-review.png"):
         assert (tmp_path / name).stat().st_size > 5000
+    for name in ("genera-agreed.csv", "losses-manifest.csv", "confused-review.csv"):
+        assert (tmp_path / name).exists()
 
 
 def test_train_onnx_and_quantize_are_the_steps_of_a_release(

@@ -54,8 +54,8 @@ def test_show_counts_finds_copies_and_contradictions_and_draws_sheets(folder: Pa
 
 def test_a_folder_without_a_manifest_is_told_how_to_get_one(tmp_path: Path) -> None:
     result = CliRunner().invoke(data_commands, ["show", "--data", str(tmp_path)])
-    assert result.exit_code == 2
-    assert "data import" in result.output
+    assert result.exit_code == 1
+    assert "has no manifest.csv; make one with `python -m export data import" in result.output
 
 
 def test_a_sheet_holds_every_tile_in_its_place(tmp_path: Path) -> None:

@@ -1,0 +1,46 @@
+"""What people decided about single photos when they cleaned the labels: one small CSV file, never the photos."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+from cloudedge.errors import CloudEdgeError
+from cloudedge.genera import GENERA
+from export.files import read_csv, write_csv
+
+PATH = Path(__file__).parent / "corrections" / "decisions.csv"
+HEADER = ("file", "sha256", "decision")
+KEEP, DROP, UNDECIDED = "keep", "drop", ""
+CHOICES = (KEEP, DROP, *(genus.name for genus in GENERA))
+
+# By the file's name and its checksum: in another data set the same name is another photo.
+Key: TypeAlias = tuple[str, str]
+
+
+def read_decisions(path: Path) -> dict[Key, str]:
+    """Read decisions: `keep`, `drop`, a genus, or nothing where one was taken back; none where there is no file.
+
+    Raises CloudEdgeError for a file that is no such list.
+    """
+    if not path.exists():
+        return {}
+    found: dict[Key, str] = {}
+    for number, row in enumerate(read_csv(path, HEADER), start=2):
+        if row["decision"] not in (*CHOICES, UNDECIDED):
+            problem = f"line {number}: {row['decision']!r} is neither keep nor drop nor a genus"
+            raise CloudEdgeError(problem, str(path))
+        found[row["file"], row["sha256"]] = row["decision"]
+    return found
+
+
+def merge(news: Mapping[Key, str], path: Path) -> int:
+    """Put new decisions into the file at `path`, each in place of the older one; gives how many it holds then.
+
+    A decision that was taken back leaves the file.
+    """
+    merged = {key: choice for key, choice in {**read_decisions(path), **news}.items() if choice != UNDECIDED}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_csv(path, HEADER, [(*key, choice) for key, choice in sorted(merged.items())])
+    return len(merged)
