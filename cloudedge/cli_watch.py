@@ -98,11 +98,11 @@ def watch(
 
     if poll is None:
         _require_watchfiles()
+    stop, received = _stop_on_signals()
     answer = Answer(**options)
     classifier = open_classifier(model, threads, answer)
     from cloudedge import watch as watching  # loads numpy
 
-    stop, received = _stop_on_signals()
     changes = watching.Changes(agree)
     with ExitStack() as stack:
         ledger = Ledger(settings_of(classifier, answer))
