@@ -9,15 +9,18 @@ from pathlib import Path
 import click
 
 from cloudedge.model import Model
-from export import evaluation, mistakes, plots, release
+from export import evaluation, learning_rate, mistakes, plots, preview, release
+from export.batches import training_sets
 from export.commands.clean import clean
 from export.commands.data import data_commands
 from export.commands.options import FILE, Commands, data_option, run_folder, run_option
 from export.dataset import load_catalogue
+from export.files import write_csv, write_json
 from export.network import build
 from export.onnx_model import GateError, check_parity, export_onnx
 from export.quantization import check_quantized, quantize
 from export.recipe import Recipe, load_recipe
+from export.training import Trainer
 
 
 class _Recipe(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
@@ -46,12 +49,35 @@ main.add_command(clean)
 @recipe_argument
 @data_option
 @run_option
-def train(recipe: Recipe, data: Path, run: Path | None) -> None:
+@click.option("--show-batch", is_flag=True, help="Do not train: write a picture of the first batches of each phase.")
+def train(recipe: Recipe, data: Path, run: Path | None, show_batch: bool) -> None:
     """Train by RECIPE, going on from the run's checkpoint where there is one."""
     folder = run_folder(run, recipe.name)
+    if show_batch:
+        for path in preview.show_batches(recipe, *training_sets(recipe, data), folder):
+            click.echo(path)
+        return
     weights = release.train(recipe, data, folder)
     plots.loss_curves(folder / "log.csv", folder / "losses.png")
     click.echo(weights)
+
+
+@main.command("lr-find")
+@recipe_argument
+@data_option
+@run_option
+def lr_find(recipe: Recipe, data: Path, run: Path | None) -> None:
+    """Suggest a learning rate for the phase of RECIPE that comes next, from the run's checkpoint where there is one."""
+    folder = run_folder(run, recipe.name)
+    trainer = Trainer(recipe, folder)
+    curve = trainer.sweep_rates(*training_sets(recipe, data))
+    phase = recipe.phases[trainer.phase_index].name
+    write_csv(folder / "lr-find.csv", ("lr", "loss"), zip(curve.rates, curve.losses, strict=True))
+    suggestions = learning_rate.suggest(curve)
+    write_json(folder / "lr-find.json", {"phase": phase, **asdict(suggestions)})
+    plots.learning_rates(curve, suggestions, f"{recipe.name}, {phase}", folder / "lr-find.png")
+    for name, rate in asdict(suggestions).items():
+        click.echo(f"{name:<8} {rate:.2e}")
 
 
 @main.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import asdict
 from pathlib import Path
 
 import matplotlib as mpl
@@ -12,6 +13,7 @@ from matplotlib.figure import Figure
 
 from cloudedge.genera import GENERA
 from export.evaluation import CALIBRATION_BINS, Array
+from export.learning_rate import Curve, Suggestions
 
 ABBREVIATIONS = [genus.abbreviation for genus in GENERA]
 mpl.use("Agg")
@@ -63,5 +65,18 @@ def loss_curves(log: Path, path: Path) -> None:
             axes.axvline(k, color="0.7", linewidth=0.8)
             axes.text(k, axes.get_ylim()[1], rows[k]["phase"], va="top", fontsize=8)
     axes.set(xlabel="logged steps", ylabel="weighted loss")
+    axes.legend()
+    figure.savefig(path, dpi=110)
+
+
+def learning_rates(curve: Curve, suggestions: Suggestions, title: str, path: Path) -> None:
+    """Draw the smoothed loss against the learning rate, with the suggestions marked."""
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(curve.rates, curve.losses)
+    for (name, rate), colour in zip(asdict(suggestions).items(), ("C1", "C2", "C3"), strict=True):
+        loss = np.interp(rate, curve.rates, curve.losses)
+        axes.plot(rate, loss, marker="o", color=colour, linestyle="", label=f"{name} {rate:.1e}")
+    axes.set(xscale="log", xlabel="learning rate", ylabel="smoothed loss", title=title)
     axes.legend()
     figure.savefig(path, dpi=110)

@@ -2,69 +2,30 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import time
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from cloudedge.errors import CloudEdgeError
 from export import augment
+from export.batches import Crops, mix, phase_seed
+from export.batches import TrainingSet as TrainingSet  # a part of the trainer's own interface
 from export.distillation import HintLoss, verdict_loss
+from export.learning_rate import STEPS, Curve, sweep
 from export.network import CloudNetwork, build
 from export.recipe import Phase, Recipe
 from export.schedule import one_cycle
 
 CHECKPOINT_SECONDS = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingSet:
-    """The photos a phase may see: uint8 (N, S, S, 3), and soft targets float32 (N, 10), NaN where a photo has none."""
-
-    pixels: npt.NDArray[np.uint8]
-    targets: npt.NDArray[np.float32]
-
-    def subset(self, keep: npt.NDArray[np.bool_]) -> TrainingSet:
-        """Keep the photos where `keep` is true."""
-        return TrainingSet(self.pixels[keep], self.targets[keep])
-
-
-class _Crops(Dataset[tuple[torch.Tensor, torch.Tensor]]):
-    """The crops of one phase in order; crop k is the same in every run, so that a run can be resumed exactly."""
-
-    def __init__(self, data: TrainingSet, phase: Phase, seed: int) -> None:
-        self.data = data
-        self.seed = seed
-        self.transform = augment.training_transform(phase.size, phase.min_scale)
-        self.order = _draw(data.targets, phase, seed)
-
-    def __len__(self) -> int:
-        return len(self.order)
-
-    def __getitem__(self, position: int) -> tuple[torch.Tensor, torch.Tensor]:
-        torch.manual_seed(self.seed * 1_000_003 + position)
-        index = self.order[position]
-        image = torch.from_numpy(self.data.pixels[index]).permute(2, 0, 1)
-        return self.transform(image), torch.from_numpy(self.data.targets[index])
-
-
-def _draw(targets: npt.NDArray[np.float32], phase: Phase, seed: int) -> npt.NDArray[np.int64]:
-    """Draw the order of photos, int64 (images,): the rarer a genus, the more often, to the power `balance`."""
-    rng = np.random.default_rng(seed)
-    if phase.unlabelled:
-        epochs = -(-phase.images // len(targets))
-        return np.concatenate([rng.permutation(len(targets)) for _ in range(epochs)])[: phase.images]
-    mass = np.maximum(targets.sum(axis=0), 1e-9) ** -phase.balance  # a genus may be missing
-    weights = (targets * mass).sum(axis=1)
-    return rng.choice(len(targets), size=phase.images, p=weights / weights.sum())
 
 
 class Trainer:
@@ -121,19 +82,13 @@ class Trainer:
         return torch.optim.AdamW(groups, lr=phase.lr, weight_decay=phase.weight_decay)
 
     def _run_phase(self, phase: Phase, data: TrainingSet, optimiser: torch.optim.AdamW) -> None:
-        seed = self.recipe.seed * 100 + self.phase_index
-        crops = _Crops(data, phase, seed)
-        steps = len(crops) // phase.batch
-        positions = range(self.step * phase.batch, steps * phase.batch)
-        workers = (
-            torch.get_num_threads() - 1 if self.device.type == "cuda" else 0
-        )  # on a CPU the training wants every core
-        loader = DataLoader(crops, batch_size=phase.batch, sampler=positions, num_workers=workers)
+        seed = phase_seed(self.recipe, self.phase_index)
+        steps = phase.images // phase.batch
+        loader = self._loader(phase, data, seed, range(self.step * phase.batch, steps * phase.batch))
         self.network.train()
         for images, targets in tqdm(loader, desc=phase.name, initial=self.step, total=steps, mininterval=5):
             rate = one_cycle(self.step / steps, phase.lr, warmup=phase.warmup)
-            for group in optimiser.param_groups:
-                group["lr"] = rate
+            _set_rate(optimiser, rate)
             losses = self._train_step(phase, images, targets, optimiser, seed)
             self.step += 1
             if self.step % 10 == 0:
@@ -141,14 +96,46 @@ class Trainer:
             if time.monotonic() - self._saved > CHECKPOINT_SECONDS:
                 self._save(optimiser)
 
+    def _loader(
+        self, phase: Phase, data: TrainingSet, seed: int, positions: range
+    ) -> DataLoader[tuple[torch.Tensor, torch.Tensor]]:
+        # On a CPU the training wants every core.
+        workers = torch.get_num_threads() - 1 if self.device.type == "cuda" else 0
+        return DataLoader(Crops(data, phase, seed), batch_size=phase.batch, sampler=positions, num_workers=workers)
+
+    def sweep_rates(self, all_photos: TrainingSet, labelled: TrainingSet) -> Curve:
+        """Train at ever higher rates in the phase that comes next, then put every weight back.
+
+        Starts from the checkpoint where there is one. Raises CloudEdgeError for a run that has ended.
+        """
+        if self.checkpoint.exists():
+            self._restore()
+        if self.phase_index == len(self.recipe.phases):
+            raise CloudEdgeError("holds a run that has ended; give another folder with --run", str(self.folder))
+        phase = self.recipe.phases[self.phase_index]
+        phase = replace(phase, images=STEPS * phase.batch)
+        seed, optimiser = phase_seed(self.recipe, self.phase_index), self._optimiser(phase)
+        data = all_photos if phase.unlabelled else labelled
+        batches = iter(self._loader(phase, data, seed, range(phase.images)))
+        before = copy.deepcopy(self._state(optimiser))
+
+        def step(rate: float) -> float:
+            _set_rate(optimiser, rate)
+            images, targets = next(batches)
+            losses = self._train_step(phase, images, targets, optimiser, seed)
+            self.step += 1
+            return sum(losses.values())
+
+        self.network.train()
+        curve = sweep(step)
+        self._load(before)
+        return curve
+
     def _train_step(
         self, phase: Phase, images: torch.Tensor, targets: torch.Tensor, optimiser: torch.optim.AdamW, seed: int
     ) -> dict[str, float]:
-        generator = torch.Generator().manual_seed(seed * 1_000_003 + self.step)
         batch = augment.normalise(images.to(self.device, memory_format=torch.channels_last))
-        targets = targets.to(self.device)
-        if torch.rand((), generator=generator).item() < phase.mixup:
-            batch, targets = augment.mixup(batch, targets, 1.0, generator)
+        batch, targets = mix(phase, batch, targets.to(self.device), seed, self.step)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
             losses = self._losses(phase, batch, targets)
         optimiser.zero_grad(set_to_none=True)
@@ -183,8 +170,8 @@ class Trainer:
             columns = [f"{losses[name]:.5f}" if name in losses else "" for name in ("hint", "verdict", "label")]
             writer.writerow([phase.name, self.step, f"{rate:.3e}", *columns])
 
-    def _save(self, optimiser: torch.optim.AdamW) -> None:
-        state = {
+    def _state(self, optimiser: torch.optim.AdamW) -> dict[str, Any]:
+        return {
             "phase": self.phase_index,
             "step": self.step,
             "network": self.network.state_dict(),
@@ -192,17 +179,27 @@ class Trainer:
             "hints": self.hints.state_dict() if self.hints else None,
             "optimiser": optimiser.state_dict(),
         }
-        partial = self.checkpoint.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(self.checkpoint)
-        self._saved = time.monotonic()
 
-    def _restore(self) -> dict[str, Any]:
-        state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
+    def _load(self, state: dict[str, Any]) -> None:
         self.phase_index, self.step = state["phase"], state["step"]
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         if self.hints:
             self.hints.load_state_dict(state["hints"])
+
+    def _save(self, optimiser: torch.optim.AdamW) -> None:
+        partial = self.checkpoint.with_suffix(".partial")
+        torch.save(self._state(optimiser), partial)
+        partial.replace(self.checkpoint)
+        self._saved = time.monotonic()
+
+    def _restore(self) -> dict[str, Any]:
+        state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
+        self._load(state)
         optimiser: dict[str, Any] = state["optimiser"]
         return optimiser
+
+
+def _set_rate(optimiser: torch.optim.AdamW, rate: float) -> None:
+    for group in optimiser.param_groups:
+        group["lr"] = rate

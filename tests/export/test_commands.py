@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import csv
+import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pytest
+import torch
 from click.testing import CliRunner
+from PIL import Image
 
+from cloudedge.errors import CloudEdgeError
 from export.__main__ import main
+from export.batches import TrainingSet
 from export.network import build
 from export.onnx_model import export_onnx
-from export.recipe import Recipe
+from export.preview import show_batches
+from export.recipe import Phase, Recipe
 from export.release import describe
+from export.training import Trainer
 
 
 def run(*arguments: object) -> str:
@@ -35,6 +45,114 @@ def test_evaluate_writes_its_tables_and_pictures(recipe: Recipe, root: Path, tmp
 
 def test_every_command_tells_what_it_does() -> None:
     output = run("--help")
-    for name in ("clean", "data", "evaluate", "onnx", "quantize", "release", "train"):
+    for name in ("clean", "data", "evaluate", "lr-find", "onnx", "quantize", "release", "train"):
         assert f"  {name} " in output
         run(name, "--help")
+
+
+RECIPE = """
+name = "lite0"
+version = "0.0.1"
+weights = "none"
+input_size = 64
+interpolation = "bicubic"
+seed = 1
+folds = 4
+test_fold = 0
+validation_fold = 1
+labels = { manifest = 1.0 }
+dark = 10.0
+
+[[phases]]
+name = "labels"
+images = 640
+size = 32
+batch = 4
+lr = 1e-3
+mixup = 0.5
+label = 1.0
+"""
+
+
+@pytest.fixture
+def recipe_file(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.toml"
+    path.write_text(RECIPE, encoding="utf-8")
+    return path
+
+
+def plain(root: Path, tmp_path: Path) -> Path:
+    """Give the drawn data set without its reviews."""
+    folder = tmp_path / "plain"
+    folder.mkdir()
+    for path in root.iterdir():
+        if path.name != "review.csv":
+            (folder / path.name).symlink_to(path)
+    return folder
+
+
+def test_lr_find_suggests_rates_and_draws_the_curve(recipe_file: Path, root: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    output = run("lr-find", recipe_file, "--data", plain(root, tmp_path), "--run", folder)
+    found = json.loads((folder / "lr-find.json").read_text(encoding="utf-8"))
+    assert found["phase"] == "labels"
+    for name in ("minimum", "steep", "valley"):
+        assert 1e-8 < found[name] < 10
+        assert f"{name:<8} {found[name]:.2e}" in output
+    with (folder / "lr-find.csv").open(newline="", encoding="utf-8") as stream:
+        assert len(list(csv.DictReader(stream))) > 50
+    assert (folder / "lr-find.png").stat().st_size > 5000
+    assert not (folder / "checkpoint.pt").exists()
+
+
+@pytest.fixture
+def data() -> TrainingSet:
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 40, 40, 3), dtype=np.uint8)
+    return TrainingSet(pixels, np.eye(10, dtype=np.float32)[np.arange(20) % 10])
+
+
+def test_a_sweep_leaves_every_weight_as_it_was(
+    recipe: Recipe, data: TrainingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("export.learning_rate.STEPS", 20)
+    phase = Phase(name="labels", images=40, size=32, batch=4, lr=1e-3, label=1.0)
+    trainer = Trainer(replace(recipe, weights="none", phases=(phase,)), tmp_path)
+    before = {name: tensor.clone() for name, tensor in trainer.network.state_dict().items()}
+    seen: list[float] = []
+    step = trainer._train_step
+
+    def counted(*arguments: object) -> dict[str, float]:
+        losses = step(*arguments)  # type: ignore[arg-type]
+        stem = trainer.network.state_dict()["head.weight"]
+        seen.append(float((stem - before["head.weight"]).abs().max()))
+        return losses
+
+    monkeypatch.setattr(trainer, "_train_step", counted)
+    trainer.sweep_rates(data, data)
+    assert max(seen) > 0  # it did train
+    for name, tensor in trainer.network.state_dict().items():
+        torch.testing.assert_close(tensor, before[name], rtol=0, atol=0, msg=name)
+    assert (trainer.phase_index, trainer.step) == (0, 0)
+    trainer.phase_index = 1
+    with pytest.raises(CloudEdgeError, match="has ended"):
+        trainer.sweep_rates(data, data)
+
+
+def test_show_batch_draws_what_each_phase_sees_and_trains_nothing(
+    recipe_file: Path, root: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    output = run("train", recipe_file, "--show-batch", "--data", plain(root, tmp_path), "--run", folder)
+    assert output.strip().endswith("batch-labels.png")
+    assert [path.name for path in folder.iterdir()] == ["batch-labels.png"]
+
+
+def test_the_batches_shown_are_those_of_training(recipe: Recipe, data: TrainingSet, tmp_path: Path) -> None:
+    hints = Phase(name="hints", images=8, size=32, batch=8, lr=1e-3, hint=1.0)
+    labels = Phase(name="labels", images=80, size=64, batch=8, lr=1e-3, mixup=1.0, label=1.0)
+    recipe = replace(recipe, phases=(hints, labels))
+    paths = show_batches(recipe, data, data, tmp_path)
+    assert [path.name for path in paths] == ["batch-hints.png", "batch-labels.png"]
+    small, large = (Image.open(path).size for path in paths)
+    assert small[0] == large[0]
+    assert large[1] > small[1]  # one batch is all that the first phase has, and it shows no labels

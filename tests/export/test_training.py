@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from export import augment
+from export.batches import TrainingSet, draw
 from export.dataset import CLASSES
 from export.distillation import HintLoss, verdict_loss
 from export.network import Lite0, Resnet34, build, save_weights
 from export.recipe import Phase, Recipe, load_recipe
-from export.training import Trainer, TrainingSet, _draw
+from export.training import Trainer
 
 RECIPES = sorted((Path(__file__).parents[2] / "export" / "recipes").glob("*.toml"))
 
@@ -109,9 +110,9 @@ def test_sampling_gives_rare_genera_their_share() -> None:
     targets[:95, 0] = targets[95:, 1] = 1
     phase = Phase(name="labels", images=4000, size=32, lr=1e-3, label=1.0)
     for balance, expected in ((0.0, 0.05), (1.0, 0.5)):
-        order = _draw(targets, replace(phase, balance=balance), seed=0)
+        order = draw(targets, replace(phase, balance=balance), seed=0)
         assert (order >= 95).mean() == pytest.approx(expected, abs=0.03)
-    unlabelled = _draw(targets, replace(phase, images=200, label=0.0, hint=1.0), seed=0)
+    unlabelled = draw(targets, replace(phase, images=200, label=0.0, hint=1.0), seed=0)
     assert (np.bincount(unlabelled) == 2).all()
 
 

@@ -1,0 +1,84 @@
+"""What training sees: the photos with their targets, the order and crops of a phase, and mixed batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.utils.data import Dataset
+
+from export import augment
+from export.dataset import CLASSES, load_catalogue, load_pixels, soft_target, split
+from export.recipe import Phase, Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSet:
+    """The photos a phase may see: uint8 (N, S, S, 3), and soft targets float32 (N, 10), NaN where a photo has none."""
+
+    pixels: npt.NDArray[np.uint8]
+    targets: npt.NDArray[np.float32]
+
+    def subset(self, keep: npt.NDArray[np.bool_]) -> TrainingSet:
+        """Keep the photos where `keep` is true."""
+        return TrainingSet(self.pixels[keep], self.targets[keep])
+
+
+def training_sets(recipe: Recipe, root: Path) -> tuple[TrainingSet, TrainingSet]:
+    """Read the photos of `root`: all of them, for phases without labels; the labelled ones of the training folds."""
+    photos = load_catalogue(root)
+    targets = [soft_target(photo, recipe.labels) for photo in photos]
+    parts = split(
+        photos, folds=recipe.folds, test_fold=recipe.test_fold, validation_fold=recipe.validation_fold, seed=recipe.seed
+    )
+    filled = np.array([np.full(len(CLASSES), np.nan) if t is None else t for t in targets], dtype=np.float32)
+    everything = TrainingSet(load_pixels(root, photos), filled)
+    return everything, everything.subset(np.array([target is not None for target in targets]) & parts.train)
+
+
+class Crops(Dataset[tuple[torch.Tensor, torch.Tensor]]):
+    """The crops of one phase in order; crop k is the same in every run, so that a run can be resumed exactly."""
+
+    def __init__(self, data: TrainingSet, phase: Phase, seed: int) -> None:
+        self.data = data
+        self.seed = seed
+        self.transform = augment.training_transform(phase.size, phase.min_scale)
+        self.order = draw(data.targets, phase, seed)
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __getitem__(self, position: int) -> tuple[torch.Tensor, torch.Tensor]:
+        torch.manual_seed(self.seed * 1_000_003 + position)
+        index = self.order[position]
+        image = torch.from_numpy(self.data.pixels[index]).permute(2, 0, 1)
+        return self.transform(image), torch.from_numpy(self.data.targets[index])
+
+
+def draw(targets: npt.NDArray[np.float32], phase: Phase, seed: int) -> npt.NDArray[np.int64]:
+    """Draw the order of photos, int64 (images,): the rarer a genus, the more often, to the power `balance`."""
+    rng = np.random.default_rng(seed)
+    if phase.unlabelled:
+        epochs = -(-phase.images // len(targets))
+        return np.concatenate([rng.permutation(len(targets)) for _ in range(epochs)])[: phase.images]
+    mass = np.maximum(targets.sum(axis=0), 1e-9) ** -phase.balance  # a genus may be missing
+    weights = (targets * mass).sum(axis=1)
+    return rng.choice(len(targets), size=phase.images, p=weights / weights.sum())
+
+
+def phase_seed(recipe: Recipe, index: int) -> int:
+    """Give the seed of the phase at `index`, from which its crops and mixes follow."""
+    return recipe.seed * 100 + index
+
+
+def mix(
+    phase: Phase, images: torch.Tensor, targets: torch.Tensor, seed: int, step: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Apply mixup to the batch of `step`, or not, as the dice of that step fall."""
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
+    if torch.rand((), generator=generator).item() < phase.mixup:
+        return augment.mixup(images, targets, 1.0, generator)
+    return images, targets

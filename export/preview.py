@@ -1,0 +1,44 @@
+"""What a phase of a recipe would train on: its first batches as pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from export.batches import Crops, TrainingSet, mix, phase_seed
+from export.contact_sheet import Tile, contact_sheet
+from export.dataset import CLASSES
+from export.recipe import Phase, Recipe
+
+BATCHES = 2
+
+
+def show_batches(recipe: Recipe, everything: TrainingSet, labelled: TrainingSet, folder: Path) -> list[Path]:
+    """Write the first two batches of each phase, augmented and mixed as in training, to `batch-PHASE.png`."""
+    paths = []
+    for index, phase in enumerate(recipe.phases):
+        data = everything if phase.unlabelled else labelled
+        tiles = [tile for step in range(BATCHES) for tile in _tiles(phase, data, phase_seed(recipe, index), step)]
+        paths.append(folder / f"batch-{phase.name}.png")
+        contact_sheet(tiles, paths[-1], columns=8)
+    return paths
+
+
+def _tiles(phase: Phase, data: TrainingSet, seed: int, step: int) -> list[Tile]:
+    crops = Crops(data, phase, seed)
+    positions = range(step * phase.batch, min((step + 1) * phase.batch, len(crops)))
+    if not positions:
+        return []
+    images, targets = (torch.stack(part) for part in zip(*(crops[k] for k in positions), strict=True))
+    images, targets = mix(phase, images.float(), targets, seed, step)
+    pixels = images.round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+    captions = ["" if phase.unlabelled else _caption(target) for target in targets]
+    return [Tile(np.ascontiguousarray(image), caption) for image, caption in zip(pixels, captions, strict=True)]
+
+
+def _caption(target: torch.Tensor) -> str:
+    """Name the two genera that count most in a target, float32 (10,)."""
+    best = target.argsort(descending=True)[:2]
+    return "\n".join(f"{CLASSES[int(k)]} {target[k]:.0%}" for k in best)
