@@ -78,5 +78,7 @@ def learning_rates(curve: Curve, suggestions: Suggestions, title: str, path: Pat
         loss = np.interp(rate, curve.rates, curve.losses)
         axes.plot(rate, loss, marker="o", color=colour, linestyle="", label=f"{name} {rate:.1e}")
     axes.set(xscale="log", xlabel="learning rate", ylabel="smoothed loss", title=title)
+    # Where the loss has gone away nothing is to be seen, and at its height the rest would be a flat line.
+    axes.set_ylim(0.97 * curve.losses.min(), 1.2 * curve.losses[0])
     axes.legend()
     figure.savefig(path, dpi=110)
