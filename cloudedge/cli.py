@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import platform
 import signal
 import sys
@@ -24,6 +25,7 @@ from cloudedge.genera import GENERA
 
 def main() -> NoReturn:
     """Run the command line and exit: the entry point of the `cloudedge` script."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # this process is ours; onnxruntime asks when it is imported
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stopped service tidies up as Ctrl-C does
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without Unicode still gets its rows

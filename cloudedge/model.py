@@ -16,6 +16,7 @@ import numpy.typing as npt
 from cloudedge.errors import ModelError
 from cloudedge.metadata import METADATA_KEY, ModelSpec
 
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Outputs:
     """What the model says of N photos: `logits` float32 (N, classes), `familiarity` float32 (N,) or None."""
@@ -120,7 +121,7 @@ def packaged(name: str) -> Path:
 
 
 def pinned_sha256(name: str) -> str | None:
-    """Return the SHA-256 with which the model of that name was released (`SHA256SUMS` beside it); None when there is none."""
+    """Return the SHA-256 with which the model of that name was released, from `SHA256SUMS`; None if it is not there."""
     with open(_models() / "SHA256SUMS", encoding="ascii") as lines:
         pinned = {file: digest for digest, file in map(str.split, lines)}
     return pinned.get(f"{name}.onnx")

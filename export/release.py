@@ -28,6 +28,7 @@ from export.training import Trainer, TrainingSet
 CALIBRATION_PHOTOS = 256
 TARGET_PRECISION = 0.75
 MIN_PHOTOS_FOR_PRECISION = 20
+COLUMNS = ("agreed", "review", "manifest")
 HEADINGS = {
     "top1": "top-1",
     "top3": "top-3",
@@ -177,7 +178,8 @@ def write_card(card: Path, name: str, table: str) -> None:
 def card_table(metrics: dict[str, Any]) -> str:
     """Give the figures of a model's metadata as a Markdown table."""
     lines = ["| labels | n | " + " | ".join(HEADINGS.values()) + " |", "| --- " * (len(HEADINGS) + 2) + "|"]
-    for column, row in metrics["test"].items():
+    for column in filter(metrics["test"].__contains__, COLUMNS):
+        row = metrics["test"][column]
         cells = [f"{f['value']:.1%} [{f['low']:.1%}, {f['high']:.1%}]" for f in (row[name] for name in HEADINGS)]
         lines.append(f"| {column} | {row['top1']['n']} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
