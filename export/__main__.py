@@ -10,7 +10,7 @@ import click
 
 from cloudedge.model import Model
 from export import evaluation, learning_rate, mistakes, plots, preview, release
-from export.batches import training_sets
+from export.batches import split_of, training_sets
 from export.commands.clean import clean
 from export.commands.data import data_commands
 from export.commands.options import FILE, Commands, data_option, run_folder, run_option
@@ -90,7 +90,7 @@ def evaluate(model: Path, part: str, data: Path, run: Path | None) -> None:
     opened = Model(model)
     spec, folder = opened.spec, run_folder(run, f"evaluate-{opened.spec.name}")
     photos = load_catalogue(data)
-    parts = release.split_of(Recipe.from_dict(dict(spec.recipe)), photos)
+    parts = split_of(Recipe.from_dict(dict(spec.recipe)), photos)
     chosen = release.pick(photos, getattr(parts, part))
     logits = evaluation.run_model(opened, data, chosen)
     figures = evaluation.evaluate(logits, spec.temperature, spec.thresholds["low_confidence"], chosen)
@@ -122,7 +122,7 @@ def onnx_command(recipe: Recipe, weights: Path, output: Path, data: Path) -> Non
     """Export weights as a float32 model file, held against torch on the validation photos."""
     network, metadata = build(recipe.name, str(weights)), release.describe(recipe)
     photos = load_catalogue(data)
-    validation = release.pick(photos, release.split_of(recipe, photos).validation)
+    validation = release.pick(photos, split_of(recipe, photos).validation)
     export_onnx(network, metadata, output)
     difference = check_parity(network, output, release.inputs_of(metadata, data, validation))
     click.echo(
@@ -138,7 +138,7 @@ def quantize_command(source: Path, output: Path, data: Path) -> None:
     """Quantize the float32 model file SOURCE to int8, calibrated on training photos, gated on the validation photos."""
     opened = Model(source)
     recipe, photos = Recipe.from_dict(dict(opened.spec.recipe)), load_catalogue(data)
-    metadata, parts = release.describe(recipe), release.split_of(recipe, photos)
+    metadata, parts = release.describe(recipe), split_of(recipe, photos)
     validation = release.pick(photos, parts.validation)
     quantize(source, metadata, release.inputs_of(metadata, data, release.calibration_photos(photos, parts)), output)
     float_logits = evaluation.run_model(opened, data, validation)

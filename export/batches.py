@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import torch
 from torch.utils.data import Dataset
 
 from export import augment
-from export.dataset import CLASSES, load_catalogue, load_pixels, soft_target, split
+from export.dataset import CLASSES, Photo, Split, load_catalogue, load_pixels, soft_target, split
 from export.recipe import Phase, Recipe
 
 
@@ -27,13 +28,18 @@ class TrainingSet:
         return TrainingSet(self.pixels[keep], self.targets[keep])
 
 
+def split_of(recipe: Recipe, photos: Sequence[Photo]) -> Split:
+    """Give the recipe's split of the photos."""
+    return split(
+        photos, folds=recipe.folds, test_fold=recipe.test_fold, validation_fold=recipe.validation_fold, seed=recipe.seed
+    )
+
+
 def training_sets(recipe: Recipe, root: Path) -> tuple[TrainingSet, TrainingSet]:
     """Read the photos of `root`: all of them, for phases without labels; the labelled ones of the training folds."""
     photos = load_catalogue(root)
     targets = [soft_target(photo, recipe.labels) for photo in photos]
-    parts = split(
-        photos, folds=recipe.folds, test_fold=recipe.test_fold, validation_fold=recipe.validation_fold, seed=recipe.seed
-    )
+    parts = split_of(recipe, photos)
     filled = np.array([np.full(len(CLASSES), np.nan) if t is None else t for t in targets], dtype=np.float32)
     everything = TrainingSet(load_pixels(root, photos), filled)
     return everything, everything.subset(np.array([target is not None for target in targets]) & parts.train)

@@ -30,12 +30,12 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]
 
 
 def quantize(source: Path, metadata: dict[str, Any], inputs: Iterable[npt.NDArray[np.float32]], path: Path) -> None:
-    """Quantize the float32 file `source`, calibrated on training inputs (N, 3, S, S), and write it with `metadata`.
+    """Quantize the float32 file `source`, calibrated on training inputs (N, 3, S, S); write it with `metadata`.
 
     U8S8 because it is what fuses on x86-64; `reduce_range` because CPUs without VNNI add two products in 16 bits and
-    would overflow, and it costs nothing elsewhere. A range is the mean of the photos' own ranges: with the widest of all,
-    a few photos with extreme activations would take the resolution from the others. The first convolution and the head
-    stay float32: together a few percent of the time, and most of the error.
+    would overflow, and it costs nothing elsewhere. A range is the mean of the photos' own ranges: with the widest of
+    all, a few photos with extreme activations would take the resolution from the others. The first convolution and the
+    head stay float32: together a few percent of the time, and much of the error.
     """
     with tempfile.TemporaryDirectory() as folder:
         prepared, quantized = Path(folder, "prepared.onnx"), Path(folder, "quantized.onnx")

@@ -17,13 +17,14 @@ from cloudedge.metadata import ModelSpec
 from cloudedge.model import Model, sha256
 from cloudedge.preprocess import prepare
 from export import augment
-from export.dataset import CLASSES, Photo, Split, load_catalogue, load_pixels, soft_target, split
+from export.batches import split_of, training_sets
+from export.dataset import CLASSES, Photo, Split, load_catalogue
 from export.evaluation import Figure, columns, evaluate, fit_temperature, run_model, softmax
 from export.network import build, save_weights
 from export.onnx_model import check_parity, export_onnx, rewrite
 from export.quantization import check_quantized, quantize
 from export.recipe import Recipe
-from export.training import Trainer, TrainingSet
+from export.training import Trainer
 
 CALIBRATION_PHOTOS = 256
 TARGET_PRECISION = 0.75
@@ -43,21 +44,9 @@ LICENCE = (
 )
 
 
-def split_of(recipe: Recipe, photos: Sequence[Photo]) -> Split:
-    """Give the recipe's split of the photos."""
-    return split(
-        photos, folds=recipe.folds, test_fold=recipe.test_fold, validation_fold=recipe.validation_fold, seed=recipe.seed
-    )
-
-
 def train(recipe: Recipe, root: Path, folder: Path) -> Path:
     """Train in `folder`, going on from its checkpoint where there is one; gives the path of the weights."""
-    photos = load_catalogue(root)
-    targets = [soft_target(photo, recipe.labels) for photo in photos]
-    labelled = np.array([target is not None for target in targets]) & split_of(recipe, photos).train
-    filled = np.array([np.full(len(CLASSES), np.nan) if t is None else t for t in targets], dtype=np.float32)
-    everything = TrainingSet(load_pixels(root, photos), filled)
-    network = Trainer(recipe, folder).run(everything, everything.subset(labelled))
+    network = Trainer(recipe, folder).run(*training_sets(recipe, root))
     path = folder / "weights.safetensors"
     save_weights(network, path)
     return path
