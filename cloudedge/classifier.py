@@ -6,20 +6,22 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from cloudedge import image, preprocess
+from cloudedge.crop import WHOLE, Box, check, cut, side_to_decode
 from cloudedge.errors import ImageError
+from cloudedge.evidence import EvidenceMaps, seen
 from cloudedge.folder import captured_at_from_name
 from cloudedge.genera import Genus, Level, by_name
 from cloudedge.image import Source
-from cloudedge.model import Model, usable_cpus
+from cloudedge.model import Model, Outputs, usable_cpus
 
-Reason: TypeAlias = Literal["low_confidence", "unfamiliar", "dark"]
+Reason: TypeAlias = Literal["low_confidence", "unfamiliar", "dark", "clear"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,39 +61,62 @@ class Classification:
     top: tuple[GenusProbability, ...]
     captured_at: str | None
     model: str
+    maps: EvidenceMaps | None = field(default=None, repr=False, compare=False)  # no part of the row
 
     def to_dict(self) -> dict[str, Any]:
         """Return the row as plain dicts, lists, strings and numbers, its keys in the order of the fields."""
-        row = asdict(self)
+        row = asdict(replace(self, maps=None))
+        del row["maps"]
         return {**row, "top": list(row["top"])}
+
+    def evidence(self, genus: str | None = None) -> npt.NDArray[np.float32]:
+        """Return what speaks for a genus (by default the row's own) at each pixel of the upright photo, float32 (H, W).
+
+        In units of the logit: positive speaks for the genus, negative against it; 0 where the model did not look.
+        Raises ValueError for a genus that the model does not know, for a row with status "error", and where the model
+        gives no evidence.
+        """
+        if self.maps is None or self.genus is None:
+            raise ValueError(f"{self.model} gives no evidence" if self.genus else "there is no evidence for an error")
+        return self.maps.on_photo(genus or self.genus)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Prepared:
-    """A photo made ready: the model's input float32 (3, S, S), the mean luminance 0..255, the time from EXIF."""
+    """A photo made ready: the model's input float32 (3, S, S), and what the row needs of the photo itself."""
 
     array: npt.NDArray[np.float32]
-    luminance: float
-    captured_at: str | None
+    luminance: float  # mean, 0..255
+    captured_at: str | None  # from EXIF
+    size: tuple[int, int]
 
 
 class CloudClassifier:
     """Names the cloud genus in photos of the sky.
 
     One classifier may be used from several threads; it survives fork and can be pickled. `model` is the opened
-    `cloudedge.model.Model`, `top_k` the number of genera in each row's `top`.
+    `cloudedge.model.Model`, `top_k` the number of genera in each row's `top`, `crop` the part of a photo it looks at.
     """
 
-    def __init__(self, model: str | os.PathLike[str] = "resnet34", threads: int | None = None, top_k: int = 3) -> None:
+    def __init__(
+        self,
+        model: str | os.PathLike[str] = "resnet34",
+        threads: int | None = None,
+        top_k: int = 3,
+        crop: Box = WHOLE,
+    ) -> None:
         """Open a packaged model by its name, or a model file by its path.
 
-        `threads` is the number of CPU threads for the model, by default as many as this process may use. Raises
-        ModelError when the file, or onnxruntime itself, cannot be used.
+        `threads` is the number of CPU threads for the model, by default as many as this process may use. `crop` is
+        left, top, right, bottom as fractions (0..1) of the width and height of the upright photo. Raises ModelError
+        when the file, or onnxruntime itself, cannot be used.
         """
         if top_k < 1:
             raise ValueError(f"top_k must be at least 1, not {top_k}")
+        check(crop)
         self.model = Model(model, threads)
         self.top_k = top_k
+        self.crop = crop
 
     def classify(self, source: Source) -> Classification:
         """Classify one photo: a path, bytes, a binary file object, a PIL image or an array uint8 (H, W, 3) RGB.
@@ -122,9 +147,10 @@ class CloudClassifier:
 
     def _prepare(self, source: Source) -> _Prepared:
         spec = self.model.spec
-        photo = image.read(source, spec.resize.size)
-        pixels = preprocess.resize(photo.pixels, spec)
-        return _Prepared(preprocess.normalise(pixels, spec), preprocess.luminance(pixels), photo.captured_at)
+        photo = image.read(source, side_to_decode(spec.resize.size, self.crop))
+        pixels = preprocess.resize(cut(photo.pixels, self.crop), spec)
+        array = preprocess.normalise(pixels, spec)
+        return _Prepared(array, preprocess.luminance(pixels), photo.captured_at, photo.size)
 
     def _finish(self, source: Source, prepared: Future[_Prepared]) -> Classification:
         try:
@@ -136,13 +162,15 @@ class CloudClassifier:
     def _row(self, source: Source, photo: _Prepared) -> Classification:
         spec = self.model.spec
         outputs = self.model.run(photo.array[np.newaxis])
-        familiarity = None if outputs.familiarity is None else float(outputs.familiarity[0])
         probabilities = _softmax(outputs.logits[0], spec.temperature)
         ranked = [
             (by_name(spec.classes[i]), float(probabilities[i])) for i in np.argsort(-probabilities, kind="stable")
         ]
         genus, probability = ranked[0]
-        reason = _doubt(spec.thresholds, photo.luminance, familiarity, probability)
+        reason = _doubt(spec.thresholds, photo.luminance, outputs, probability)
+        maps = None
+        if outputs.evidence is not None:
+            maps = EvidenceMaps(spec.classes, outputs.evidence[0], photo.size, seen(self.crop, spec))
         return Classification(
             path=image.path_of(source),
             status="ok",
@@ -158,6 +186,7 @@ class CloudClassifier:
             top=tuple(GenusProbability(entry.name, p) for entry, p in ranked[: self.top_k]),
             captured_at=photo.captured_at or _captured_at_from_name(source),
             model=self._model_name,
+            maps=maps,
         )
 
     def _error_row(self, source: Source, error: ImageError) -> Classification:
@@ -199,14 +228,14 @@ def _level(ranked: list[tuple[Genus, float]]) -> LevelProbability:
     return LevelProbability(name, min(sums[name], 1.0))  # rounding can carry a sum a hair above 1
 
 
-def _doubt(
-    thresholds: Mapping[str, float], luminance: float, familiarity: float | None, probability: float
-) -> Reason | None:
-    """The gravest reason not to trust the genus: too dark to see, then no known sight, then no clear favourite."""
+def _doubt(thresholds: Mapping[str, float], luminance: float, outputs: Outputs, probability: float) -> Reason | None:
+    """The gravest reason not to trust the genus: too dark to see, no known sight, no cloud, no clear favourite."""
     if "dark" in thresholds and luminance < thresholds["dark"]:
         return "dark"
-    if familiarity is not None and familiarity < thresholds["unfamiliar"]:
+    if outputs.familiarity is not None and outputs.familiarity[0] < thresholds["unfamiliar"]:
         return "unfamiliar"
+    if outputs.clear is not None and outputs.clear[0] >= thresholds["clear"]:
+        return "clear"
     return "low_confidence" if probability < thresholds["low_confidence"] else None
 
 

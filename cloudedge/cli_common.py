@@ -98,12 +98,10 @@ def open_classifier(model: str, threads: int | None, answer: Answer) -> CloudCla
     """Open the model; ModelError where that fails."""
     try:
         from cloudedge.classifier import CloudClassifier
-        from cloudedge.crop import CroppingClassifier
+        from cloudedge.crop import WHOLE
     except ImportError as error:
         raise broken(error) from error
-    if answer.crop:
-        return CroppingClassifier(model, threads, answer.top_k, answer.crop)
-    return CloudClassifier(model, threads, answer.top_k)
+    return CloudClassifier(model, threads, answer.top_k, answer.crop or WHOLE)
 
 
 def broken(error: ImportError) -> ModelError:

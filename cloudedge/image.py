@@ -44,13 +44,18 @@ _TRANSPOSITIONS = {  # by the value of the EXIF tag Orientation
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_ON_THEIR_SIDE = (5, 6, 7, 8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Photo:
-    """A photo as it is meant to be seen: `pixels` uint8 (H, W, 3) RGB, `captured_at` ISO 8601 from EXIF or None."""
+    """A photo as it is meant to be seen: `pixels` uint8 (H, W, 3) RGB, `captured_at` ISO 8601 from EXIF or None.
+
+    `size` is the width and height of the whole upright photo, of which `pixels` may be a reduction.
+    """
 
     pixels: npt.NDArray[np.uint8]
+    size: tuple[int, int]
     captured_at: str | None = None
 
 
@@ -66,11 +71,16 @@ def read(source: Source, size: int | None = None) -> Photo:
     path = path_of(source)
     try:
         if isinstance(source, np.ndarray):
-            return Photo(_checked(source))
+            height, width = _checked(source).shape[:2]
+            return Photo(source, (width, height))
         if isinstance(source, Image.Image):
             return _photo(source)
         with _stream(source) as stream:
-            return _photo(_open(stream, size))
+            image = _open(stream)
+            whole = image.size
+            if size:
+                image.draft(image.mode, (2 * size, 2 * size))  # does something for JPEG only; must come before load
+            return _photo(image, whole if image.size != whole else None)
     except ImageError as error:
         raise ImageError(error.problem, path) from error.__cause__
     except MemoryError as error:
@@ -126,7 +136,7 @@ def _open_file(path: str) -> BinaryIO:
         raise ImageError(f"cannot be opened ({detail}); check the path") from error
 
 
-def _open(stream: BinaryIO, size: int | None) -> Image.Image:
+def _open(stream: BinaryIO) -> Image.Image:
     head = stream.read(16)
     stream.seek(0)
     if not head:
@@ -136,8 +146,6 @@ def _open(stream: BinaryIO, size: int | None) -> Image.Image:
     if image.width * image.height > limit:
         megapixels = image.width * image.height / 1e6
         raise ImageError(f"has {megapixels:.0f} million pixels, more than {limit / 1e6:.0f} million; scale it down")
-    if size:
-        image.draft(image.mode, (2 * size, 2 * size))  # does something for JPEG only; must come before load
     return image
 
 
@@ -178,7 +186,8 @@ def _open_heif(stream: BinaryIO) -> Image.Image:
     return image
 
 
-def _photo(image: Image.Image) -> Photo:
+def _photo(image: Image.Image, whole: tuple[int, int] | None = None) -> Photo:
+    """`whole` is the size that the photo has in its file, where it is decoded at a fraction of that."""
     image.load()  # first: some formats keep their EXIF data behind the pixels, and TIFF is turned upright by it
     try:
         exif = image.getexif()
@@ -189,7 +198,8 @@ def _photo(image: Image.Image) -> Photo:
     image = _rgb(image)
     if orientation in _TRANSPOSITIONS:
         image = image.transpose(_TRANSPOSITIONS[orientation])
-    return Photo(np.asarray(image), captured_at)
+        whole = whole and (whole[::-1] if orientation in _ON_THEIR_SIDE else whole)
+    return Photo(np.asarray(image), whole or image.size, captured_at)
 
 
 def _captured_at(tags: dict[int, Any]) -> str | None:

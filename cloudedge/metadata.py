@@ -29,8 +29,8 @@ class ModelSpec:
     """What a model file says of itself (the JSON in its metadata).
 
     `classes` stand in output order; `input_size` and `resize.size` are pixels; `mean` and `std` are of pixel values in
-    0..1; `thresholds` holds "low_confidence" (probability) and may hold "dark" (mean luminance 0..255) and
-    "unfamiliar" (familiarity score).
+    0..1; `thresholds` holds "low_confidence" (probability) and may hold "dark" (mean luminance 0..255), "unfamiliar"
+    (familiarity score) and "clear" (probability of hardly any cloud).
     """
 
     name: str

@@ -19,10 +19,20 @@ from cloudedge.metadata import METADATA_KEY, ModelSpec
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outputs:
-    """What the model says of N photos: `logits` float32 (N, classes), `familiarity` float32 (N,) or None."""
+    """What the model says of N photos; None for what its graph does not give.
+
+    `logits` float32 (N, classes); `evidence` float32 (N, classes, h, w), whose mean over h and w is the logits without
+    their bias; `familiarity` float32 (N,), the lower the stranger; `clear` float32 (N,), the probability (0..1) that
+    there is hardly any cloud. The last two only come where the model's thresholds say what to make of them.
+    """
 
     logits: npt.NDArray[np.float32]
+    evidence: npt.NDArray[np.float32] | None
     familiarity: npt.NDArray[np.float32] | None
+    clear: npt.NDArray[np.float32] | None
+
+
+_JUDGES = {"familiarity": "unfamiliar", "clear": "clear"}  # outputs, and the thresholds that they are held against
 
 
 class Model:
@@ -46,7 +56,9 @@ class Model:
         self._file = os.path.abspath(self.path)  # a later change of the working directory does not matter
         session, self.spec = self._open()
         self._session = (os.getpid(), session)
-        self._wanted = ["logits", "familiarity"] if "unfamiliar" in self.spec.thresholds else ["logits"]
+        judges = [output for output, threshold in _JUDGES.items() if threshold in self.spec.thresholds]
+        offered = {node.name for node in session.get_outputs()}
+        self._wanted = ["logits", *offered.intersection(["evidence"]), *judges]
 
     def __del__(self) -> None:
         pid, session = getattr(self, "_session", (os.getpid(), None))
@@ -69,7 +81,7 @@ class Model:
             raise self._error(f"gives logits of shape {values['logits'].shape}; export it again")
         if not all(np.isfinite(value).all() for value in values.values()):
             raise self._error("gives values that are not finite; export it again")
-        return Outputs(values["logits"], values.get("familiarity"))
+        return Outputs(values["logits"], *map(values.get, ("evidence", "familiarity", "clear")))
 
     def _reopen(self) -> Any:
         """Open the file in a forked process."""
@@ -185,10 +197,14 @@ def _check_graph(session: Any, spec: ModelSpec) -> None:
     if "logits" not in outputs:
         raise ValueError("the graph has no output `logits`")
     _check_node(outputs["logits"], [None, classes])
-    if "unfamiliar" in spec.thresholds:
-        if "familiarity" not in outputs:
-            raise ValueError("thresholds.unfamiliar needs an output `familiarity`")
-        _check_node(outputs["familiarity"], [None])
+    if "evidence" in outputs:
+        height, width = [*outputs["evidence"].shape, 0, 0][2:4]
+        _check_node(outputs["evidence"], [None, classes, height, width])
+    for name, threshold in _JUDGES.items():
+        if threshold in spec.thresholds:
+            if name not in outputs:
+                raise ValueError(f"thresholds.{threshold} needs an output `{name}`")
+            _check_node(outputs[name], [None])
 
 
 def _check_node(node: Any, shape: list[int | None]) -> None:

@@ -65,14 +65,22 @@ def models() -> dict[str, bytes]:
     logits: dict[str, list[str | int]] = {"logits": ["N", CLASSES]}
     plain = graph(logits)
     identity = node("Identity", ["linear"], ["logits"])
-    familiarity = graph(
-        {**logits, "familiarity": ["N"]},
-        [identity, node("ReduceMean", ["features"], ["familiarity"], axes=[1], keepdims=0)],
+    side = 7  # (32 - 5) // 4 + 1
+    outputs = graph(
+        {**logits, "evidence": ["N", CLASSES, side, side], "familiarity": ["N"], "clear": ["N"]},
+        [
+            identity,
+            node("Unsqueeze", ["matrix", "axes"], ["filters"]),
+            node("Conv", ["active", "filters"], ["evidence"]),
+            node("ReduceMean", ["features"], ["familiarity"], axes=[1], keepdims=0),
+            node("Sigmoid", ["familiarity"], ["clear"]),
+        ],
+        {"axes": np.array([2, 3], np.int64)},
     )
     return {
         "graph": plain,
         "tiny": describe(plain, METADATA),
-        "familiarity": familiarity,
+        "outputs": outputs,
         "input_name": graph(logits, input_name="pixels"),
         "output_name": graph({"scores": ["N", CLASSES]}, [node("Identity", ["linear"], ["scores"])]),
         "fixed_batch": graph({"logits": [1, CLASSES]}, batch=1),

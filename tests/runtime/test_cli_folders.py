@@ -25,7 +25,6 @@ import pytest
 from PIL import Image
 
 from cloudedge.classifier import CloudClassifier
-from cloudedge.crop import CroppingClassifier
 
 TINY = str(Path(__file__).parent / "fixtures" / "tiny.onnx")
 CLASSIFY = [sys.executable, "-m", "cloudedge", "classify", "--model", TINY, "--threads", "1"]
@@ -128,7 +127,7 @@ def test_a_crop_of_a_large_photo_is_decoded_finely_enough(tmp_path: Path, draw_s
     Image.fromarray(draw_sky(1600, 1200)).save(tmp_path / "a.jpg", quality=95)
     pixels = np.asarray(Image.open(tmp_path / "a.jpg"))[:, 720:880]
     expected = CloudClassifier(TINY, threads=1).classify(np.ascontiguousarray(pixels))
-    found = CroppingClassifier(TINY, 1, 3, (0.45, 0, 0.55, 1)).classify(tmp_path / "a.jpg")
+    found = CloudClassifier(TINY, threads=1, crop=(0.45, 0, 0.55, 1)).classify(tmp_path / "a.jpg")
     assert found.probability == pytest.approx(expected.probability, abs=0.03)
 
 

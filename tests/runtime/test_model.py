@@ -55,12 +55,21 @@ def test_the_specification_is_what_the_file_says(tiny, metadata):
     assert (spec.resize.size, spec.input_size, spec.temperature) == (36, 32, 1.5)
 
 
-def test_familiarity_comes_with_a_threshold_for_it(make_model, metadata, batch):
-    assert Model(make_model(metadata, "familiarity")).run(batch).familiarity is None
-    metadata["thresholds"]["unfamiliar"] = 0.1
-    familiarity = Model(make_model(metadata, "familiarity")).run(batch).familiarity
-    assert familiarity is not None
-    assert familiarity.shape == (3,)
+@pytest.mark.parametrize(("output", "threshold"), [("familiarity", "unfamiliar"), ("clear", "clear")])
+def test_a_judgement_comes_with_a_threshold_for_it(make_model, metadata, batch, output, threshold):
+    assert getattr(Model(make_model(metadata, "outputs")).run(batch), output) is None
+    metadata["thresholds"][threshold] = 0.1
+    values = getattr(Model(make_model(metadata, "outputs")).run(batch), output)
+    assert values is not None
+    assert values.shape == (3,)
+
+
+def test_the_mean_of_the_evidence_is_the_logits_without_their_bias(make_model, metadata, batch, tiny):
+    assert Model(tiny).run(batch).evidence is None
+    outputs = Model(make_model(metadata, "outputs")).run(batch)
+    assert outputs.evidence is not None
+    bias = outputs.logits - outputs.evidence.mean(axis=(2, 3))
+    np.testing.assert_allclose(bias, np.broadcast_to(bias[0], bias.shape), atol=1e-5)
 
 
 def test_threads_are_what_was_asked_for_or_what_the_process_may_use(tiny):
@@ -175,6 +184,8 @@ def test_metadata_that_do_not_fit_the_graph_are_refused(make_model, metadata):
     assert "`logits` is" in problem(make_model({**metadata, "classes": metadata["classes"][:9]}))
     needs = {**metadata, "thresholds": {"low_confidence": 0.3, "unfamiliar": 0.1}}
     assert "needs an output `familiarity`" in problem(make_model(needs))
+    needs = {**metadata, "thresholds": {"low_confidence": 0.3, "clear": 0.5}}
+    assert "needs an output `clear`" in problem(make_model(needs))
 
 
 def test_metadata_of_a_later_version_may_say_more(metadata):
