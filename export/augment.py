@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch.nn import functional as F
 from torchvision.transforms import v2
 
 # ImageNet statistics, as torchvision's weights use them.
@@ -31,6 +32,13 @@ def normalise(batch: torch.Tensor) -> torch.Tensor:
     mean = torch.tensor(MEAN, device=batch.device).view(1, 3, 1, 1)
     std = torch.tensor(STD, device=batch.device).view(1, 3, 1, 1)
     return (batch.float() / 255 - mean) / std
+
+
+def shrink(batch: torch.Tensor, size: int) -> torch.Tensor:
+    """Resize float (N, 3, S, S) to (N, 3, size, size), smoothed; the batch itself where that is its size."""
+    if batch.shape[-1] == size:
+        return batch
+    return F.interpolate(batch, size=(size, size), mode="bilinear", antialias=True)
 
 
 def mixup(

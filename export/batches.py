@@ -51,7 +51,7 @@ class Crops(Dataset[tuple[torch.Tensor, torch.Tensor]]):
     def __init__(self, data: TrainingSet, phase: Phase, seed: int) -> None:
         self.data = data
         self.seed = seed
-        self.transform = augment.training_transform(phase.size, phase.min_scale)
+        self.transform = augment.training_transform(phase.crop_size, phase.min_scale)
         self.order = draw(data.targets, phase, seed)
 
     def __len__(self) -> int:

@@ -13,7 +13,8 @@ class HintLoss(nn.Module):
     """The distance between linear maps of the student's features and a teacher's, at every stride.
 
     Both sides are centred and scaled per channel over the batch, then compared by cosine, at each position and, for the
-    last stride, once more after pooling (after FitNets, Romero et al. 2015, arXiv:1412.6550).
+    last stride, once more after pooling (after FitNets, Romero et al. 2015, arXiv:1412.6550). The teacher's maps may be
+    larger: they are averaged down to the student's.
     """
 
     def __init__(self, student: CloudNetwork, teacher: CloudNetwork) -> None:
@@ -27,7 +28,10 @@ class HintLoss(nn.Module):
 
     def forward(self, student: Maps, teacher: Maps) -> torch.Tensor:
         """Give the mean of the cosine distances, a scalar in 0..2."""
-        pairs = [(self.project[str(stride)](student[stride]), theirs) for stride, theirs in teacher.items()]
+        pairs = [
+            (self.project[str(stride)](ours), F.adaptive_avg_pool2d(teacher[stride], ours.shape[-2:]))
+            for stride, ours in student.items()
+        ]
         last = pairs[-1]
         pairs.append((last[0].mean(dim=(2, 3), keepdim=True), last[1].mean(dim=(2, 3), keepdim=True)))
         distances = [1 - F.cosine_similarity(_standardise(ours), _standardise(theirs)).mean() for ours, theirs in pairs]

@@ -31,6 +31,12 @@ class Phase:
     hint: float = 0.0
     verdict: float = 0.0
     label: float = 0.0
+    teacher_size: int = 0  # the side at which a teacher sees the crop, where that is larger than `size`
+
+    @property
+    def crop_size(self) -> int:
+        """The side of the crops that are drawn."""
+        return max(self.size, self.teacher_size)
 
     @property
     def unlabelled(self) -> bool:

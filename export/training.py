@@ -145,17 +145,17 @@ class Trainer:
         return {name: loss.item() for name, loss in losses.items()}
 
     def _losses(self, phase: Phase, batch: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tensor]:
-        maps = self.network.maps(batch)
+        maps = self.network.maps(augment.shrink(batch, phase.size))
         logits = self.network.judge(maps).float()
         losses: dict[str, torch.Tensor] = {}
-        if phase.hint and self.pretrained and self.hints:
+        teacher = self.trained if phase.verdict else self.pretrained
+        if teacher and (phase.hint or phase.verdict):
             with torch.no_grad():
-                theirs = self.pretrained.maps(batch)
-            losses["hint"] = phase.hint * self.hints(maps, theirs).float()
-        if phase.verdict and self.trained:
-            with torch.no_grad():
-                verdict = self.trained(batch).float()
-            losses["verdict"] = phase.verdict * verdict_loss(logits, verdict)
+                theirs = teacher.maps(batch)
+            if phase.hint and self.hints:
+                losses["hint"] = phase.hint * self.hints(maps, theirs).float()
+            if phase.verdict:
+                losses["verdict"] = phase.verdict * verdict_loss(logits, teacher.judge(theirs).float())
         if phase.label:
             losses["label"] = phase.label * F.cross_entropy(logits, targets)
         return losses
