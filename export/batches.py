@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
 
-from export import augment
+from export import augment, decisions
 from export.dataset import CLASSES, Photo, Split, load_catalogue, load_pixels, soft_target, split
 from export.recipe import Phase, Recipe
 
@@ -37,7 +37,7 @@ def split_of(recipe: Recipe, photos: Sequence[Photo]) -> Split:
 
 def training_sets(recipe: Recipe, root: Path) -> tuple[TrainingSet, TrainingSet]:
     """Read the photos of `root`: all of them, for phases without labels; the labelled ones of the training folds."""
-    photos = load_catalogue(root)
+    photos = load_catalogue(root, decisions.PATH)
     targets = [soft_target(photo, recipe.labels) for photo in photos]
     parts = split_of(recipe, photos)
     filled = np.array([np.full(len(CLASSES), np.nan) if t is None else t for t in targets], dtype=np.float32)

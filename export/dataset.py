@@ -44,9 +44,14 @@ class Photo:
         return self.listed or self.genus
 
     @property
+    def first_choices(self) -> set[str]:
+        """What the reviewers take it for."""
+        return {max(review, key=review.__getitem__) for review in self.reviews.values()}
+
+    @property
     def agreed(self) -> bool:
         """Whether a reviewer's first choice confirms the manifest's genus."""
-        return any(max(review, key=review.__getitem__) == self.genus for review in self.reviews.values())
+        return self.genus in self.first_choices
 
 
 def data_root() -> Path:
@@ -69,8 +74,10 @@ def _read_reviews(path: Path) -> dict[str, dict[str, dict[str, float]]]:
     return reviews
 
 
-def load_catalogue(root: Path, corrections: Path | None = decisions.PATH) -> list[Photo]:
-    """Read `manifest.csv` (and `review.csv` where it exists) of `root`, and apply the decisions of the cleaning.
+def load_catalogue(root: Path, corrections: Path | None = None) -> list[Photo]:
+    """Read `manifest.csv` (and `review.csv` where it exists) of `root`, and apply `corrections` of the cleaning.
+
+    Training learns from corrected labels, figures are by uncorrected ones: a correction never improves one by itself.
 
     A dropped photo keeps its place in the list, under no genus, so that no target and no figure comes from it: without
     it the folds would be others, and a model trained before would be tested on photos that it has seen.

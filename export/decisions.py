@@ -1,4 +1,4 @@
-"""What people decided about single photos when they cleaned the labels: one small CSV file, never the photos."""
+"""What was decided about single photos when they cleaned the labels: one small CSV file, never the photos."""
 
 from __future__ import annotations
 

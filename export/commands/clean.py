@@ -25,7 +25,7 @@ def clean(context: click.Context, losses: tuple[Path, ...], limit: int, data: Pa
     """
     if context.invoked_subcommand:
         return
-    photos = load_catalogue(data, corrections=None)
+    photos = load_catalogue(data)
     queues = cleaning.queues_of(photos, cleaning.read_losses(losses), limit)
     if not queues:
         raise click.ClickException("nothing is doubtful; give --losses of a model")
@@ -40,7 +40,7 @@ def clean(context: click.Context, losses: tuple[Path, ...], limit: int, data: Pa
 def apply(made: Path, data: Path) -> None:
     """Put what was decided on the page into export/corrections/decisions.csv, which every command honours."""
     news = decisions.read_decisions(made)
-    known = {(photo.file, photo.sha256) for photo in load_catalogue(data, corrections=None)}
+    known = {(photo.file, photo.sha256) for photo in load_catalogue(data)}
     for file, sha256 in news:
         if (file, sha256) not in known:
             raise CloudEdgeError(f"{file} ({sha256[:8]}) is not in {data / 'manifest.csv'}", str(made))

@@ -19,6 +19,7 @@ from export.dataset import (
     soft_target,
     split,
 )
+from export.decisions import PATH, read_decisions
 
 WEIGHTS = {"manifest": 0.2, "1": 0.3, "2": 0.5}
 PHOTO = Photo(
@@ -92,11 +93,16 @@ def test_pixels_come_in_one_size(root: Path) -> None:
     assert pixels.dtype == np.uint8
 
 
-def test_the_real_catalogue_is_what_its_description_says() -> None:
+@pytest.fixture
+def real_root() -> Path:
     root = data_root()
     if not (root / "manifest.csv").exists():
         pytest.skip(f"no photos at {root}; set CLOUDEDGE_DATA to the folder with manifest.csv")
-    photos = load_catalogue(root)
+    return root
+
+
+def test_the_real_catalogue_is_what_its_description_says(real_root: Path) -> None:
+    photos = load_catalogue(real_root)
     assert len(photos) == 2194
     assert sum(photo.conflict for photo in photos) == 251
     parts = split(photos, folds=6, test_fold=0, validation_fold=1, seed=1)
@@ -107,3 +113,12 @@ def test_the_real_catalogue_is_what_its_description_says() -> None:
     assert not groups[0] & groups[1]
     assert not groups[0] & groups[2]
     assert not groups[1] & groups[2]
+
+
+def test_the_corrections_meet_photos_of_the_real_catalogue_and_let_copies_agree(real_root: Path) -> None:
+    decided = read_decisions(PATH)
+    photos = load_catalogue(real_root, PATH)
+    assert decided.keys() <= {(photo.file, photo.sha256) for photo in photos}
+    groups = {photo.group for photo in photos if (photo.file, photo.sha256) in decided}
+    names = {(photo.group, photo.genus) for photo in photos if photo.group in groups}
+    assert len(names) == len(groups)
