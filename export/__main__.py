@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
+from cloudedge.classifier import CloudClassifier
 from cloudedge.model import Model
-from export import evaluation, learning_rate, mistakes, plots, preview, release
+from export import evaluation, learning_rate, mistakes, outliers, plots, preview, release
 from export.batches import split_of, training_sets
 from export.commands.clean import clean
 from export.commands.data import data_commands
 from export.commands.options import FILE, Commands, data_option, run_folder, run_option
-from export.dataset import load_catalogue
+from export.dataset import CLASSES, load_catalogue
 from export.files import write_csv, write_json
-from export.network import build
 from export.onnx_model import GateError, check_parity, export_onnx
 from export.quantization import check_quantized, quantize
 from export.recipe import Recipe, load_recipe
@@ -87,14 +86,15 @@ def lr_find(recipe: Recipe, data: Path, run: Path | None) -> None:
 @run_option
 def evaluate(model: Path, part: str, data: Path, run: Path | None) -> None:
     """Measure a model file on photos that its training did not see, with plots, tables and its worst mistakes."""
-    opened = Model(model)
-    spec, folder = opened.spec, run_folder(run, f"evaluate-{opened.spec.name}")
+    classifier = CloudClassifier(model, top_k=len(CLASSES))
+    spec = classifier.model.spec
+    folder = run_folder(run, f"evaluate-{spec.name}")
     photos = load_catalogue(data)
     parts = split_of(Recipe.from_dict(dict(spec.recipe)), photos)
     chosen = release.pick(photos, getattr(parts, part))
-    logits = evaluation.run_model(opened, data, chosen)
-    figures = evaluation.evaluate(logits, spec.temperature, spec.thresholds["low_confidence"], chosen)
-    probabilities = evaluation.softmax(logits, spec.temperature)
+    probabilities, certain = evaluation.classify(classifier, release.files(data, chosen))
+    figures = evaluation.evaluate(probabilities, certain, chosen)
+    strange = evaluation.strangers(classifier, outliers.unseen(data, release.part(photos, ~parts.train)))
     for column, labels in evaluation.columns(chosen).items():
         judged = labels >= 0
         if column not in figures:  # nothing to draw: no photo has such a label
@@ -105,12 +105,12 @@ def evaluate(model: Path, part: str, data: Path, run: Path | None) -> None:
         plots.reliability(probabilities[judged], labels[judged], title, folder / f"reliability-{column}.png")
         shown = [photo for photo, kept in zip(chosen, judged, strict=True) if kept]
         mistakes.write(folder, column, data, shown, probabilities[judged], labels[judged])
-    for column, row in figures.items():
+    for column, row in {**figures, "certain": strange}.items():
         click.echo(column)
         for name, figure in row.items():
-            click.echo(f"  {name:<10}{figure}")
-    results = {column: {name: asdict(figure) for name, figure in row.items()} for column, row in figures.items()}
-    (folder / "figures.json").write_text(json.dumps(results, indent=2), encoding="utf-8")
+            click.echo(f"  {name:<18}{figure}")
+    plain = {column: {name: asdict(figure) for name, figure in row.items()} for column, row in figures.items()}
+    write_json(folder / "figures.json", plain)
 
 
 @main.command("onnx")
@@ -120,11 +120,11 @@ def evaluate(model: Path, part: str, data: Path, run: Path | None) -> None:
 @data_option
 def onnx_command(recipe: Recipe, weights: Path, output: Path, data: Path) -> None:
     """Export weights as a float32 model file, held against torch on the validation photos."""
-    network, metadata = build(recipe.name, str(weights)), release.describe(recipe)
+    released, metadata = release.with_judge(recipe, weights, data), release.describe(recipe)
     photos = load_catalogue(data)
     validation = release.pick(photos, split_of(recipe, photos).validation)
-    export_onnx(network, metadata, output)
-    difference = check_parity(network, output, release.inputs_of(metadata, data, validation))
+    export_onnx(released, metadata, output)
+    difference = check_parity(released, output, release.inputs_of(metadata, release.files(data, validation)))
     click.echo(
         f"{output}: largest difference of a logit {difference:.1e}, same first choice on {len(validation)} photos"
     )
@@ -140,10 +140,13 @@ def quantize_command(source: Path, output: Path, data: Path) -> None:
     recipe, photos = Recipe.from_dict(dict(opened.spec.recipe)), load_catalogue(data)
     metadata, parts = release.describe(recipe), split_of(recipe, photos)
     validation = release.pick(photos, parts.validation)
-    quantize(source, metadata, release.inputs_of(metadata, data, release.calibration_photos(photos, parts)), output)
-    float_logits = evaluation.run_model(opened, data, validation)
-    logits = evaluation.run_model(Model(output), data, validation)
-    result = check_quantized(float_logits, logits, evaluation.columns(validation)["manifest"])
+    calibration = release.files(data, release.calibration_photos(photos, parts))
+    quantize(source, metadata, release.inputs_of(metadata, calibration), output)
+    before, after = (
+        evaluation.run_model(model, release.inputs_of(metadata, release.files(data, validation)))
+        for model in (opened, Model(output))
+    )
+    result = check_quantized(before.logits, after.logits, evaluation.columns(validation)["manifest"])
     click.echo(
         f"{output}: same first choice on {result.agreement:.1%} of {result.n}, accuracy drop {result.accuracy_drop:.1%}"
     )

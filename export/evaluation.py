@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from cloudedge.classifier import CloudClassifier
 from cloudedge.genera import GENERA
-from cloudedge.image import read
-from cloudedge.model import Model
-from cloudedge.preprocess import prepare
+from cloudedge.image import Source
+from cloudedge.model import Model, Outputs
 from export.dataset import CLASSES, Photo, review_target
 
 Array = npt.NDArray[np.float64]
@@ -90,16 +89,15 @@ def confusion(predictions: npt.NDArray[np.int64], labels: npt.NDArray[np.int64])
     return counts
 
 
-def summarise(probabilities: Array, labels: npt.NDArray[np.int64], low_confidence: float) -> dict[str, Figure]:
+def summarise(probabilities: Array, certain: npt.NDArray[np.bool_], labels: npt.NDArray[np.int64]) -> dict[str, Figure]:
     """Give the figures of probabilities (N, 10) against labels (N,).
 
-    top-1, top-3, level, balanced accuracy and ECE; coverage is the share of photos whose confidence reaches
-    `low_confidence`, precision the share of those that are right.
+    top-1, top-3, level, balanced accuracy and ECE; coverage is the share of `certain` photos, precision the share of
+    those that are right.
     """
     order = np.argsort(-probabilities, axis=1, kind="stable")
     level = np.stack([probabilities[:, k == LEVEL_OF_CLASS].sum(axis=1) for k in range(len(LEVELS))], axis=1)
     hits = order[:, 0] == labels
-    sure = probabilities.max(axis=1) >= low_confidence
 
     def balanced(indices: npt.NDArray[np.int64]) -> float:
         return float(np.mean([hits[indices][labels[indices] == k].mean() for k in np.unique(labels[indices])]))
@@ -110,8 +108,8 @@ def summarise(probabilities: Array, labels: npt.NDArray[np.int64], low_confidenc
         "level": share(level.argmax(axis=1) == LEVEL_OF_CLASS[labels]),
         "balanced": bootstrap(balanced, len(labels)),
         "ece": bootstrap(lambda i: calibration_error(probabilities[i], labels[i]), len(labels)),
-        "coverage": share(sure),
-        "precision": share(hits[sure]),
+        "coverage": share(certain),
+        "precision": share(hits[certain]),
     }
 
 
@@ -128,21 +126,36 @@ def columns(photos: Sequence[Photo]) -> dict[str, npt.NDArray[np.int64]]:
     return {"agreed": agreed, "review": review, "manifest": manifest}
 
 
-def run_model(model: Model, root: Path, photos: Sequence[Photo]) -> npt.NDArray[np.float32]:
-    """Run an ONNX model over photos as the runtime does, one by one: logits float32 (N, 10)."""
-    size = model.spec.resize.size
-    return np.concatenate(
-        [model.run(prepare(read(root / p.file, size).pixels, model.spec)[None]).logits for p in photos]
+def run_model(model: Model, inputs: Iterable[npt.NDArray[np.float32]]) -> Outputs:
+    """Run a model file of this stage over inputs (1, 3, S, S), one by one as the runtime does."""
+    outputs = [model.run(image) for image in inputs]
+    return Outputs(*(np.concatenate([getattr(output, name) for output in outputs]) for name in Outputs.__slots__))
+
+
+def classify(classifier: CloudClassifier, sources: Iterable[Source]) -> tuple[Array, npt.NDArray[np.bool_]]:
+    """Classify photos as a user does: probabilities float64 (N, 10), and which are certain, bool (N,).
+
+    The classifier must give all genera in its `top`. Raises ImageError for a photo that cannot be read.
+    """
+    rows = [classifier.classify(source) for source in sources]
+    probabilities = [{entry.genus: entry.probability for entry in row.top} for row in rows]
+    return (
+        np.array([[row[genus] for genus in CLASSES] for row in probabilities]),
+        np.array([bool(row.certain) for row in rows]),
     )
 
 
 def evaluate(
-    logits: npt.NDArray[np.floating], temperature: float, low_confidence: float, photos: Sequence[Photo]
+    probabilities: Array, certain: npt.NDArray[np.bool_], photos: Sequence[Photo]
 ) -> dict[str, dict[str, Figure]]:
-    """Summarise logits (N, 10) of photos on every column that has labels."""
-    probabilities = softmax(logits, temperature)
+    """Summarise the probabilities (N, 10) of photos on every column that has labels."""
     figures = {}
     for name, labels in columns(photos).items():
         if (judged := labels >= 0).any():
-            figures[name] = summarise(probabilities[judged], labels[judged], low_confidence)
+            figures[name] = summarise(probabilities[judged], certain[judged], labels[judged])
     return figures
+
+
+def strangers(classifier: CloudClassifier, sights: Mapping[str, Sequence[Source]]) -> dict[str, Figure]:
+    """Give the share of photos of each kind, none of which shows a cloud of the ten genera, that come out certain."""
+    return {kind: share(np.array([bool(classifier.classify(s).certain) for s in sights[kind]])) for kind in sights}

@@ -34,12 +34,14 @@ def quantize(source: Path, metadata: dict[str, Any], inputs: Iterable[npt.NDArra
 
     U8S8 because it is what fuses on x86-64; `reduce_range` because CPUs without VNNI add two products in 16 bits and
     would overflow, and it costs nothing elsewhere. A range is the mean of the photos' own ranges: with the widest of
-    all, a few photos with extreme activations would take the resolution from the others. The first convolution and the
-    head stay float32: together a few percent of the time, and much of the error.
+    all, a few photos with extreme activations would take the resolution from the others. The first convolution and
+    what follows the last maps stay float32: together a few percent of the time, and much of the error.
     """
     with tempfile.TemporaryDirectory() as folder:
         prepared, quantized = Path(folder, "prepared.onnx"), Path(folder, "quantized.onnx")
-        quant_pre_process(str(source), str(prepared))
+        quant_pre_process(
+            str(source), str(prepared), skip_symbolic_shape=True
+        )  # it cannot infer the shapes of the judge
         quantize_static(
             str(prepared),
             str(quantized),
@@ -57,9 +59,17 @@ def quantize(source: Path, metadata: dict[str, Any], inputs: Iterable[npt.NDArra
 
 
 def _sensitive_nodes(model: onnx.ModelProto) -> list[str]:
-    """Name the first convolution, the pooling and the linear head."""
-    first = next(node.name for node in model.graph.node if node.op_type == "Conv")
-    return [first, *(node.name for node in model.graph.node if node.op_type in ("ReduceMean", "Gemm"))]
+    """Name the first convolution, and all that is computed from the last maps."""
+    nodes = model.graph.node  # in the order of computation
+    first = next(node for node in nodes if node.op_type == "Conv")
+    evidence = next(node for node in nodes if "evidence" in node.output)
+    after = {evidence.input[0]}
+    heads = []
+    for node in nodes:
+        if after.intersection(node.input):
+            after.update(node.output)
+            heads.append(node.name)
+    return [first.name, *heads]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cloudedge.image import read
+from cloudedge.classifier import CloudClassifier
+from cloudedge.image import Source, read
 from cloudedge.metadata import ModelSpec
-from cloudedge.model import Model, sha256
+from cloudedge.model import Model, Outputs, sha256
 from cloudedge.preprocess import prepare
-from export import augment
+from export import augment, decisions, outliers
 from export.batches import split_of, training_sets
-from export.dataset import CLASSES, Photo, Split, load_catalogue
-from export.evaluation import Figure, columns, evaluate, fit_temperature, run_model, softmax
+from export.dataset import CLASSES, Photo, Split, load_catalogue, soft_target
+from export.evaluation import Figure, classify, columns, evaluate, fit_temperature, run_model, softmax, strangers
+from export.judge import Judge, Released, embed
 from export.network import build, save_weights
 from export.onnx_model import check_parity, export_onnx, rewrite
 from export.quantization import check_quantized, quantize
@@ -27,6 +29,9 @@ from export.recipe import Recipe
 from export.training import Trainer
 
 CALIBRATION_PHOTOS = 256
+DRAWINGS = 100  # of each kind, for the heads that tell strange sights and clear skies
+MISTAKEN = {"unfamiliar": 0.05, "clear": 0.01}  # share of the validation's clouds that may be taken for that
+LEAST_CLEAR = 0.1  # however well the validation's clouds are told from a clear sky
 TARGET_PRECISION = 0.75
 MIN_PHOTOS_FOR_PRECISION = 20
 COLUMNS = ("agreed", "review", "manifest")
@@ -63,7 +68,7 @@ def describe(recipe: Recipe, **found: Any) -> dict[str, Any]:
         "mean": list(augment.MEAN),
         "std": list(augment.STD),
         "temperature": 1.0,
-        "thresholds": {"low_confidence": 0.0, "dark": recipe.dark},
+        "thresholds": {"low_confidence": 0.0, "dark": recipe.dark, "unfamiliar": 0.0, "clear": 1.0},
         "recipe": recipe.to_dict(),
         "data": {"name": "CCSN", "doi": "10.7910/DVN/CADDPD", "licence": "CC0-1.0"},
         "metrics": {},
@@ -72,15 +77,46 @@ def describe(recipe: Recipe, **found: Any) -> dict[str, Any]:
     }
 
 
-def inputs_of(metadata: dict[str, Any], root: Path, photos: Sequence[Photo]) -> Iterator[npt.NDArray[np.float32]]:
+def inputs_of(metadata: dict[str, Any], sources: Iterable[Source]) -> Iterator[npt.NDArray[np.float32]]:
     """Give each photo as the runtime would, float32 (1, 3, S, S)."""
     spec = ModelSpec.from_json(json.dumps(metadata))
-    return (prepare(read(root / photo.file, spec.resize.size).pixels, spec)[None] for photo in photos)
+    return (prepare(read(source, spec.resize.size).pixels, spec)[None] for source in sources)
+
+
+def files(root: Path, photos: Sequence[Photo]) -> list[Path]:
+    """Give the paths of photos."""
+    return [root / photo.file for photo in photos]
 
 
 def pick(photos: Sequence[Photo], keep: npt.NDArray[np.bool_]) -> list[Photo]:
     """Give the photos of the ten genera where `keep` is true."""
-    return [photo for photo, kept in zip(photos, keep, strict=True) if kept and photo.genus in CLASSES]
+    return [photo for photo in part(photos, keep) if photo.genus in CLASSES]
+
+
+def part(photos: Sequence[Photo], keep: npt.NDArray[np.bool_]) -> list[Photo]:
+    """Give the photos where `keep` is true."""
+    return [photo for photo, kept in zip(photos, keep, strict=True) if kept]
+
+
+def with_judge(recipe: Recipe, weights: Path, root: Path) -> Released:
+    """Build the trained network with its judge, fitted to the training photos and to drawings."""
+    network, metadata = build(recipe.name, str(weights)), describe(recipe)
+    photos = load_catalogue(root, decisions.PATH)
+    training = part(photos, split_of(recipe, photos).train)
+    targets = [soft_target(photo, recipe.labels) for photo in training]
+    clouds = [(photo, target.argmax()) for photo, target in zip(training, targets, strict=True) if target is not None]
+
+    def embeddings(chosen: Sequence[Photo], drawn: Sequence[str] = ()) -> npt.NDArray[np.float32]:
+        drawings = [picture for kind in drawn for picture in outliers.draw(kind, DRAWINGS, outliers.TRAINING_SEED)]
+        return embed(network, inputs_of(metadata, [*files(root, chosen), *drawings]))
+
+    judge = Judge(
+        clouds=embeddings([photo for photo, _ in clouds]),
+        genera=np.array([genus for _, genus in clouds]),
+        clear=embeddings(outliers.clear_skies(training), ["clear sky"]),
+        strange=embeddings(outliers.contrails(training), ["night", "fogged lens", "noise"]),
+    )
+    return Released(network, judge)
 
 
 def calibration_photos(photos: Sequence[Photo], parts: Split) -> list[Photo]:
@@ -104,43 +140,56 @@ def release(recipe: Recipe, root: Path, folder: Path, target: Path) -> dict[str,
     Raises GateError, and then writes nothing to `target`.
     """
     weights = train(recipe, root, folder)
-    network = build(recipe.name, str(weights))
+    released = with_judge(recipe, weights, root)
     photos = load_catalogue(root)
     parts = split_of(recipe, photos)
-    validation, test = pick(photos, parts.validation), pick(photos, parts.test)
+    validation = pick(photos, parts.validation)
     draft, path = describe(recipe), folder / "float32.onnx"
 
-    export_onnx(network, draft, path)
-    gates: dict[str, Any] = {
-        "torch_max_logit_difference": check_parity(network, path, inputs_of(draft, root, validation))
-    }
-    logits = run_model(Model(path), root, validation)
+    def inputs(chosen: Sequence[Photo]) -> Iterator[npt.NDArray[np.float32]]:
+        return inputs_of(draft, files(root, chosen))
+
+    export_onnx(released, draft, path)
+    gates: dict[str, Any] = {"torch_max_logit_difference": check_parity(released, path, inputs(validation))}
+    outputs = run_model(Model(path), inputs(validation))
     if recipe.quantize:
         source, path = path, folder / "int8.onnx"
-        quantize(source, draft, inputs_of(draft, root, calibration_photos(photos, parts)), path)
-        float_logits, logits = logits, run_model(Model(path), root, validation)
-        gates["int8"] = asdict(check_quantized(float_logits, logits, columns(validation)["manifest"]))
+        quantize(source, draft, inputs(calibration_photos(photos, parts)), path)
+        before, outputs = outputs, run_model(Model(path), inputs(validation))
+        gates["int8"] = asdict(check_quantized(before.logits, outputs.logits, columns(validation)["manifest"]))
 
-    temperature, low_confidence = calibrate(logits, columns(validation)["review"])
-    figures = evaluate(run_model(Model(path), root, test), temperature, low_confidence, test)
-    results = {column: {name: asdict(figure) for name, figure in row.items()} for column, row in figures.items()}
-    final = describe(
-        recipe,
-        temperature=temperature,
-        thresholds={"low_confidence": low_confidence, "dark": recipe.dark},
-        metrics={"test": results, **gates},
-    )
-    rewrite(path, final)
+    found = calibrate(outputs, columns(validation)["review"], recipe.dark)
+    rewrite(path, describe(recipe, **found))
+    figures, metrics = measure(path, root, pick(photos, parts.test), part(photos, ~parts.train))
+    rewrite(path, describe(recipe, **found, metrics={**metrics, **gates}))
     publish(recipe.name, path, weights, target)
-    write_card(target / "MODEL_CARD.md", recipe.name, card_table(final["metrics"]))
+    write_card(target / "MODEL_CARD.md", recipe.name, card_table(metrics))
     return figures
 
 
-def calibrate(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> tuple[float, float]:
-    """Find the temperature, and the threshold of confidence, from validation logits (N, 10); labels -1 do not count."""
+def measure(
+    path: Path, root: Path, test: Sequence[Photo], unseen: Sequence[Photo]
+) -> tuple[dict[str, dict[str, Figure]], dict[str, Any]]:
+    """Measure a model file on `test`, and on strange sights, some from `unseen`; the figures, and all as plain JSON."""
+    classifier = CloudClassifier(path, top_k=len(CLASSES))
+    figures = evaluate(*classify(classifier, files(root, test)), test)
+    strange = strangers(classifier, outliers.unseen(root, unseen))
+    plain = {column: {name: asdict(figure) for name, figure in row.items()} for column, row in figures.items()}
+    return figures, {"test": plain, "strange": {kind: asdict(figure) for kind, figure in strange.items()}}
+
+
+def calibrate(outputs: Outputs, labels: npt.NDArray[np.int64], dark: float) -> dict[str, Any]:
+    """Find temperature and thresholds from the outputs for validation photos; labels -1 do not count."""
+    assert outputs.familiarity is not None
+    assert outputs.clear is not None
     judged = labels >= 0
-    temperature = round(fit_temperature(logits[judged], labels[judged]), 4)
-    return temperature, confidence_threshold(softmax(logits[judged], temperature), labels[judged])
+    temperature = round(fit_temperature(outputs.logits[judged], labels[judged]), 4)
+    unfamiliar = round(float(np.quantile(outputs.familiarity[judged], MISTAKEN["unfamiliar"])), 4)
+    clear = max(LEAST_CLEAR, round(float(np.quantile(outputs.clear[judged], 1 - MISTAKEN["clear"])), 4))
+    kept = judged & (outputs.familiarity >= unfamiliar) & (outputs.clear < clear)
+    low_confidence = confidence_threshold(softmax(outputs.logits[kept], temperature), labels[kept])
+    thresholds = {"low_confidence": low_confidence, "dark": dark, "unfamiliar": unfamiliar, "clear": clear}
+    return {"temperature": temperature, "thresholds": thresholds}
 
 
 def publish(name: str, path: Path, weights: Path, target: Path) -> None:
@@ -165,10 +214,13 @@ def write_card(card: Path, name: str, table: str) -> None:
 
 
 def card_table(metrics: dict[str, Any]) -> str:
-    """Give the figures of a model's metadata as a Markdown table."""
+    """Give the figures of a model's metadata as two Markdown tables."""
     lines = ["| labels | n | " + " | ".join(HEADINGS.values()) + " |", "| --- " * (len(HEADINGS) + 2) + "|"]
     for column in filter(metrics["test"].__contains__, COLUMNS):
         row = metrics["test"][column]
         cells = [f"{f['value']:.1%} [{f['low']:.1%}, {f['high']:.1%}]" for f in (row[name] for name in HEADINGS)]
         lines.append(f"| {column} | {row['top1']['n']} | " + " | ".join(cells) + " |")
+    lines += ["", "| no cloud of the ten genera | n | certain |", "| --- | --- | --- |"]
+    for kind, f in metrics["strange"].items():
+        lines.append(f"| {kind} | {f['n']} | {f['value']:.1%} [{f['low']:.1%}, {f['high']:.1%}] |")
     return "\n".join(lines)

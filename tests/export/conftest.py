@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 
 from export.dataset import CLASSES
+from export.judge import Judge, Released
+from export.network import build
 from export.recipe import Phase, Recipe
 
 PER_GENUS = 8
@@ -75,3 +77,12 @@ def recipe() -> Recipe:
         phases=(Phase(name="labels", images=320, size=64, batch=16, lr=2e-3, mixup=0.5, label=1.0),),
         average=0.8,
     )
+
+
+@pytest.fixture
+def released() -> Released:
+    """Give a lite0 of random weights with a judge of arbitrary embeddings."""
+    network = build("lite0", "none")
+    rng = np.random.default_rng(0)
+    clouds, clear, strange = (rng.normal(k, 1, (60, 1280)).astype(np.float32) for k in range(3))
+    return Released(network, Judge(clouds, np.arange(60) % 10, clear, strange))

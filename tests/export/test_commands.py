@@ -16,7 +16,7 @@ from PIL import Image
 from cloudedge.errors import CloudEdgeError
 from export.__main__ import main
 from export.batches import TrainingSet
-from export.network import build
+from export.judge import Released
 from export.onnx_model import export_onnx
 from export.preview import show_batches
 from export.recipe import Phase, Recipe
@@ -30,8 +30,10 @@ def run(*arguments: object) -> str:
     return result.output
 
 
-def test_evaluate_writes_its_tables_and_pictures(recipe: Recipe, root: Path, tmp_path: Path) -> None:
-    export_onnx(build("lite0", "none"), describe(recipe), tmp_path / "model.onnx")
+def test_evaluate_writes_its_tables_and_pictures(
+    recipe: Recipe, root: Path, released: Released, tmp_path: Path
+) -> None:
+    export_onnx(released, describe(recipe), tmp_path / "model.onnx")
     folder = tmp_path / "run"
     run("evaluate", "--model", tmp_path / "model.onnx", "--data", root, "--run", folder)
     for column in ("agreed", "review", "manifest"):

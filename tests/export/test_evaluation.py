@@ -63,7 +63,7 @@ def test_figures_of_a_small_case() -> None:
     probabilities[:, cirrus] = [0.9, 0.9, 0.5, 0.4]
     probabilities[:, cumulus] = [0.02, 0.02, 0.42, 0.5]
     labels = np.array([cirrus, CLASSES.index("Cirrocumulus"), cirrus, cirrus])
-    figures = summarise(probabilities, labels, low_confidence=0.6)
+    figures = summarise(probabilities, probabilities.max(axis=1) > 0.6, labels)
     assert figures["top1"].value == 0.5
     assert figures["top3"].value == 1.0
     assert figures["level"].value == pytest.approx(0.75)
@@ -89,10 +89,12 @@ def test_the_columns_judge_by_their_own_labels() -> None:
 
 def test_a_card_table_has_a_row_for_each_column_with_labels() -> None:
     photos = [Photo(str(k), CLASSES[k % 10], k, False, {}) for k in range(40)]
-    figures = evaluate(np.eye(10, dtype=np.float32)[np.arange(40) % 10] * 9, 1.0, 0.5, photos)
-    table = card_table({"test": {"manifest": {name: vars_of(figure) for name, figure in figures["manifest"].items()}}})
+    figures = evaluate(np.eye(10)[np.arange(40) % 10], np.arange(40) < 10, photos)
+    plain = {name: vars_of(figure) for name, figure in figures["manifest"].items()}
+    table = card_table({"test": {"manifest": plain}, "strange": {"contrail": plain["coverage"]}})
     assert table.splitlines()[0].startswith("| labels | n | top-1 ")
     assert "| manifest | 40 | 100.0% [" in table
+    assert "| contrail | 40 | 25.0% [" in table
 
 
 def vars_of(figure: object) -> dict[str, float]:
