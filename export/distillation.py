@@ -29,7 +29,7 @@ class HintLoss(nn.Module):
     def forward(self, student: Maps, teacher: Maps) -> torch.Tensor:
         """Give the mean of the cosine distances, a scalar in 0..2."""
         pairs = [
-            (self.project[str(stride)](ours), F.adaptive_avg_pool2d(teacher[stride], ours.shape[-2:]))
+            (self.project[str(stride)](ours), F.adaptive_avg_pool2d(teacher[stride], (ours.shape[2], ours.shape[3])))
             for stride, ours in student.items()
         ]
         last = pairs[-1]

@@ -23,6 +23,7 @@ from export.distillation import HintLoss, verdict_loss
 from export.learning_rate import STEPS, Curve, sweep
 from export.network import CloudNetwork, build
 from export.recipe import Phase, Recipe
+from export.rounding import rounded_weights
 from export.schedule import one_cycle
 
 CHECKPOINT_SECONDS = 60.0
@@ -79,7 +80,7 @@ class Trainer:
         matrices = [p for p in parameters if p.ndim > 1]
         vectors = [p for p in parameters if p.ndim <= 1]
         groups: list[dict[str, Any]] = [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
-        return torch.optim.AdamW(groups, lr=phase.lr, weight_decay=phase.weight_decay)
+        return torch.optim.AdamW(groups, lr=phase.lr, weight_decay=phase.weight_decay, fused=True)
 
     def _run_phase(self, phase: Phase, data: TrainingSet, optimiser: torch.optim.AdamW) -> None:
         seed = phase_seed(self.recipe, self.phase_index)
@@ -136,10 +137,11 @@ class Trainer:
     ) -> dict[str, float]:
         batch = augment.normalise(images.to(self.device, memory_format=torch.channels_last))
         batch, targets = mix(phase, batch, targets.to(self.device), seed, self.step)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
-            losses = self._losses(phase, batch, targets)
         optimiser.zero_grad(set_to_none=True)
-        torch.stack(list(losses.values())).sum().backward()
+        with rounded_weights(self.network, phase.weight_bits):
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
+                losses = self._losses(phase, batch, targets)
+            torch.stack(list(losses.values())).sum().backward()
         optimiser.step()
         self.average.update_parameters(self.network)
         return {name: loss.item() for name, loss in losses.items()}
