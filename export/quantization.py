@@ -39,9 +39,8 @@ def quantize(source: Path, metadata: dict[str, Any], inputs: Iterable[npt.NDArra
     """
     with tempfile.TemporaryDirectory() as folder:
         prepared, quantized = Path(folder, "prepared.onnx"), Path(folder, "quantized.onnx")
-        quant_pre_process(
-            str(source), str(prepared), skip_symbolic_shape=True
-        )  # it cannot infer the shapes of the judge
+        # Symbolic shape inference stumbles over the judge; that of ONNX is enough here.
+        quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
         quantize_static(
             str(prepared),
             str(quantized),
