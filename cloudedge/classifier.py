@@ -104,12 +104,13 @@ class CloudClassifier:
         threads: int | None = None,
         top_k: int = 3,
         crop: Box = WHOLE,
+        max_pixels: int = image.MAX_JPEG_PIXELS,
     ) -> None:
         """Open a packaged model by its name, or a model file by its path.
 
         `threads` is the number of CPU threads for the model, by default as many as this process may use. `crop` is
-        left, top, right, bottom as fractions (0..1) of the width and height of the upright photo. Raises ModelError
-        when the file, or onnxruntime itself, cannot be used.
+        left, top, right, bottom as fractions (0..1) of the width and height of the upright photo. A photo with more
+        than `max_pixels` is not decoded. Raises ModelError when the file, or onnxruntime itself, cannot be used.
         """
         if top_k < 1:
             raise ValueError(f"top_k must be at least 1, not {top_k}")
@@ -117,6 +118,7 @@ class CloudClassifier:
         self.model = Model(model, threads)
         self.top_k = top_k
         self.crop = crop
+        self.max_pixels = max_pixels
 
     def classify(self, source: Source) -> Classification:
         """Classify one photo: a path, bytes, a binary file object, a PIL image or an array uint8 (H, W, 3) RGB.
@@ -147,7 +149,7 @@ class CloudClassifier:
 
     def _prepare(self, source: Source) -> _Prepared:
         spec = self.model.spec
-        photo = image.read(source, side_to_decode(spec.resize.size, self.crop))
+        photo = image.read(source, side_to_decode(spec.resize.size, self.crop), self.max_pixels)
         pixels = preprocess.resize(cut(photo.pixels, self.crop), spec)
         array = preprocess.normalise(pixels, spec)
         return _Prepared(array, preprocess.luminance(pixels), photo.captured_at, photo.size)

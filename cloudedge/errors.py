@@ -29,6 +29,14 @@ class ImageError(CloudEdgeError):
     """A photo cannot be read."""
 
 
+class UnknownFormatError(ImageError):
+    """A file is not a photo, or one in a format that cannot be read here."""
+
+
+class ImageTooLargeError(ImageError):
+    """A photo has more pixels than will be decoded."""
+
+
 class ModelError(CloudEdgeError):
     """A model file, or onnxruntime itself, cannot be used."""
 

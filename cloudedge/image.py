@@ -25,7 +25,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from cloudedge.errors import ImageError
+from cloudedge.errors import ImageError, ImageTooLargeError, UnknownFormatError
 
 Source: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | npt.NDArray[np.uint8]
 
@@ -59,12 +59,13 @@ class Photo:
     captured_at: str | None = None
 
 
-def read(source: Source, size: int | None = None) -> Photo:
+def read(source: Source, size: int | None = None, max_pixels: int = MAX_JPEG_PIXELS) -> Photo:
     """Read a photo from a path, bytes, a binary file object, a PIL image or an array uint8 (H, W, 3).
 
     `size` is the side in pixels that the caller will resize to: a JPEG is then decoded at a fraction of its size, but
     at no less than twice `size` (at the bare size the result would differ by up to 8 grey levels, at twice by 2).
-    None decodes it whole. File objects are read from where they stand and stay open, PIL images stay as they are.
+    None decodes it whole. A file that declares more than `max_pixels` is not decoded. File objects are read from where
+    they stand and stay open, PIL images stay as they are.
 
     Raises ImageError for whatever is not a readable photo.
     """
@@ -76,15 +77,15 @@ def read(source: Source, size: int | None = None) -> Photo:
         if isinstance(source, Image.Image):
             return _photo(source)
         with _stream(source) as stream:
-            image = _open(stream)
+            image = _open(stream, max_pixels)
             whole = image.size
             if size:
                 image.draft(image.mode, (2 * size, 2 * size))  # does something for JPEG only; must come before load
             return _photo(image, whole if image.size != whole else None)
     except ImageError as error:
-        raise ImageError(error.problem, path) from error.__cause__
+        raise type(error)(error.problem, path) from error.__cause__
     except MemoryError as error:
-        raise ImageError("does not fit into memory; scale it down", path) from error
+        raise ImageTooLargeError("does not fit into memory; scale it down", path) from error
     except Exception as error:  # on a damaged file a decoder may raise nearly anything
         detail = " ".join(str(error).split()) or type(error).__name__
         raise ImageError(f"is damaged or cut short ({detail}); copy or download it again", path) from error
@@ -136,16 +137,17 @@ def _open_file(path: str) -> BinaryIO:
         raise ImageError(f"cannot be opened ({detail}); check the path") from error
 
 
-def _open(stream: BinaryIO) -> Image.Image:
+def _open(stream: BinaryIO, max_pixels: int = MAX_JPEG_PIXELS) -> Image.Image:
     head = stream.read(16)
     stream.seek(0)
     if not head:
         raise ImageError("is empty; copy or download it again")
     image = _opener(head)(stream)
-    limit = MAX_JPEG_PIXELS if image.format in ("JPEG", "MPO") else MAX_PIXELS
+    limit = max_pixels if image.format in ("JPEG", "MPO") else min(max_pixels, MAX_PIXELS)
     if image.width * image.height > limit:
         megapixels = image.width * image.height / 1e6
-        raise ImageError(f"has {megapixels:.0f} million pixels, more than {limit / 1e6:.0f} million; scale it down")
+        problem = f"has {megapixels:.0f} million pixels, more than {limit / 1e6:.0f} million; scale it down"
+        raise ImageTooLargeError(problem)
     return image
 
 
@@ -170,18 +172,19 @@ def _opener(head: bytes) -> Callable[[BinaryIO], Image.Image]:
         return GifImageFile
     if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
         return _open_heif
-    raise ImageError("is not a photo in a known format; convert it to JPEG, PNG, WebP, TIFF, BMP, GIF or HEIC")
+    raise UnknownFormatError("is not a photo in a known format; convert it to JPEG, PNG, WebP, TIFF, BMP, GIF or HEIC")
 
 
 def _open_heif(stream: BinaryIO) -> Image.Image:
     try:
         pi_heif = import_module("pi_heif")
     except ImportError as error:
-        raise ImageError("is a HEIC photo; to read those, run: pip install 'cloudedge[heic]'") from error
+        raise UnknownFormatError("is a HEIC photo; to read those, run: pip install 'cloudedge[heic]'") from error
     heif = pi_heif.open_heif(stream)
     width, height = heif.size
     if width * height > MAX_PIXELS:  # `to_pillow` decodes
-        raise ImageError(f"has {width * height / 1e6:.0f} million pixels, more than {MAX_PIXELS / 1e6:.0f} million")
+        problem = f"has {width * height / 1e6:.0f} million pixels, more than {MAX_PIXELS / 1e6:.0f} million"
+        raise ImageTooLargeError(problem)
     image: Image.Image = heif.to_pillow()  # upright: the rotation is part of the format, the EXIF one is reset
     return image
 
