@@ -17,6 +17,7 @@ import click
 from cloudedge import __version__, output
 from cloudedge.cli_classify import classify
 from cloudedge.cli_common import EXIT_CODES, INTERRUPTED, MODEL_UNUSABLE, NOT_ALL_CLASSIFIED, broken, model_options
+from cloudedge.cli_explain import explain
 from cloudedge.cli_report import report
 from cloudedge.cli_watch import watch
 from cloudedge.errors import ModelError
@@ -50,7 +51,7 @@ def cli() -> None:
     """Name the cloud genus in photos of the sky."""
 
 
-for command in (classify, watch, report):
+for command in (classify, watch, report, explain):
     cli.add_command(command)
 
 

@@ -64,6 +64,14 @@ def model_options(command: Callable[..., None]) -> Callable[..., None]:
     )(command)
 
 
+crop_option = click.option(
+    "--crop",
+    type=Crop(),
+    metavar="LEFT,TOP,RIGHT,BOTTOM",
+    help="Look only at this part of each photo; fractions, 0,0,1,0.8 leaves out the lowest fifth.",
+)
+
+
 def answer_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that change an answer."""
     for option in (
@@ -73,12 +81,7 @@ def answer_options(command: Callable[..., None]) -> Callable[..., None]:
             metavar="P",
             help="Below this probability an answer is not certain.  [default: what the model says]",
         ),
-        click.option(
-            "--crop",
-            type=Crop(),
-            metavar="LEFT,TOP,RIGHT,BOTTOM",
-            help="Look only at this part of each photo; fractions, 0,0,1,0.8 leaves out the lowest fifth.",
-        ),
+        crop_option,
         click.option(
             "--top-k",
             type=click.IntRange(1, len(GENERA)),
@@ -94,14 +97,15 @@ def answer_options(command: Callable[..., None]) -> Callable[..., None]:
 glob_option = click.option("--glob", metavar="PATTERN", help="In folders, only photos whose name fits, '*-noon.jpg'.")
 
 
-def open_classifier(model: str, threads: int | None, answer: Answer) -> CloudClassifier:
+def open_classifier(model: str, threads: int | None, answer: Answer, max_pixels: int | None = None) -> CloudClassifier:
     """Open the model; ModelError where that fails."""
     try:
         from cloudedge.classifier import CloudClassifier
         from cloudedge.crop import WHOLE
+        from cloudedge.image import MAX_JPEG_PIXELS
     except ImportError as error:
         raise broken(error) from error
-    return CloudClassifier(model, threads, answer.top_k, answer.crop or WHOLE)
+    return CloudClassifier(model, threads, answer.top_k, answer.crop or WHOLE, max_pixels or MAX_JPEG_PIXELS)
 
 
 def broken(error: ImportError) -> ModelError:
@@ -133,7 +137,7 @@ def open_journal(
     except CloudEdgeError as error:
         raise click.BadParameter(f"{error}.", param_hint="--output") from error
     except OSError as error:
-        raise _unwritable(target, error) from error
+        raise unwritable(target, error) from error
     spec = classifier.model.spec
     others = sum(number for model, number in opened.models.items() if model != f"{spec.name} {spec.version}")
     if others:
@@ -150,7 +154,7 @@ def open_output(target: str | None, stack: ExitStack) -> TextIO:
     try:
         return stack.enter_context(output.replacing(target))
     except OSError as error:
-        raise _unwritable(target, error) from error
+        raise unwritable(target, error) from error
 
 
 def refuse_photo(target: str) -> None:
@@ -160,7 +164,8 @@ def refuse_photo(target: str) -> None:
         raise click.BadParameter(problem, param_hint="--output")
 
 
-def _unwritable(target: str, error: OSError) -> click.BadParameter:
+def unwritable(target: str, error: OSError) -> click.BadParameter:
+    """Say that an output cannot be written."""
     problem = f"{output.printable(target)} cannot be written: {error.strerror}."
     return click.BadParameter(problem, param_hint="--output")
 

@@ -107,6 +107,11 @@ def to_terminal(rows: Iterable[Row]) -> Iterator[str]:
         yield "\n  ".join(lines) + "\n"
 
 
+def percent(probability: float) -> str:
+    """Write a probability for people to read."""
+    return "<1%" if 0 < probability < 0.005 else f"{probability:.0%}"
+
+
 @contextmanager
 def replacing(path: str) -> Iterator[TextIO]:
     """Open a text file (UTF-8) that takes the place of `path` only when the block has ended without an exception.
@@ -147,7 +152,7 @@ def _csv_cell(value: Any) -> str:
 def _summary(row: Row) -> str:
     if row["status"] == "error":
         return f"error: {printable(row['error'])}"
-    text = f"{row['genus']} {_percent(row['probability'])}, {', '.join(_setting(row))}"
+    text = f"{row['genus']} {percent(row['probability'])}, {', '.join(_setting(row))}"
     return text if row["certain"] else f"{text}; {_doubt(row)}"
 
 
@@ -155,10 +160,10 @@ def _paragraph(row: Row) -> Iterator[str]:
     filled = round(row["probability"] * _BAR_WIDTH)
     bar = click.style("█" * filled, fg="cyan") + click.style("░" * (_BAR_WIDTH - filled), dim=True)
     genus = click.style(f"{row['genus']} ({row['abbreviation']})", fg="cyan", bold=True)
-    yield f"{genus}  {bar}  {_percent(row['probability'])}"
+    yield f"{genus}  {bar}  {percent(row['probability'])}"
     yield " · ".join(_setting(row))
     if others := row["top"][1:]:
-        yield "or " + ", ".join(f"{entry['genus']} {_percent(entry['probability'])}" for entry in others)
+        yield "or " + ", ".join(f"{entry['genus']} {percent(entry['probability'])}" for entry in others)
     if row["captured_at"]:
         yield f"taken {row['captured_at'].replace('T', ' ')}"
     if not row["certain"]:
@@ -168,7 +173,7 @@ def _paragraph(row: Row) -> Iterator[str]:
 def _setting(row: Row) -> list[str]:
     level, rain = row["level"], row["rain"]
     return [
-        f"{level['name']} level {_percent(level['probability'])}",
+        f"{level['name']} level {percent(level['probability'])}",
         f"base {row['base']}",
         rain[:1].lower() + rain[1:],
     ]
@@ -176,7 +181,3 @@ def _setting(row: Row) -> list[str]:
 
 def _doubt(row: Row) -> str:
     return f"not certain: {REASONS.get(row['reason'], row['reason'])}"
-
-
-def _percent(probability: float) -> str:
-    return "<1%" if 0 < probability < 0.005 else f"{probability:.0%}"

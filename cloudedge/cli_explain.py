@@ -1,0 +1,86 @@
+"""`cloudedge explain`: a picture of why."""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from cloudedge import output
+from cloudedge.cli_common import EXIT_CODES, Answer, crop_option, model_options, open_classifier, unwritable
+from cloudedge.errors import ImageError, ModelError
+from cloudedge.genera import GENERA
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from cloudedge.crop import Box
+
+_FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
+_SOFTWARE, _SIGNATURE = 0x0131, "cloudedge explain"  # an EXIF tag, and what it says of the pictures that are made here
+
+
+@click.command(epilog=EXIT_CODES, short_help="Draw where in a photo a genus is seen.")
+@click.argument("photo", metavar="PHOTO")
+@click.option("-o", "--output", "target", required=True, metavar="FILE", help="The picture: .jpg, .png or .webp.")
+@click.option(
+    "--genus",
+    type=click.Choice([genus.name for genus in GENERA], case_sensitive=False),
+    metavar="NAME",
+    help="What speaks for this genus.  [default: the best guess]",
+)
+@crop_option
+@model_options
+def explain(photo: str, target: str, genus: str | None, crop: Box | None, model: str, threads: int | None) -> None:
+    """Draw PHOTO with what speaks for its genus laid over it in colour, and print its row.
+
+    The colours show what the model's answer is made of, not what is true. An earlier picture is replaced, any other
+    file is not.
+    """
+    kind = _FORMATS.get(os.path.splitext(target)[1].lower())
+    if kind is None:
+        raise click.BadParameter("give a name that ends in .jpg, .png or .webp.", param_hint="--output")
+    classifier = open_classifier(model, threads, Answer(len(GENERA), crop, None))
+    from cloudedge import explain, image
+
+    if os.path.lexists(target) and not _is_ours(target):
+        problem = f"{output.printable(target)} is there already; choose another name, or delete it."
+        raise click.BadParameter(problem, param_hint="--output")
+    try:
+        result = classifier.classify(photo)
+        pixels = image.read(photo, explain.LONG_SIDE).pixels
+    except ImageError as error:
+        raise click.ClickException(f"{error}.") from error
+    try:
+        picture = explain.explain(result, pixels, genus)
+    except ValueError as error:
+        raise ModelError(f"{error}; choose another", model) from error
+    _save(picture, target, kind)
+    click.echo("".join(output.to_text([result.to_dict()])), nl=False)
+
+
+def _is_ours(path: str) -> bool:
+    """Tell whether a file was made here, so that a slip in the order of names does not cost a photo."""
+    from cloudedge import image
+
+    try:
+        with open(path, "rb") as stream:
+            return bool(image._open(stream).getexif().get(_SOFTWARE) == _SIGNATURE)
+    except Exception:  # whatever it is, it is not ours
+        return False
+
+
+def _save(picture: Image.Image, target: str, kind: str) -> None:
+    from PIL import Image
+
+    exif = Image.Exif()
+    exif[_SOFTWARE] = _SIGNATURE
+    encoded = io.BytesIO()
+    picture.save(encoded, kind, quality=88, exif=exif.tobytes())
+    try:
+        with output.replacing(target) as stream:
+            stream.buffer.write(encoded.getvalue())
+    except OSError as error:
+        raise unwritable(target, error) from error

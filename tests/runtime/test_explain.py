@@ -1,0 +1,168 @@
+"""`cloudedge explain`: what is drawn, where, in which colours, and what is never overwritten."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cloudedge import CloudClassifier
+from cloudedge.evidence import EvidenceMaps
+from cloudedge.explain import LONG_SIDE, colours, explain, overlay
+
+
+def program(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "cloudedge", "explain", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, check=False)
+
+
+@pytest.fixture
+def explaining(make_model, metadata):
+    return make_model(metadata, "outputs")
+
+
+@pytest.fixture
+def photo(tmp_path, draw_sky, encode):
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(encode(draw_sky(640, 480), "JPEG"))
+    return path
+
+
+@pytest.fixture
+def result(explaining, draw_sky):
+    """A result whose evidence for Cumulus lies in the lower left, and that has none for Cirrus."""
+    found = CloudClassifier(explaining, threads=1, top_k=10).classify(draw_sky(640, 480))
+    values = np.zeros((10, 4, 4), np.float32)
+    classes = found.maps.classes
+    values[classes.index("Cumulus"), 3, 0] = 2.5
+    values[classes.index("Cirrus")] = -1.0
+    return replace(found, genus="Cumulus", maps=EvidenceMaps(classes, values, (640, 480), (0.0, 0.0, 1.0, 1.0)))
+
+
+def lightness(rgb: np.ndarray) -> np.ndarray:
+    """CIE L* of sRGB colours 0..255."""
+    linear = np.where(rgb / 255 <= 0.04045, rgb / 255 / 12.92, ((rgb / 255 + 0.055) / 1.055) ** 2.4)
+    y = linear @ [0.2126, 0.7152, 0.0722]
+    return 116 * np.cbrt(y) - 16
+
+
+def test_the_colours_grow_lighter_in_even_steps():
+    steps = np.diff(lightness(colours(np.linspace(0, 1, 33, dtype=np.float32))))
+    assert steps.min() > 0
+    assert steps.max() < 1.35 * steps.mean()
+    assert steps.min() > 0.65 * steps.mean()
+
+
+def test_the_colours_are_told_apart_without_red_and_green():
+    """For the commonest colour blindness (deuteranopia, as simulated by Vienot et al. 1999) no two stops look alike."""
+    simulation = np.array([[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]])
+    seen = colours(np.linspace(0, 1, 9, dtype=np.float32)) @ simulation.T
+    distances = np.linalg.norm(seen[:, None] - seen[None], axis=-1)[np.triu_indices(9, 1)]
+    assert distances.min() > 15
+
+
+def test_the_colour_lies_where_the_evidence_is(result, draw_sky):
+    picture = np.asarray(explain(result, draw_sky(640, 480)), np.int16)[:480]
+    colourful = picture.max(axis=2) - picture.min(axis=2)
+    assert colourful[400:, :100].mean() > 60
+    assert colourful[:200, 300:].mean() < 20
+
+
+def test_the_contour_is_closed_around_the_stronger_half():
+    y, x = np.mgrid[-1:1:120j, -1:1:120j]
+    strength = np.clip(1 - np.hypot(x, y), 0, 1).astype(np.float32)
+    light = overlay(np.zeros((120, 120, 3), np.uint8), strength).min(axis=2) > 200
+    radius = np.hypot(x, y)[light]
+    assert light.any()
+    assert radius.min() > 0.44
+    assert radius.max() < 0.56
+    angles = np.floor(np.arctan2(y, x)[light] / np.pi * 18).astype(int)
+    assert len(set(angles)) == 36  # in every direction
+
+
+def test_where_nothing_speaks_for_a_genus_nothing_is_coloured(result, draw_sky):
+    picture = np.asarray(explain(result, draw_sky(640, 480), "Cirrus"), np.int16)[:480]
+    assert (picture.max(axis=2) - picture.min(axis=2)).max() < 20
+
+
+@pytest.mark.parametrize("size", [(4000, 3000), (30, 40), (3000, 200), (20, 900)])
+def test_the_picture_is_neither_huge_nor_too_small_to_read(result, size):
+    width, height = size
+    pixels = np.full((height, width, 3), 128, np.uint8)
+    picture = explain(replace(result, maps=replace(result.maps, size=size)), pixels)
+    assert 480 <= picture.width <= LONG_SIDE
+    assert picture.height <= 5 * LONG_SIDE
+
+
+def test_the_words_name_the_genus_and_its_probability(result, draw_sky):
+    """Other words make another picture below the photo, and only there."""
+    pixels = draw_sky(640, 480)
+    top = tuple(replace(entry, probability=0.123) for entry in result.top)
+    one, other = explain(result, pixels), explain(replace(result, top=top), pixels)
+    difference = np.abs(np.asarray(one, np.int16) - np.asarray(other, np.int16)).max(axis=(1, 2))
+    assert not difference[:480].any()
+    assert difference[480:].any()
+
+
+@pytest.mark.parametrize("name", ["why.jpg", "why.png", "why.webp", "WHY.JPEG"])
+def test_explain_writes_a_picture_and_prints_the_row(explaining, photo, tmp_path, name):
+    done = program(photo, "-o", tmp_path / name, "--model", explaining)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"{photo}: ")
+    with Image.open(tmp_path / name) as picture:
+        picture.load()
+        assert picture.width == 640
+        assert picture.height > 480
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([name, "outputs.onnx", "photo.jpg"])
+
+
+def test_another_genus_gives_another_picture(explaining, photo, tmp_path):
+    for name in ("Cirrus", "stratus"):
+        done = program(photo, "-o", tmp_path / f"{name}.png", "--model", explaining, "--genus", name)
+        assert done.returncode == 0
+    assert (tmp_path / "Cirrus.png").read_bytes() != (tmp_path / "stratus.png").read_bytes()
+
+
+def test_an_earlier_picture_is_replaced_and_any_other_file_is_not(explaining, photo, tmp_path):
+    target = tmp_path / "why.jpg"
+    for genus in ("Cirrus", "Stratus"):
+        assert program(photo, "-o", target, "--model", explaining, "--genus", genus).returncode == 0
+    before = photo.read_bytes()
+    done = program(target, "-o", photo, "--model", explaining)  # the names in the wrong order
+    assert done.returncode == 2
+    assert "is there already" in done.stderr
+    assert photo.read_bytes() == before
+
+
+def test_what_goes_wrong_is_said_in_one_line(explaining, tiny, photo, tmp_path):
+    target = tmp_path / "why.jpg"
+    cases = {
+        (1, "there is no such file; check the path"): [tmp_path / "missing.jpg", "-o", target, "--model", explaining],
+        (2, "ends in .jpg, .png or .webp"): [photo, "-o", tmp_path / "why.txt", "--model", explaining],
+        (2, "'--genus'"): [photo, "-o", target, "--genus", "Contrail", "--model", explaining],
+        (3, "gives no evidence"): [photo, "-o", target, "--model", tiny],
+        (2, "cannot be written"): [photo, "-o", tmp_path / "no" / "why.jpg", "--model", explaining],
+    }
+    for (code, words), arguments in cases.items():
+        done = program(*arguments)
+        assert (done.returncode, done.stdout) == (code, ""), done.stderr
+        assert words in done.stderr
+        assert "Traceback" not in done.stderr
+    assert not target.exists()
+
+
+def test_explain_loads_no_server(explaining, photo, tmp_path):
+    code = (
+        "import sys; from cloudedge.cli import cli\n"
+        f"cli.main(['explain', {str(photo)!r}, '-o', {str(tmp_path / 'a.png')!r}, '--model', {str(explaining)!r}],"
+        " standalone_mode=False)\n"
+        "print({'starlette', 'uvicorn', 'matplotlib'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "set()"
+    assert Path(tmp_path / "a.png").is_file()
