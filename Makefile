@@ -41,7 +41,7 @@ test-export: .venvs/export/installed
 	.venvs/export/bin/python -m pytest tests/export
 
 .venv/installed: EXTRAS =
-.venvs/runtime/installed: EXTRAS = [heic,test,lint]
+.venvs/runtime/installed: EXTRAS = [heic,serve,test,browser,lint]
 .venvs/export/installed: EXTRAS = [export,test,lint]
 
 .venv/installed .venvs/runtime/installed .venvs/export/installed: setup.cfg pyproject.toml

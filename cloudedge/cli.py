@@ -19,6 +19,7 @@ from cloudedge.cli_classify import classify
 from cloudedge.cli_common import EXIT_CODES, INTERRUPTED, MODEL_UNUSABLE, NOT_ALL_CLASSIFIED, broken, model_options
 from cloudedge.cli_explain import explain
 from cloudedge.cli_report import report
+from cloudedge.cli_serve import serve
 from cloudedge.cli_watch import watch
 from cloudedge.errors import ModelError
 from cloudedge.genera import GENERA
@@ -51,7 +52,7 @@ def cli() -> None:
     """Name the cloud genus in photos of the sky."""
 
 
-for command in (classify, watch, report, explain):
+for command in (classify, watch, report, explain, serve):
     cli.add_command(command)
 
 

@@ -47,13 +47,14 @@ def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_wheel_holds_the_runtime_and_the_models_and_nothing_else(wheel: Path) -> None:
-    runtime = {f"cloudedge/{path.name}" for path in (ROOT / "cloudedge").iterdir() if path.is_file()}
+    sources = (path for path in (ROOT / "cloudedge").rglob("*") if path.is_file() and path.suffix != ".pyc")
+    runtime = {path.relative_to(ROOT).as_posix() for path in sources}
     models = {f"cloudedge/models/{path.name}" for path in (ROOT / "models").glob("*.onnx")}
     models |= {f"cloudedge/models/{name}" for name in ("__init__.py", "MODEL_CARD.md", "CHANGELOG.md", "SHA256SUMS")}
     with ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
     assert held == runtime | models
-    assert "cloudedge/models/resnet34.onnx" in held
+    assert {"cloudedge/models/resnet34.onnx", "cloudedge/serve/static/index.html"} <= held
 
 
 def test_the_wheel_is_below_40_mb(wheel: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 import cloudedge
 
-HEAVY = {"numpy", "onnxruntime", "PIL", "torch", "torchvision", "onnx", "export", "pi_heif"}
+HEAVY = {"numpy", "onnxruntime", "PIL", "torch", "torchvision", "onnx", "export", "pi_heif", "starlette", "uvicorn"}
 
 
 def modules_after(code: str) -> set[str]:

@@ -1,0 +1,67 @@
+"""`cloudedge serve`: a page to drop photos on, and the API behind it."""
+
+from __future__ import annotations
+
+import ipaddress
+import signal
+import socket
+from typing import Any
+
+import click
+
+from cloudedge.cli_common import INTERRUPTED, Answer, answer_options, model_options, open_classifier
+
+
+@click.command(short_help="Serve a page to drop photos on, and an API.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="The address to listen on; 0.0.0.0 is all of them."
+)
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes any free one.")
+@click.option(
+    "--token",
+    envvar="CLOUDEDGE_TOKEN",
+    show_envvar=True,
+    metavar="SECRET",
+    help="Classify only for those who show this token; the page asks for it.",
+)
+@answer_options
+@model_options
+def serve(host: str, port: int, token: str | None, model: str, threads: int | None, **options: Any) -> None:
+    """Serve a page to drop photos on, and the API behind it.
+
+    Photos are looked at in memory and forgotten. By default only this machine can reach the page. SIGTERM ends it with
+    exit code 0, after what is at work.
+    """
+    try:
+        from cloudedge.serve import app, server
+        from cloudedge.serve.upload import Limits
+    except ImportError as error:
+        raise click.UsageError(f"to serve, run: pip install 'cloudedge[serve]' ({error}).") from error
+    received = _note_signals()
+    answer, limits = Answer(**options), Limits()
+    classifier = open_classifier(model, threads, answer, limits.photo_pixels)
+    try:
+        listener = server.listen(host, port)
+    except (OSError, UnicodeError) as error:
+        detail = getattr(error, "strerror", None) or error
+        raise click.UsageError(f"cannot listen on {host}, port {port}: {detail}; choose another.") from error
+    _announce(listener, token)
+    server.run(app.make_app(classifier, answer.row, token or None, limits), listener, limits.header_seconds)
+    raise click.exceptions.Exit(INTERRUPTED if signal.SIGINT in received else 0)
+
+
+def _note_signals() -> list[int]:
+    """Only note signals: the server looks for them itself, and sends them on when it has ended."""
+    received: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, frame: received.append(number))
+    return received
+
+
+def _announce(listener: socket.socket, token: str | None) -> None:
+    address, port = listener.getsockname()[:2]
+    shown = f"[{address}]" if ":" in address else address
+    click.echo(f"Serving on http://{shown}:{port}/ (Ctrl-C ends it)", err=True)
+    if not ipaddress.ip_address(address.partition("%")[0]).is_loopback:
+        advice = "" if token else ", and nobody needs a token; --token SECRET asks for one"
+        click.echo(f"Warning: everybody on this network can reach it, unencrypted{advice}.", err=True)

@@ -1,0 +1,163 @@
+"""The page and the API, as one ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from importlib.resources import files
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cloudedge import __version__
+from cloudedge.classifier import CloudClassifier
+from cloudedge.errors import ModelError
+from cloudedge.genera import GENERA
+from cloudedge.serve.desk import Desk, ToRow
+from cloudedge.serve.openapi import description
+from cloudedge.serve.upload import Limits, Room, receive
+
+# All that is served from the disk; it is read once, at the start.
+_PAGE = {
+    "/": ("index.html", "text/html; charset=utf-8"),
+    "/app.css": ("app.css", "text/css; charset=utf-8"),
+    "/app.js": ("app.js", "text/javascript; charset=utf-8"),
+    "/overlay.js": ("overlay.js", "text/javascript; charset=utf-8"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
+}
+_OPEN_TO_ALL = {*_PAGE, "/healthz", "/openapi.json"}
+_FLAGS = {"": False, "0": False, "false": False, "1": True, "true": True}
+
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-cache",
+}
+
+
+def make_app(
+    classifier: CloudClassifier, to_row: ToRow, token: str | None = None, limits: Limits | None = None
+) -> Starlette:
+    """Make the application; with `token`, only who shows it may classify or ask for the model."""
+    limits = limits or Limits()
+    desk, room = Desk(classifier, to_row), Room(limits)
+    spec = classifier.model.spec
+    genera = _json([asdict(genus) for genus in GENERA])
+    of_photos = {"bytes": limits.body_bytes, "photos": limits.photos, "pixels": limits.photo_pixels}
+    model = _json({**asdict(spec), "limits": of_photos})
+    openapi = _json(description(__version__, token is not None))
+
+    async def classify(request: Request) -> Response:
+        with_evidence = _flag(request, "evidence")
+        with room.enter() as hold:
+            uploads = await receive(request, limits, hold)
+            answers = await asyncio.gather(*(desk.answer(upload, with_evidence) for upload in uploads))
+        rows = [answer.row for answer in answers]
+        if any(answer.status == 200 for answer in answers):
+            return _respond(_json(rows))
+        return _respond(_json({"error": rows[0]["error"], "rows": rows}), answers[0].status)
+
+    async def healthz(request: Request) -> Response:
+        return _respond(_json({"status": "ok", "requests": room.requests}))
+
+    def fixed(path: str, body: bytes, kind: str = "application/json") -> Route:
+        async def endpoint(request: Request) -> Response:
+            return _respond(body, kind=kind)
+
+        return Route(path, endpoint)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        yield
+        await asyncio.to_thread(desk.close)
+
+    static = files("cloudedge.serve") / "static"
+    return Starlette(
+        routes=[
+            Route("/classify", classify, methods=["POST"]),
+            Route("/healthz", healthz),
+            fixed("/genera", genera),
+            fixed("/model", model),
+            fixed("/openapi.json", openapi),
+            *(fixed(path, (static / name).read_bytes(), kind) for path, (name, kind) in _PAGE.items()),
+        ],
+        middleware=[Middleware(_Guard, token=token)],
+        exception_handlers={HTTPException: _refuse, ModelError: _fail, ClientDisconnect: _gone, Exception: _crash},
+        lifespan=lifespan,
+    )
+
+
+class _Guard:
+    """Puts the headers on every answer, and asks for the token if there is one."""
+
+    def __init__(self, app: ASGIApp, token: str | None) -> None:
+        self._app, self._token = app, token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        if scope["type"] != "http" or scope["path"] in _OPEN_TO_ALL or self._may_pass(Headers(scope=scope)):
+            await self._app(scope, receive, send_with_headers)
+        else:
+            problem = _json({"error": "this server asks for a token; send it as `Authorization: Bearer TOKEN`"})
+            response = _respond(problem, 401, {"WWW-Authenticate": "Bearer"})
+            await response(scope, receive, send_with_headers)
+
+    def _may_pass(self, headers: Headers) -> bool:
+        shown = headers.get("authorization", "").encode()
+        return self._token is None or hmac.compare_digest(shown, f"Bearer {self._token}".encode())
+
+
+def _flag(request: Request, name: str) -> bool:
+    value = request.query_params.get(name, "")
+    if value.lower() not in _FLAGS:
+        raise HTTPException(400, f"{name} is true or false")
+    return _FLAGS[value.lower()]
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, allow_nan=False).encode()  # ASCII, so that a file's name of any characters gets through
+
+
+def _respond(
+    body: bytes, status: int = 200, headers: Mapping[str, str] | None = None, kind: str = "application/json"
+) -> Response:
+    return Response(body, status, headers, kind)
+
+
+def _refuse(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return _respond(_json({"error": error.detail}), error.status_code, error.headers)
+
+
+def _fail(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ModelError)  # its text without the path, which is nobody's business
+    return _respond(_json({"error": f"the model {error.problem}"}), 500)
+
+
+def _gone(request: Request, error: Exception) -> Response:
+    return Response(status_code=400)  # nobody reads it
+
+
+def _crash(request: Request, error: Exception) -> Response:
+    return _respond(_json({"error": "something went wrong in the server; its log says what"}), 500)

@@ -1,0 +1,67 @@
+"""Where uploads become rows: a few threads, and the status that a row's error stands for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cloudedge.capture_time import captured_at_from_name
+from cloudedge.classifier import Classification, CloudClassifier
+from cloudedge.errors import ImageError, ImageTooLargeError, UnknownFormatError
+from cloudedge.serve.upload import Upload
+
+WORKERS = 2  # one decodes while the other computes; more would only take more memory
+
+Row = dict[str, Any]
+ToRow = Callable[[Classification], Row]
+
+_STATUS = {UnknownFormatError: 415, ImageTooLargeError: 413, ImageError: 422}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """The row of one photo, and the HTTP status that it would have by itself."""
+
+    row: Row
+    status: int
+
+
+class Desk:
+    """Classifies uploads in threads of its own; `to_row` makes a row of a result."""
+
+    def __init__(self, classifier: CloudClassifier, to_row: ToRow) -> None:
+        self.model = classifier.model
+        self._classifier, self._to_row = classifier, to_row
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="cloudedge-serve")
+
+    async def answer(self, upload: Upload, with_evidence: bool) -> Answer:
+        """Classify an upload; ModelError when the model fails."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, self._answer, upload, with_evidence)
+
+    def close(self) -> None:
+        """Wait for what is at work, and end the threads."""
+        self._pool.shutdown()
+
+    def _answer(self, upload: Upload, with_evidence: bool) -> Answer:
+        try:
+            result = self._classifier.classify(upload.data)
+        except ImageError as error:
+            return Answer(
+                self._to_row(self._classifier._error_row(upload.name or upload.data, error)), _STATUS[type(error)]
+            )
+        taken = result.captured_at or (captured_at_from_name(upload.name) if upload.name else None)
+        row = self._to_row(replace(result, path=upload.name, captured_at=taken))
+        return Answer({**row, "evidence": _evidence(result)} if with_evidence else row, 200)
+
+
+def _evidence(result: Classification) -> dict[str, Any] | None:
+    """The maps of the row's genera as plain numbers, and the part of the upright photo that they cover."""
+    if result.maps is None:
+        return None
+    values = dict(zip(result.maps.classes, result.maps.values, strict=True))
+    maps = {entry.genus: [[round(float(v), 3) for v in line] for line in values[entry.genus]] for entry in result.top}
+    return {"box": list(result.maps.box), "maps": maps}

@@ -1,0 +1,134 @@
+"""What the API takes and gives, as an OpenAPI 3.1 document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloudedge.genera import GENERA
+from cloudedge.output import REASONS
+
+Schema = dict[str, Any]
+
+_PROBABILITY: Schema = {"type": "number", "minimum": 0, "maximum": 1}
+_TEXT: Schema = {"type": "string"}
+_GENUS: Schema = {"type": "string", "enum": [genus.name for genus in GENERA]}
+_LEVEL: Schema = {"type": "string", "enum": ["low", "middle", "high"]}
+
+
+def description(version: str, needs_token: bool) -> Schema:
+    """Return the document; with a token, every operation but `/healthz` asks for it."""
+    guarded: Schema = {"security": [{"token": []}]} if needs_token else {}
+    refused = {"401": _problem("The token is missing or wrong.")} if needs_token else {}
+    paths: Schema = {
+        "/classify": {"post": {**_classify(), **guarded}},
+        "/genera": {"get": {**_read("The ten genera.", _list("Genus")), **guarded}},
+        "/model": {"get": {**_read("What the model says of itself, and what a request may bring.", _MODEL), **guarded}},
+        "/healthz": {"get": _read("Whether the server answers.", _HEALTH)},
+    }
+    for path in ("/classify", "/genera", "/model"):
+        for operation in paths[path].values():
+            operation["responses"].update(refused)
+    components: Schema = {"schemas": {"Row": _ROW, "Evidence": _EVIDENCE, "Genus": _GENUS_FACTS, "Problem": _PROBLEM}}
+    if needs_token:
+        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    info = {"title": "cloudedge", "version": version, "description": "Names the cloud genus in photos of the sky."}
+    return {"openapi": "3.1.0", "info": info, "paths": paths, "components": components}
+
+
+def _classify() -> Schema:
+    photo = {"type": "string", "contentMediaType": "application/octet-stream"}
+    form = {"type": "object", "required": ["photo"], "properties": {"photo": {"type": "array", "items": photo}}}
+    return {
+        "summary": "Classify photos.",
+        "description": "One photo as the body, or one and more as the files of a form. Photos that cannot be read are "
+        "rows with the status `error` beside others; where none can be read, the answer is the status of the first.",
+        "parameters": [
+            {
+                "name": "evidence",
+                "in": "query",
+                "description": "Whether each row says where in the photo its genera are seen.",
+                "schema": {"type": "boolean", "default": False},
+            }
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "multipart/form-data": {"schema": form},
+                "image/*": {},
+                "application/octet-stream": {},
+            },
+        },
+        "responses": {
+            "200": _answer("A row for each photo, in their order.", _list("Row")),
+            "400": _problem("There is no photo, the form cannot be read, or there are too many files in it."),
+            "408": _problem("The photo came too slowly."),
+            "413": _problem("The request is too large, or the photo has too many pixels."),
+            "415": _problem("It is no photo, or in an unknown format."),
+            "422": _problem("The photo is damaged."),
+            "503": _problem("Too many photos are at work; `Retry-After` says when to try again."),
+        },
+    }
+
+
+def _read(summary: str, schema: Schema) -> Schema:
+    return {"summary": summary, "responses": {"200": _answer(summary, schema)}}
+
+
+def _answer(text: str, schema: Schema) -> Schema:
+    return {"description": text, "content": {"application/json": {"schema": schema}}}
+
+
+def _problem(text: str) -> Schema:
+    return _answer(text, {"$ref": "#/components/schemas/Problem"})
+
+
+def _list(name: str) -> Schema:
+    return {"type": "array", "items": {"$ref": f"#/components/schemas/{name}"}}
+
+
+def _object(**properties: Schema) -> Schema:
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def _or_null(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+_ROW = _object(
+    path={"type": "string", "description": "The file's name as it was sent, or - without one."},
+    status={"type": "string", "enum": ["ok", "error"]},
+    error=_or_null(_TEXT),
+    genus=_or_null(_GENUS),
+    abbreviation=_or_null(_TEXT),
+    probability=_or_null(_PROBABILITY),
+    certain={"type": ["boolean", "null"]},
+    reason={"enum": [None, *REASONS]},
+    level=_or_null(_object(name=_LEVEL, probability=_PROBABILITY)),
+    base=_or_null(_TEXT),
+    rain=_or_null(_TEXT),
+    top={"type": "array", "items": _object(genus=_GENUS, probability=_PROBABILITY)},
+    captured_at=_or_null({"type": "string", "description": "ISO 8601."}),
+    model=_TEXT,
+)
+_ROW["properties"]["evidence"] = _or_null({"$ref": "#/components/schemas/Evidence"})
+
+_EVIDENCE = _object(
+    box={
+        "type": "array",
+        "items": {"type": "number"},
+        "minItems": 4,
+        "maxItems": 4,
+        "description": "The part of the upright photo that the maps cover: left, top, right, bottom as fractions.",
+    },
+    maps={
+        "type": "object",
+        "description": "For each genus in `top`, rows of numbers from top to bottom; above 0 speaks for the genus.",
+        "additionalProperties": {"type": "array", "items": {"type": "array", "items": {"type": "number"}}},
+    },
+)
+_GENUS_FACTS = _object(name=_GENUS, abbreviation=_TEXT, level=_LEVEL, base=_TEXT, look=_TEXT, rain=_TEXT)
+_LIMITS = _object(bytes={"type": "integer"}, photos={"type": "integer"}, pixels={"type": "integer"})
+_MODEL = _object(name=_TEXT, version=_TEXT, classes={"type": "array", "items": _GENUS}, limits=_LIMITS)
+_HEALTH = _object(status={"const": "ok"}, requests={"type": "integer", "minimum": 0})
+_PROBLEM = _object(error={"type": "string", "description": "What is wrong and what to do, in one line."})
+_PROBLEM["properties"]["rows"] = _list("Row")

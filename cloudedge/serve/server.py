@@ -1,0 +1,74 @@
+"""Run the application: listen, wait for no one for ever, and end without leaving a photo unanswered."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import uvicorn
+from starlette.applications import Starlette
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+_CONNECTIONS = 256
+_SECONDS_TO_END = 30
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open the socket to listen on; OSError where that cannot be done."""
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    return socket.create_server(address[:2], family=family, backlog=128)
+
+
+def run(app: Starlette, listener: socket.socket, header_seconds: float) -> None:
+    """Serve until SIGINT or SIGTERM; what is at work by then still gets its answer."""
+
+    class Protocol(_PatientProtocol):
+        patience = header_seconds
+
+    config = uvicorn.Config(
+        app,
+        http=Protocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,  # its warnings go to standard error as they are, and its configuration of loggers to no one
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=_CONNECTIONS,
+        timeout_graceful_shutdown=_SECONDS_TO_END,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+class _PatientProtocol(H11Protocol):
+    """Closes a connection whose request line and headers do not come in time; uvicorn would wait for ever.
+
+    The rest of a request that was answered early is read and dropped for as long, so that its sender gets the answer.
+    """
+
+    patience: float
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.cycle is None or self.cycle.response_complete:
+            self._wait()
+        else:
+            self._stop_waiting()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        if self._timer is None:
+            self._timer = self.loop.call_later(self.patience, self.transport.close)
+
+    def _stop_waiting(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
