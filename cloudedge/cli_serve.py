@@ -46,7 +46,8 @@ def serve(host: str, port: int, token: str | None, model: str, threads: int | No
         detail = getattr(error, "strerror", None) or error
         raise click.UsageError(f"cannot listen on {host}, port {port}: {detail}; choose another.") from error
     _announce(listener, token)
-    server.run(app.make_app(classifier, answer.row, token or None, limits), listener, limits.header_seconds)
+    application = app.make_app(classifier, answer.row, token or None, limits)
+    server.make_server(application, limits.header_seconds).run(sockets=[listener])
     raise click.exceptions.Exit(INTERRUPTED if signal.SIGINT in received else 0)
 
 

@@ -19,8 +19,8 @@ def listen(host: str, port: int) -> socket.socket:
     return socket.create_server(address[:2], family=family, backlog=128)
 
 
-def run(app: Starlette, listener: socket.socket, header_seconds: float) -> None:
-    """Serve until SIGINT or SIGTERM; what is at work by then still gets its answer."""
+def make_server(app: Starlette, header_seconds: float) -> uvicorn.Server:
+    """Make what serves until SIGINT or SIGTERM; what is at work by then still gets its answer."""
 
     class Protocol(_PatientProtocol):
         patience = header_seconds
@@ -30,14 +30,14 @@ def run(app: Starlette, listener: socket.socket, header_seconds: float) -> None:
         http=Protocol,
         ws="none",
         lifespan="on",
-        log_config=None,  # its warnings go to standard error as they are, and its configuration of loggers to no one
+        log_config=None,  # warnings go to standard error as they are, and nobody's loggers are changed
         access_log=False,
         server_header=False,
         proxy_headers=False,
         limit_concurrency=_CONNECTIONS,
         timeout_graceful_shutdown=_SECONDS_TO_END,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    return uvicorn.Server(config)
 
 
 class _PatientProtocol(H11Protocol):
