@@ -225,7 +225,7 @@ def drip(connection):
 def test_a_sender_that_drips_is_slow_too(classifier, jpeg):
     limits = Limits(body_seconds=0.5, bytes_per_second=10_000)
     with served(classifier, limits=limits) as client, head(client, len(jpeg)) as connection:
-        with pytest.raises(OSError, match="reset|Broken pipe|aborted"):
+        with pytest.raises(OSError, match=r"reset|Broken pipe|aborted"):
             drip(connection)
         assert client.post(jpeg).status == 200
 
