@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import signal
 import socket
 from typing import Any
@@ -45,6 +46,8 @@ def serve(host: str, port: int, token: str | None, model: str, threads: int | No
     except (OSError, UnicodeError) as error:
         detail = getattr(error, "strerror", None) or error
         raise click.UsageError(f"cannot listen on {host}, port {port}: {detail}; choose another.") from error
+    for name in ("uvicorn.error", "python_multipart"):  # what strangers send wrongly is no news
+        logging.getLogger(name).setLevel(logging.ERROR)
     _announce(listener, token)
     application = app.make_app(classifier, answer.row, token or None, limits)
     server.make_server(application, limits.header_seconds).run(sockets=[listener])

@@ -37,7 +37,8 @@ def description(version: str, needs_token: bool) -> Schema:
 
 def _classify() -> Schema:
     photo = {"type": "string", "contentMediaType": "application/octet-stream"}
-    form = {"type": "object", "required": ["photo"], "properties": {"photo": {"type": "array", "items": photo}}}
+    photos = {"type": "array", "items": photo, "minItems": 1}
+    form = {"type": "object", "required": ["photo"], "properties": {"photo": photos}}
     return {
         "summary": "Classify photos.",
         "description": "One photo as the body, or one and more as the files of a form. Photos that cannot be read are "
