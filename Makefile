@@ -2,11 +2,12 @@
 #   make demo   install into .venv and classify a photo
 #   make test   lint, types and all tests
 #   make lint   lint and types of the runtime
+#   make load   200 requests to the server in a minute, good, bad, huge and slow ones
 
 PYTHON ?= python3
-SUITES = lint test-runtime test-packaging test-export
+SUITES = lint test-runtime test-browser test-packaging test-export
 
-.PHONY: demo test $(SUITES)
+.PHONY: demo test load $(SUITES)
 
 demo: .venv/installed
 	.venv/bin/cloudedge classify examples/cumulus.jpg
@@ -32,6 +33,12 @@ lint: .venvs/runtime/installed
 
 test-runtime: .venvs/runtime/installed
 	.venvs/runtime/bin/python -m pytest tests/runtime tests/test_readme.py
+
+test-browser: .venvs/runtime/installed
+	.venvs/runtime/bin/python -m pytest tests/browser
+
+load: .venvs/runtime/installed
+	CLOUDEDGE_LOAD_REQUESTS=200 CLOUDEDGE_LOAD_SECONDS=60 .venvs/runtime/bin/python -m pytest -s tests/runtime/test_serve_load.py
 
 test-packaging: .venvs/runtime/installed
 	.venvs/runtime/bin/python -m pytest tests/packaging

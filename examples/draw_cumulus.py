@@ -6,6 +6,7 @@ Needs numpy and Pillow only, and draws the same pixels each time: python example
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,10 @@ from PIL import Image
 Field = npt.NDArray[np.float64]
 
 WIDTH, HEIGHT = 1024, 768
+
+# Centre, base and width of each cumulus in units of the picture's height; the near ones last, in front.
+CLOUDS = ((0.16, 0.74, 0.30), (0.80, 0.78, 0.26), (1.18, 0.72, 0.30), (0.50, 0.83, 0.16), (0.98, 0.86, 0.14),
+          (0.48, 0.52, 0.66), (1.14, 0.36, 0.44), (0.06, 0.30, 0.36))  # fmt: skip
 
 
 def noise(rng: np.random.Generator, cells: float, octaves: int, gain: float = 0.5) -> Field:
@@ -49,7 +54,7 @@ def heap(rng: np.random.Generator, x: Field, y: Field, centre: float, base: Fiel
     return thickness - 14 * np.maximum(0, y - base) / width
 
 
-def draw(seed: int = 7) -> Image.Image:
+def draw(seed: int = 7, clouds: Sequence[tuple[float, float, float]] = CLOUDS) -> Image.Image:
     """Draw the sky, RGB, WIDTH x HEIGHT."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH] / HEIGHT
@@ -58,8 +63,6 @@ def draw(seed: int = 7) -> Image.Image:
 
     ragged = noise(rng, 10, 7, gain=0.6)
     billow = np.abs(noise(rng, 16, 6, gain=0.6))
-    clouds = [(0.16, 0.74, 0.30), (0.80, 0.78, 0.26), (1.18, 0.72, 0.30), (0.50, 0.83, 0.16), (0.98, 0.86, 0.14)]
-    clouds += [(0.48, 0.52, 0.66), (1.14, 0.36, 0.44), (0.06, 0.30, 0.36)]  # the near ones last, in front
     for centre, base, width in clouds:
         thickness = heap(rng, x + 0.02 * ragged, y + 0.012 * ragged, centre, base + 0.006 * ragged, width)
         thickness += 0.34 * ragged - 0.22 * billow

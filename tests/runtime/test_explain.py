@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,9 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cloudedge import CloudClassifier
+from cloudedge import CloudClassifier, preprocess
 from cloudedge.evidence import EvidenceMaps
 from cloudedge.explain import LONG_SIDE, colours, explain, overlay
+
+ROOT = Path(__file__).parents[2]
 
 
 def program(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -166,3 +169,38 @@ def test_explain_loads_no_server(explaining, photo, tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "set()"
     assert Path(tmp_path / "a.png").is_file()
+
+
+@pytest.fixture(scope="module", params=["resnet34", "lite0"])
+def packaged(request):
+    return CloudClassifier(request.param)
+
+
+def test_the_evidence_adds_up_to_the_logits(packaged, draw_sky):
+    """Its mean and a bias that is the same for every photo are the logits, also where the layers below are int8."""
+    spec, runs = packaged.model.spec, []
+    for seed in range(8):
+        runs.append(packaged.model.run(preprocess.prepare(draw_sky(seed=seed), spec)[np.newaxis]))
+    biases = [outputs.logits - outputs.evidence.mean(axis=(2, 3)) for outputs in runs]
+    assert np.ptp(biases, axis=0).max() < 1e-3
+
+
+@pytest.fixture(scope="module")
+def corners():
+    """Skies with one cloud in a corner: the picture, and where its middle is as fractions of width and height."""
+    draw = runpy.run_path(str(ROOT / "examples" / "draw_cumulus.py"))["draw"]
+    places = [(seed, x, y) for seed in (1, 2, 3) for x in (0.25, 0.75) for y in (0.25, 0.75)]
+    # Centre, base and width of a cloud are in units of the picture's height.
+    return [(draw(seed, [(x * 4 / 3, y + 0.12, 0.5)]), x, y) for seed, x, y in places]
+
+
+def test_a_cloud_in_a_corner_is_seen_in_that_corner(packaged, corners):
+    """The centre of mass of what speaks for the genus lies in the quarter in which the cloud is drawn."""
+    hits = 0
+    for picture, x, y in corners:
+        weight = np.clip(packaged.classify(picture).evidence(), 0, None)
+        down, across = (
+            np.average(np.arange(n) / n, weights=weight.sum(axis=1 - i)) for i, n in enumerate(weight.shape)
+        )
+        hits += (across < 0.5) == (x < 0.5) and (down < 0.5) == (y < 0.5)
+    assert hits >= 11  # of 12
