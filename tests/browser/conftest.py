@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,11 +105,10 @@ class Browser:
         return [e["message"] for e in self.driver.get_log("browser") if e["level"] in ("WARNING", "SEVERE")]
 
 
-@pytest.fixture(scope="session")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@contextmanager
+def server(log: Path, *arguments: str) -> Iterator[str]:
     """Run `cloudedge serve`; its log must stay free of tracebacks."""
-    log = tmp_path_factory.mktemp("serve") / "log"
-    command = [sys.executable, "-m", "cloudedge", "serve", "--port", "0", *MODEL]
+    command = [sys.executable, "-m", "cloudedge", "serve", "--port", "0", *MODEL, *arguments]
     with log.open("w") as stream, subprocess.Popen(command, stderr=stream) as process:
         try:
             while not (found := re.search(r"Serving on (http://\S+)", log.read_text(encoding="utf-8"))):
@@ -121,19 +121,35 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     assert "Traceback" not in log.read_text(encoding="utf-8")
 
 
-@pytest.fixture(scope="session")
-def driver() -> Iterator[Any]:
-    if not (CHROMIUM and DRIVER):
-        pytest.skip("there is no chromium with its driver here; on Debian: apt-get install chromium chromium-driver")
-    webdriver = pytest.importorskip("selenium.webdriver", reason="the browser is driven by the extra `browser`")
+@contextmanager
+def chromium() -> Iterator[Any]:
+    from selenium import webdriver
+
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
     for switch in SWITCHES:
         options.add_argument(switch)
     options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
     driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with server(tmp_path_factory.mktemp("serve") / "log") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def driver() -> Iterator[Any]:
+    if not (CHROMIUM and DRIVER):
+        pytest.skip("there is no chromium with its driver here; on Debian: apt-get install chromium chromium-driver")
+    pytest.importorskip("selenium", reason="the browser is driven by the extra `browser`")
+    with chromium() as driver:
+        yield driver
 
 
 @pytest.fixture

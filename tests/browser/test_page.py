@@ -11,6 +11,8 @@ from PIL import Image
 from cloudedge.genera import GENERA, by_name
 from cloudedge.output import percent
 
+from .conftest import Browser, server
+
 
 @pytest.fixture(scope="module")
 def three(tmp_path_factory, cumulus):
@@ -258,6 +260,21 @@ def test_light_and_dark_can_be_read(browser, three, tmp_path, dark):
     for words, colour, ground in contrasts:
         light, deep = sorted([luminance(colour), luminance(ground)], reverse=True)
         assert (light + 0.05) / (deep + 0.05) >= 4.5, (words, colour, ground)  # WCAG 2.2 AA
+
+
+def test_a_server_with_a_token_asks_for_it(driver, cumulus, tmp_path):
+    with server(tmp_path / "log", "--token", "sesame") as address:
+        browser = Browser(driver, address)
+        driver.get(address)
+        for token, words in (("wrong", "This server asks for a token:"), ("sesame", "That is not the token")):
+            browser.wait(lambda words=words: words in browser.text("#token"))
+            assert browser.run("return document.activeElement.id") == "secret"
+            browser.one("#secret").send_keys(token + "\n")
+        browser.wait(lambda: "Model:" in browser.text("footer"))
+        assert not browser.one("#token").is_displayed()
+        browser.choose(cumulus)
+        assert shown(browser.wait_for_cards(1)[0])[0] == "Cumulus"
+        driver.get("about:blank")
 
 
 def test_the_table_names_all_ten_genera(browser):

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from cloudedge import CloudClassifier
+from cloudedge.cli import cli
 from cloudedge.genera import GENERA
 from cloudedge.output import REASONS
 
@@ -392,3 +393,10 @@ def test_without_the_extra_it_says_what_to_install(explaining):
 
 def test_limits_are_those_that_are_documented():
     assert replace(Limits()) == Limits(64 << 20, 20, 50_000_000, 32, 256 << 20, 20.0, 16_384, 15.0)
+
+
+@pytest.mark.parametrize("name", ["serve", "explain"])
+def test_readme_names_every_option(name):
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    options = {option for parameter in cli.commands[name].params for option in parameter.opts if option[:2] == "--"}
+    assert {option for option in options - {"--output"} if option not in text} == set()

@@ -286,7 +286,10 @@ let asked = null;
 function askForToken() {
   asked ??= new Promise((resolve) => {
     const form = byId("token");
+    const again = sessionStorage.getItem("token") !== null;
+    form.querySelector("label").textContent = again ? "That is not the token; once more:" : "This server asks for a token:";
     form.hidden = false;
+    byId("secret").value = "";
     byId("secret").focus();
     form.addEventListener("submit", (event) => {
       event.preventDefault();
