@@ -35,12 +35,12 @@ def run(*arguments: object) -> None:
 
 
 def page(browser: Browser, folder: Path) -> None:
-    """The page with two skies: in daylight on a desk, in the dark on a phone."""
-    small = folder / "small-cloud.jpg"
+    """The page with drawn skies: light on a desk, dark on a phone."""
+    small = folder / "balcony.jpg"
     draw(3, [(0.95, 0.55, 0.5)]).save(small)
-    for name, width, height, dark in (("page.jpg", 1000, 930, False), ("phone.jpg", 390, 860, True)):
+    for name, width, height, dark in (("page.jpg", 1000, 1060, False), ("phone.jpg", 390, 1180, True)):
         browser.open(width=width, height=height, dark=dark)
-        browser.choose(SKY, small) if width > 500 else browser.choose(SKY)
+        browser.choose(small, SKY) if width > 500 else browser.choose(small)
         browser.wait_for_cards(2 if width > 500 else 1)
         browser.run("arguments[0].click()", browser.all(".why")[0])
         browser.run("document.activeElement.blur(); scrollTo(0, 0)")
@@ -97,5 +97,6 @@ if __name__ == "__main__":
         save(Image.open(folder / "why.jpg"), "why.jpg", 900)
         with server(folder / "log") as address, chromium() as driver:
             browser = Browser(driver, address)
+            browser.command("Emulation.setScrollbarsHidden", hidden=True)
             page(browser, folder)
             report(browser, folder)
