@@ -6,7 +6,6 @@ import io
 import json
 import os
 import platform
-import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -14,7 +13,7 @@ from typing import Any, NoReturn
 
 import click
 
-from cloudedge import __version__, output
+from cloudedge import __version__, interruption, output
 from cloudedge.cli_classify import classify
 from cloudedge.cli_common import EXIT_CODES, INTERRUPTED, MODEL_UNUSABLE, NOT_ALL_CLASSIFIED, broken, model_options
 from cloudedge.cli_explain import explain
@@ -28,7 +27,7 @@ from cloudedge.genera import GENERA
 def main() -> NoReturn:
     """Run the command line and exit: the entry point of the `cloudedge` script."""
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # this process is ours; onnxruntime asks when it is imported
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stopped service tidies up as Ctrl-C does
+    interruption.install()  # a stopped service tidies up as Ctrl-C does
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without Unicode still gets its rows
     try:
@@ -38,12 +37,21 @@ def main() -> NoReturn:
         sys.exit(error.exit_code)
     except click.Abort:
         sys.exit(INTERRUPTED)
-    except ModelError as error:
+    except Exception as error:
+        _end_with(error)
+
+
+def _end_with(error: Exception) -> NoReturn:
+    """Exit with a line that says what went wrong; what is no user's doing is raised again."""
+    if interruption.came():  # libraries make other exceptions of it
+        sys.exit(INTERRUPTED)
+    if isinstance(error, ModelError):
         click.echo(f"Error: {error}", err=True)
         sys.exit(MODEL_UNUSABLE)
-    except OSError as error:  # photos give rows instead, so it is the output: a full disk, say
+    if isinstance(error, OSError):  # photos give rows instead, so it is the output: a full disk, say
         click.echo(f"Error: the output cannot be written: {error.strerror or error}", err=True)
         sys.exit(NOT_ALL_CLASSIFIED)
+    raise error
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES)

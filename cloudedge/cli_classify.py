@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from cloudedge import folder, output
+from cloudedge import folder, interruption, output
 from cloudedge.cli_common import (
     EXIT_CODES,
     INTERRUPTED,
@@ -189,7 +189,7 @@ def _keyed_rows(
             else:
                 yield sys.stdin.buffer.read() if sys.stdin else b""
 
-    for row in classify(sources()):
+    for row in interruption.held(classify(interruption.let_through(sources()))):
         yield row, keys.popleft()
 
 

@@ -1,0 +1,68 @@
+"""Ctrl-C and SIGTERM as a KeyboardInterrupt that comes where it does no harm.
+
+Python's own handler raises it between any two instructions, also while the main thread waits for another one: a lock is
+then released twice, which ends the program with a RuntimeError, or never, which lets it hang. Here a signal that comes
+while results are waited for is raised just after; and once raised, no second one disturbs the tidying up.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_came = _held = _raised = False
+
+
+def install() -> None:
+    """Take over both signals, but not a Ctrl-C that whoever started the program wants ignored (`nohup`)."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _note)
+
+
+def came() -> bool:
+    """Tell whether there has been a signal: what has gone wrong since may be its doing."""
+    return _came
+
+
+def held(items: Iterable[T]) -> Iterator[T]:
+    """Iterate; a signal that comes while an item is made is raised when it is there."""
+    return _with(items, True)
+
+
+def let_through(items: Iterable[T]) -> Iterator[T]:
+    """Iterate inside `held`; a signal that has come, or comes while an item is made, is raised at once."""
+    return _with(items, False)
+
+
+def _with(items: Iterable[T], hold: bool) -> Iterator[T]:
+    global _held
+    iterator = iter(items)
+    while True:
+        before, _held = _held, hold
+        try:
+            _raise_if_due()
+            item = next(iterator)
+        except StopIteration:
+            break
+        finally:
+            _held = before
+        _raise_if_due()
+        yield item
+    _raise_if_due()
+
+
+def _note(number: int, frame: object) -> None:
+    global _came
+    _came = True
+    _raise_if_due()
+
+
+def _raise_if_due() -> None:
+    global _raised
+    if _came and not _held and not _raised:
+        _raised = True
+        raise KeyboardInterrupt

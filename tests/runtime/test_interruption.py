@@ -1,0 +1,98 @@
+"""Ctrl-C and SIGTERM end a run in the same way at whatever moment they come."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TINY = str(Path(__file__).parent / "fixtures" / "tiny.onnx")
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+
+# Each gets its signals at a moment that chance seldom hits.
+WHILE_A_LOCK_IS_RELEASED = """
+import threading
+wait = threading.Condition.wait
+def interrupted_wait(self, timeout=None):
+    if threading.current_thread() is threading.main_thread():
+        state = self._release_save()
+        signal.raise_signal(NUMBER)  # an exception from here finds the lock released, and releases it again
+        self._acquire_restore(state)
+    return wait(self, timeout)
+threading.Condition.wait = interrupted_wait
+"""
+WHILE_A_LIBRARY_IS_LOADED = """
+import importlib.abc
+class Loader(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "onnxruntime":
+            try:
+                signal.raise_signal(NUMBER)
+            except KeyboardInterrupt as error:
+                raise ImportError("made of an interruption, as numpy does")
+sys.meta_path.insert(0, Loader())
+"""
+TWICE = """
+from concurrent.futures import ThreadPoolExecutor
+shutdown = ThreadPoolExecutor.shutdown
+def interrupted_shutdown(self, *arguments, **options):
+    signal.raise_signal(NUMBER)
+    signal.raise_signal(NUMBER)
+    shutdown(self, *arguments, **options)
+    signal.raise_signal(NUMBER)
+ThreadPoolExecutor.shutdown = interrupted_shutdown
+"""
+WHEN_ALL_IS_DONE = """
+import cloudedge.cli_classify
+tell = cloudedge.cli_classify.count
+def interrupted_count(number, noun):
+    cloudedge.cli_classify.count = tell
+    signal.raise_signal(NUMBER)
+    return tell(number, noun)
+cloudedge.cli_classify.count = interrupted_count
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("moment", [WHILE_A_LOCK_IS_RELEASED, WHILE_A_LIBRARY_IS_LOADED, TWICE, WHEN_ALL_IS_DONE])
+def test_an_awkward_moment_is_as_good_as_any(photos: list[Path], moment: str, number: signal.Signals) -> None:
+    target = photos[0].parent / "rows.json"
+    target.write_text("of an earlier run")
+    program = f"import signal, sys\n{moment}\nfrom cloudedge.cli import main\nmain()".replace(
+        "NUMBER", str(int(number))
+    )
+    arguments = ["classify", "--model", TINY, "-o", str(target), str(photos[0].parent)]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, encoding="utf-8", timeout=60
+    )
+    assert done.returncode == 130
+    assert "Traceback" not in done.stderr
+    if moment != WHEN_ALL_IS_DONE:
+        assert target.read_text() == "of an earlier run"
+    assert not list(photos[0].parent.glob(".*"))
+
+
+def test_who_ignores_interruptions_is_not_interrupted(photos: list[Path]) -> None:
+    program = """
+import signal
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # as nohup and the background of a shell do
+from cloudedge import image
+read = image.read
+def interrupted_read(*arguments):
+    signal.raise_signal(signal.SIGINT)
+    return read(*arguments)
+image.read = interrupted_read
+from cloudedge.cli import main
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, "classify", "--model", TINY, *map(str, photos)],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "12 photos, 0 failed\n")
