@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import re
 from collections import Counter, deque
 from collections.abc import Iterable
@@ -75,13 +74,13 @@ class Summary:
             sums.setdefault(hour, Counter()).update(skies)
         return sums
 
-    def most_typical(self, sky: str, number: int) -> list[Capture]:
-        """Return the surest captures of a sky, from different days."""
-        return heapq.nlargest(number, (capture for (name, _), capture in self.typical.items() if name == sky))
+    def most_typical(self, sky: str) -> list[Capture]:
+        """Return the surest captures of a sky, from different days, the surest first."""
+        return sorted((capture for (name, _), capture in self.typical.items() if name == sky), reverse=True)
 
-    def most_doubtful(self, number: int) -> list[Capture]:
-        """Return the least sure captures, from different days where they have the same reason."""
-        return heapq.nlargest(number, self.doubtful.values())
+    def most_doubtful(self) -> list[Capture]:
+        """Return the least sure captures, from different days where they have the same reason, the least sure first."""
+        return sorted(self.doubtful.values(), reverse=True)
 
 
 def summarise(rows: Iterable[Row], zone: tzinfo | None = None) -> Summary:

@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from html import escape
 from importlib.resources import files
+from itertools import islice
 
 from cloudedge import report_charts as charts
 from cloudedge.output import REASONS, printable
 from cloudedge.report import LEVELS, NO_CLOUD, SKIES, Capture, Summary
 
-_TYPICAL, _CANDIDATES, _DOUBTFUL = 3, 9, 24
+_TYPICAL, _DOUBTFUL, _LISTED_DOUBTFUL = 3, 9, 24
 _SHOWN_ERRORS = 12
 _THUMBNAIL = (320, 240)
 _GROUPS = {**{f"{level.capitalize()} clouds": skies for level, skies in LEVELS.items()}, "No cloud's name": [*NO_CLOUD]}
@@ -118,8 +119,7 @@ def _table(summary: Summary) -> Iterator[str]:
 def _typical(summary: Summary) -> Iterator[str]:
     shown = []
     for sky in (name for name in SKIES if name != "dark"):
-        pictures = (_picture(capture) for capture in summary.most_typical(sky, _CANDIDATES))
-        shown += [picture for picture in pictures if picture][:_TYPICAL]
+        shown += _pictures(summary.most_typical(sky), _TYPICAL)
     if shown:
         yield "<section><h2>Typical</h2>\n<p>Where the model is surest, from different days.</p>\n"
         yield f'<div class="pictures">\n{"".join(shown)}</div></section>\n'
@@ -129,13 +129,13 @@ def _uncertain(summary: Summary) -> Iterator[str]:
     number = sum(summary.uncertain.values())
     yield f"<section><h2>Uncertain</h2>\n<p>{number:,} of {summary.lit:,} captures that are not too dark.</p>\n"
     yield _list(f"{count:,}: {REASONS.get(reason, reason)}" for reason, count in summary.uncertain.most_common())
-    captures = summary.most_doubtful(_DOUBTFUL)
-    pictures = [picture for picture in map(_picture, captures[: 2 * _CANDIDATES]) if picture]
+    captures = summary.most_doubtful()
+    pictures = _pictures(captures, _DOUBTFUL)
     if pictures:
-        yield f'<div class="pictures">\n{"".join(pictures[:_CANDIDATES])}</div>\n'
+        yield f'<div class="pictures">\n{"".join(pictures)}</div>\n'
     if captures:
         yield "<details><summary>The least sure, from different days</summary>\n"
-        yield _list(f"{_when(capture)}{capture.path}: {_words(capture)}" for capture in captures)
+        yield _list(f"{_when(capture)}{capture.path}: {_words(capture)}" for capture in captures[:_LISTED_DOUBTFUL])
         yield "</details>\n"
     yield "</section>\n"
 
@@ -148,6 +148,11 @@ def _failed(summary: Summary) -> Iterator[str]:
         yield _list(f"{path}: {error}" for path, error in summary.failures)
         yield "</details>\n"
     yield "</section>\n"
+
+
+def _pictures(captures: Iterable[Capture], number: int) -> list[str]:
+    """Return so many pictures, passing over the photos that are no longer there, which may be most of a year."""
+    return list(islice(filter(None, map(_picture, captures)), number))
 
 
 def _picture(capture: Capture) -> str | None:
@@ -167,7 +172,7 @@ def _picture(capture: Capture) -> str | None:
     source = base64.b64encode(data.getvalue()).decode("ascii")
     words = _words(capture)
     return (
-        f'<figure><img loading="lazy" alt="{_text(words)}" src="data:image/jpeg;base64,{source}">'
+        f'<figure><img alt="{_text(words)}" src="data:image/jpeg;base64,{source}">'
         f"<figcaption>{_swatch(capture.sky)}{_text(words)}<br><small>{_text(_when(capture))}{_text(capture.path)}</small>"
         "</figcaption></figure>\n"
     )
