@@ -45,11 +45,11 @@ test-packaging: .venvs/runtime/installed
 
 test-export: .venvs/export/installed
 	.venvs/export/bin/mypy export
-	.venvs/export/bin/python -m pytest tests/export
+	.venvs/export/bin/python -m pytest tests/export tests/runtime/test_cli_ray.py
 
 .venv/installed: EXTRAS =
 .venvs/runtime/installed: EXTRAS = [heic,serve,test,browser,lint]
-.venvs/export/installed: EXTRAS = [export,test,lint]
+.venvs/export/installed: EXTRAS = [export,ray,test,lint]
 
 .venv/installed .venvs/runtime/installed .venvs/export/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv --clear $(@D)

@@ -1,6 +1,6 @@
 """Classify an archive with Ray Data: on all cores of a machine, or of a cluster that sees the same files.
 
-    pip install 'ray[data]'
+    pip install './[ray]'  (in a checkout)
     python examples/ray_archive.py archive --model resnet34 > rows.jsonl
 
 There is one actor per core, each with a classifier of one thread; the rows are those of `cloudedge classify`, in the

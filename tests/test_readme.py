@@ -98,9 +98,10 @@ def test_the_python_prints_what_readme_says(block: str) -> None:
 
 
 def test_readme_names_every_option_and_every_exit_code() -> None:
+    for command in ("classify", "watch", "report"):
+        for option in re.findall(r"--[a-z-]+", on_terminal(f"cloudedge {command} --help")):
+            assert option in README or option == "--output"  # named by its short form
     usage = on_terminal("cloudedge classify --help")
-    for option in re.findall(r"--[a-z-]+", usage):
-        assert option in README or option == "--output"  # named by its short form
     for code in re.findall(r"\b(\d+) (?:every|some|wrong|the model|interrupted)", " ".join(usage.split())):
         assert f"| {code} |" in README
 
