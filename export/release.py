@@ -221,6 +221,6 @@ def card_table(metrics: dict[str, Any]) -> str:
         cells = [f"{f['value']:.1%} [{f['low']:.1%}, {f['high']:.1%}]" for f in (row[name] for name in HEADINGS)]
         lines.append(f"| {column} | {row['top1']['n']} | " + " | ".join(cells) + " |")
     lines += ["", "| no cloud of the ten genera | n | certain |", "| --- | --- | --- |"]
-    for kind, f in metrics["strange"].items():
+    for kind, f in sorted(metrics["strange"].items()):
         lines.append(f"| {kind} | {f['n']} | {f['value']:.1%} [{f['low']:.1%}, {f['high']:.1%}] |")
     return "\n".join(lines)
