@@ -31,7 +31,6 @@ class Phase:
     hint: float = 0.0
     verdict: float = 0.0
     label: float = 0.0
-    weight_bits: int = 0  # to how many the convolutions' weights are rounded in training, 0: not at all
     teacher_size: int = 0  # the side at which a teacher sees the crop, where that is larger than `size`
 
     @property

@@ -23,7 +23,6 @@ from export.distillation import HintLoss, verdict_loss
 from export.learning_rate import STEPS, Curve, sweep
 from export.network import CloudNetwork, build
 from export.recipe import Phase, Recipe
-from export.rounding import rounded_weights
 from export.schedule import one_cycle
 
 CHECKPOINT_SECONDS = 60.0
@@ -139,11 +138,10 @@ class Trainer:
     ) -> dict[str, float]:
         batch = augment.normalise(images.to(self.device, memory_format=torch.channels_last))
         batch, targets = mix(phase, batch, targets.to(self.device), seed, self.step)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
+            losses = self._losses(phase, batch, targets)
         optimiser.zero_grad(set_to_none=True)
-        with rounded_weights(self.network, phase.weight_bits):
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
-                losses = self._losses(phase, batch, targets)
-            torch.stack(list(losses.values())).sum().backward()
+        torch.stack(list(losses.values())).sum().backward()
         optimiser.step()
         self.average.update_parameters(self.network)
         return {name: loss.item() for name, loss in losses.items()}
