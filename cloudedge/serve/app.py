@@ -32,9 +32,11 @@ from cloudedge.serve.upload import Limits, Room, receive
 _PAGE = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/app.css": ("app.css", "text/css; charset=utf-8"),
-    "/app.js": ("app.js", "text/javascript; charset=utf-8"),
-    "/overlay.js": ("overlay.js", "text/javascript; charset=utf-8"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
+    **{
+        f"/{name}.js": (f"{name}.js", "text/javascript; charset=utf-8")
+        for name in ("app", "card", "elements", "overlay")
+    },
 }
 _OPEN_TO_ALL = {*_PAGE, "/healthz", "/openapi.json"}
 _FLAGS = {"": False, "0": False, "false": False, "1": True, "true": True}

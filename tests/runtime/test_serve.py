@@ -293,7 +293,7 @@ def test_the_page_may_use_this_server_and_nothing_else(client):
 
 
 def test_the_page_knows_what_the_library_knows():
-    page = (STATIC / "app.js").read_text(encoding="utf-8")
+    page = (STATIC / "card.js").read_text(encoding="utf-8")
     doubts = re.search(r"DOUBTS = \{(.*?)\};", page, re.DOTALL)[1]
     assert re.findall(r"^  (\w+):", doubts, re.MULTILINE) == list(REASONS)
     overlay = (STATIC / "overlay.js").read_text(encoding="utf-8")

@@ -1,0 +1,11 @@
+// Small things that make the page.
+
+/** Make an element with properties and children; text is only ever text. */
+export function make(tag, properties = {}, ...children) {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
+}
+
+/** Write a probability for people to read. */
+export const percent = (p) => (p > 0 && p < 0.005 ? "<1%" : `${Math.round(100 * p)}%`);
