@@ -53,7 +53,7 @@ class Browser:
         wanted = [{"name": name, "value": value} for name, value in features.items()]
         self.command("Emulation.setEmulatedMedia", features=wanted)
         self.driver.get(self.url + path)
-        self.wait(lambda: "Model:" in self.text("footer"))
+        self.wait(lambda: self.all("tbody tr"))  # what comes last
 
     def command(self, name: str, **parameters: Any) -> Any:
         return self.driver.execute_cdp_cmd(name, parameters)
