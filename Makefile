@@ -3,9 +3,10 @@
 #   make test   lint, types and all tests
 #   make lint   lint and types of the runtime
 #   make load   200 requests to the server in a minute, good, bad, huge and slow ones
+#   make harden bad input, properties and faults, and what they cost
 
 PYTHON ?= python3
-SUITES = lint test-runtime test-browser test-packaging test-export
+SUITES = lint test-runtime harden test-browser test-packaging test-export
 
 .PHONY: demo test load $(SUITES)
 
@@ -39,6 +40,9 @@ test-browser: .venvs/runtime/installed
 
 load: .venvs/runtime/installed
 	CLOUDEDGE_LOAD_REQUESTS=200 CLOUDEDGE_LOAD_SECONDS=60 .venvs/runtime/bin/python -m pytest -s tests/runtime/test_serve_load.py
+
+harden: .venvs/runtime/installed
+	.venvs/runtime/bin/python -m pytest tests/hardening
 
 test-packaging: .venvs/runtime/installed
 	.venvs/runtime/bin/python -m pytest tests/packaging

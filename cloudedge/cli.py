@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import sys
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any, NoReturn
@@ -27,6 +28,8 @@ from cloudedge.genera import GENERA
 def main() -> NoReturn:
     """Run the command line and exit: the entry point of the `cloudedge` script."""
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # this process is ours; onnxruntime asks when it is imported
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # of a damaged photo Pillow warns too, and its row says so already
     interruption.install()  # a stopped service tidies up as Ctrl-C does
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without Unicode still gets its rows
