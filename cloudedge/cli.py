@@ -28,6 +28,7 @@ from cloudedge.genera import GENERA
 def main() -> NoReturn:
     """Run the command line and exit: the entry point of the `cloudedge` script."""
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # this process is ours; onnxruntime asks when it is imported
+    _fill_closed_streams()
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # of a damaged photo Pillow warns too, and its row says so already
     interruption.install()  # a stopped service tidies up as Ctrl-C does
@@ -42,6 +43,17 @@ def main() -> NoReturn:
         sys.exit(INTERRUPTED)
     except Exception as error:
         _end_with(error)
+
+
+def _fill_closed_streams() -> None:
+    """Let no file that is opened become stream 0, 1 or 2, to which libraries print: `cloudedge classify 2>&-`."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
 
 
 def _end_with(error: Exception) -> NoReturn:

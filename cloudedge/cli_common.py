@@ -149,6 +149,8 @@ def open_journal(
 def open_output(target: str | None, stack: ExitStack) -> TextIO:
     """Open the file that is replaced at the end, or standard output."""
     if target is None or target == STDOUT:
+        if sys.stdout is None:  # `>&-`, as opposed to a pipe whose reader has gone
+            raise click.UsageError("standard output is closed; give -o FILE.")
         return sys.stdout
     refuse_photo(target)
     try:

@@ -126,7 +126,7 @@ def watch(
                 if stop.is_set():
                     return
 
-        for piece in writer(format_, answer.top_k, sys.stdout.isatty())(rows()):
+        for piece in writer(format_, answer.top_k, sys.stdout is not None and sys.stdout.isatty())(rows()):
             click.echo(piece, nl=False, color=colour())
     raise click.exceptions.Exit(INTERRUPTED if signal.SIGINT in received else 0)
 

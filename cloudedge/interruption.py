@@ -13,12 +13,14 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 _came = _held = _raised = False
 
 
 def install() -> None:
     """Take over both signals, but not a Ctrl-C that whoever started the program wants ignored (`nohup`)."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _note)
 
@@ -65,4 +67,6 @@ def _raise_if_due() -> None:
     global _raised
     if _came and not _held and not _raised:
         _raised = True
+        for number in _SIGNALS:  # Python would let one end the program while it takes itself down
+            signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt

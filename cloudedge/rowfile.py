@@ -62,6 +62,7 @@ def _is_row(row: dict[str, Any]) -> bool:
 def _from_csv(line: str, columns: Sequence[str]) -> dict[str, Any]:
     cells = next(csv.reader([line], strict=True))
     row: dict[str, Any] = {name: cell or None for name, cell in zip(columns, cells, strict=True)}
+    row["path"] = row["path"] or ""  # that of no file, but somebody has asked for it
     for name in _NUMBERS:
         row[name] = float(row[name]) if row.get(name) else None
     row["certain"] = json.loads(row["certain"]) if row.get("certain") else None

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 HERE = Path(__file__).parent
 TINY = str(HERE.parent / "runtime" / "fixtures" / "tiny.onnx")
@@ -21,6 +22,9 @@ HANGS_AFTER = 120  # seconds without an answer, on however busy a machine
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # tests use no network; must be set before onnxruntime is imported
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what the tests start must not inherit that it is ignored
+
+settings.register_profile("hardening", deadline=None)  # how long an example takes is the machine's doing
+settings.load_profile("hardening")
 
 sys.path.insert(0, str(HERE))
 import corpus  # noqa: E402
