@@ -100,13 +100,13 @@ class CloudClassifier:
 
     def __init__(
         self,
-        model: str | os.PathLike[str] = "resnet34",
+        model: str | os.PathLike[str] | Model = "resnet34",
         threads: int | None = None,
         top_k: int = 3,
         crop: Box = WHOLE,
         max_pixels: int = image.MAX_JPEG_PIXELS,
     ) -> None:
-        """Open a packaged model by its name, or a model file by its path.
+        """Open a packaged model by its name, or a model file by its path; or take a `Model` that is open.
 
         `threads` is the number of CPU threads for the model, by default as many as this process may use. `crop` is
         left, top, right, bottom as fractions (0..1) of the width and height of the upright photo. A photo with more
@@ -115,7 +115,7 @@ class CloudClassifier:
         if top_k < 1:
             raise ValueError(f"top_k must be at least 1, not {top_k}")
         check(crop)
-        self.model = Model(model, threads)
+        self.model = model if isinstance(model, Model) else Model(model, threads)
         self.top_k = top_k
         self.crop = crop
         self.max_pixels = max_pixels

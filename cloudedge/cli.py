@@ -5,22 +5,17 @@ from __future__ import annotations
 import io
 import json
 import os
-import platform
 import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict
+from importlib import import_module
 from typing import Any, NoReturn
 
 import click
 
 from cloudedge import __version__, interruption, output
-from cloudedge.cli_classify import classify
 from cloudedge.cli_common import EXIT_CODES, INTERRUPTED, MODEL_UNUSABLE, NOT_ALL_CLASSIFIED, broken, model_options
-from cloudedge.cli_explain import explain
-from cloudedge.cli_report import report
-from cloudedge.cli_serve import serve
-from cloudedge.cli_watch import watch
 from cloudedge.errors import ModelError
 from cloudedge.genera import GENERA
 
@@ -69,14 +64,26 @@ def _end_with(error: Exception) -> NoReturn:
     raise error
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES)
+# each in its own module, which only its own run need load
+_ELSEWHERE = ("bench", "classify", "explain", "report", "serve", "watch")
+
+
+class _Commands(click.Group):
+    """The commands, those of _ELSEWHERE loaded when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *_ELSEWHERE})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in _ELSEWHERE and cmd_name not in self.commands:
+            self.add_command(getattr(import_module(f"cloudedge.cli_{cmd_name}"), cmd_name))
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES)
 @click.version_option(__version__, prog_name="cloudedge", message="%(prog)s %(version)s")
 def cli() -> None:
     """Name the cloud genus in photos of the sky."""
-
-
-for command in (classify, watch, report, explain, serve):
-    cli.add_command(command)
 
 
 @cli.command(short_help="Show versions and the model; check its checksum.")
@@ -105,6 +112,8 @@ def genera(format_: str) -> None:
 
 
 def _facts(model: str, threads: int | None) -> dict[str, Any]:
+    import platform
+
     try:
         import numpy
         import onnxruntime

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -47,21 +48,23 @@ class Answer:
         return row
 
 
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Threads to compute with.  [default: all usable cores]",
+)
+
+
 def model_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that choose the model."""
-    command = click.option(
-        "--threads",
-        type=click.IntRange(min=1),
-        metavar="N",
-        help="Threads to compute with.  [default: all usable cores]",
-    )(command)
     return click.option(
         "--model",
         default="resnet34",
         show_default=True,
         metavar="NAME|PATH",
         help="A packaged model, or an .onnx file.",
-    )(command)
+    )(threads_option(command))
 
 
 crop_option = click.option(
@@ -98,14 +101,23 @@ glob_option = click.option("--glob", metavar="PATTERN", help="In folders, only p
 
 
 def open_classifier(model: str, threads: int | None, answer: Answer, max_pixels: int | None = None) -> CloudClassifier:
-    """Open the model; ModelError where that fails."""
+    """Open the model; ModelError where that fails.
+
+    While onnxruntime opens the file, which it does without Python's lock, the other libraries are loaded.
+    """
     try:
-        from cloudedge.classifier import CloudClassifier
-        from cloudedge.crop import WHOLE
-        from cloudedge.image import MAX_JPEG_PIXELS
+        from cloudedge.model import Model
+
+        with ThreadPoolExecutor(1) as pool:
+            opening = pool.submit(Model, model, threads)
+            from cloudedge.classifier import CloudClassifier
+            from cloudedge.crop import WHOLE
+            from cloudedge.image import MAX_JPEG_PIXELS
     except ImportError as error:
         raise broken(error) from error
-    return CloudClassifier(model, threads, answer.top_k, answer.crop or WHOLE, max_pixels or MAX_JPEG_PIXELS)
+    return CloudClassifier(
+        opening.result(), None, answer.top_k, answer.crop or WHOLE, max_pixels or MAX_JPEG_PIXELS
+    )
 
 
 def broken(error: ImportError) -> ModelError:

@@ -128,8 +128,13 @@ def packaged(name: str) -> Path:
     path = _models() / f"{name}.onnx"
     if path.is_file():
         return path
-    names = ", ".join(sorted(file.stem for file in _models().glob("*.onnx"))) or "none"
+    names = ", ".join(packaged_names()) or "none"
     raise ModelError(f"no such packaged model; there are: {names}; or give a path to an .onnx", name)
+
+
+def packaged_names() -> list[str]:
+    """Return the names of the packaged models."""
+    return sorted(file.stem for file in _models().glob("*.onnx"))
 
 
 def pinned_sha256(name: str) -> str | None:

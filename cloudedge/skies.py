@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageChops
 
-_ZENITH, _HORIZON, _CLOUD = np.float32([60, 110, 190]), np.float32([150, 185, 225]), np.float32([240, 241, 243])
+_ZENITH, _HORIZON, _CLOUD = np.array([[60, 110, 190], [150, 185, 225], [240, 241, 243]], np.float32)
 _NOISE = 3.0  # grey levels, standard deviation
 _TILE = 1024  # pixels after which a sensor's noise repeats
 

@@ -23,12 +23,17 @@ def commands() -> list[str]:
     return [line[line.index("cloudedge ") :] for line in lines if re.search("(^|/)cloudedge ", line)]
 
 
+def command_of(name: str) -> click.Command:
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    return command
+
+
 @pytest.mark.parametrize("line", commands())
 def test_a_command_is_accepted(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
     name, *arguments = shlex.split(line.partition(" >>")[0], comments=True)[1:]
-    command = cli.commands[name]
-    command.make_context(name, arguments)
+    command_of(name).make_context(name, arguments)
 
 
 @pytest.mark.parametrize("name", ["classify", "watch", "report"])
@@ -36,7 +41,7 @@ def test_every_option_is_named(name: str) -> None:
     elsewhere = {"--output", "--format", "--model", "--threads", "--top-k", "--quiet"}  # or by the short form
     options = {
         option
-        for parameter in cli.commands[name].params
+        for parameter in command_of(name).params
         if isinstance(parameter, click.Option)
         for option in (*parameter.opts, *parameter.secondary_opts)
         if option.startswith("--")
@@ -50,5 +55,5 @@ def test_the_systemd_unit_runs_a_command_that_is_accepted(monkeypatch: pytest.Mo
     unit.read(ROOT / "examples" / "cloudedge-watch.service")
     program, name, *arguments = shlex.split(unit["Service"]["ExecStart"])
     assert Path(program).name == "cloudedge"
-    context = cli.commands[name].make_context(name, arguments)
+    context = command_of(name).make_context(name, arguments)
     assert context.params["target"].startswith(f"/var/lib/{unit['Service']['StateDirectory']}/")

@@ -1,0 +1,8 @@
+"""cloudedge from Python."""
+
+from cloudedge import CloudClassifier
+
+
+def load(folder):
+    classifier = CloudClassifier(f"{folder}/int8.onnx")
+    return lambda paths: [cloud.genus for cloud in classifier.classify_many(paths)]

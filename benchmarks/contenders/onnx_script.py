@@ -1,0 +1,37 @@
+"""A and B: the least script with onnxruntime and Pillow. CLOUDEDGE_BENCH_NETWORK names the file, int8 or fp32."""
+
+import json
+import os
+import sys
+
+import numpy as np
+import onnxruntime
+from PIL import Image
+
+
+def load(folder, draft=False):
+    name = os.environ.get("CLOUDEDGE_BENCH_NETWORK", "int8")
+    session = onnxruntime.InferenceSession(f"{folder}/{name}.onnx")
+    spec = json.loads(session.get_modelmeta().custom_metadata_map["cloudedge"])
+    side, size = spec["resize"]["size"], spec["input_size"]
+    start = (side - size) // 2
+    mean, std = np.float32(spec["mean"]), np.float32(spec["std"])
+
+    def classify(paths):
+        names = []
+        for path in paths:
+            image = Image.open(path)
+            if draft:
+                image.draft("RGB", (2 * side, 2 * side))
+            image = image.convert("RGB").resize((side, side), Image.Resampling.BILINEAR)
+            image = image.crop((start, start, start + size, start + size))
+            array = (np.asarray(image, np.float32) / 255 - mean) / std
+            logits = session.run(["logits"], {"image": array.transpose(2, 0, 1)[None]})[0]
+            names.append(spec["classes"][logits.argmax()])
+        return names
+
+    return classify
+
+
+if __name__ == "__main__":
+    print(*load(sys.argv[1])(sys.argv[2:]), sep="\n")
