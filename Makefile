@@ -4,11 +4,13 @@
 #   make lint   lint and types of the runtime
 #   make load   200 requests to the server in a minute, good, bad, huge and slow ones
 #   make harden bad input, properties and faults, and what they cost
+#   make bench  measure side by side with what one would use instead (SECTIONS="process warm folder inference")
+#   make test-arm64  run the runtime's tests in an emulated Debian for arm64; needs root
 
 PYTHON ?= python3
 SUITES = lint test-runtime harden test-browser test-packaging test-export
 
-.PHONY: demo test load $(SUITES)
+.PHONY: demo test bench load test-arm64 $(SUITES)
 
 demo: .venv/installed
 	.venv/bin/cloudedge classify examples/cumulus.jpg
@@ -51,11 +53,21 @@ test-export: .venvs/export/installed
 	.venvs/export/bin/mypy export
 	.venvs/export/bin/python -m pytest tests/export tests/runtime/test_cli_ray.py
 
+# Installed as users have it: an editable install starts more slowly. Where fastai does not install, it is left out.
+bench: .venvs/bench/installed
+	-.venvs/bench/bin/python -m pip install --quiet --disable-pip-version-check fastai
+	.venvs/bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall .
+	.venvs/bench/bin/python -m benchmarks $(SECTIONS)
+
+test-arm64: .venvs/runtime/installed
+	scripts/test-arm64
+
 .venv/installed: EXTRAS =
 .venvs/runtime/installed: EXTRAS = [heic,serve,test,browser,lint]
 .venvs/export/installed: EXTRAS = [export,ray,test,lint]
+.venvs/bench/installed: EXTRAS = [bench]
 
-.venv/installed .venvs/runtime/installed .venvs/export/installed: setup.cfg pyproject.toml
+.venv/installed .venvs/runtime/installed .venvs/export/installed .venvs/bench/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv --clear $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.$(EXTRAS)'
 	touch $@

@@ -59,8 +59,12 @@ def _torch(folder: Path) -> None:
     torch.manual_seed(0)
     weights = models.resnet34(num_classes=len(said["classes"])).state_dict()
     saved = {key: said[key] for key in ("classes", "mean", "std")}
-    sizes = {"side": said["resize"]["size"], "size": said["input_size"]}
-    torch.save({**saved, **sizes, "weights": weights}, folder / "torch.pt")
+    resize = {
+        "side": said["resize"]["size"],
+        "interpolation": said["resize"]["interpolation"],
+        "size": said["input_size"],
+    }
+    torch.save({**saved, **resize, "weights": weights}, folder / "torch.pt")
 
 
 def _onnx(folder: Path) -> None:
@@ -91,9 +95,9 @@ def _fastai(folder: Path) -> None:
         batch_tfms=Normalize.from_stats(said["mean"], said["std"]),
     )
     loaders = block.dataloaders([photo] * 10, bs=4, num_workers=0)
-    from torch.nn import CrossEntropyLoss
+    from fastai.losses import CrossEntropyLossFlat
 
-    Learner(loaders, network(folder)[0], loss_func=CrossEntropyLoss()).export(folder / "fastai.pkl")
+    Learner(loaders, network(folder)[0], loss_func=CrossEntropyLossFlat()).export(folder / "fastai.pkl")
 
 
 def _first_class(path: Path) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
-import shutil
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -79,6 +77,9 @@ class Command(_Type):
     name = "command"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[str]:
+        import shlex
+        import shutil
+
         try:
             command = shlex.split(value, posix=os.name == "posix")
         except ValueError as error:

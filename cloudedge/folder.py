@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -92,6 +91,8 @@ def is_wanted(path: str, root: str, glob: str | None) -> bool:
 
 def in_shard(path: str, number: int, count: int) -> bool:
     """Tell whether a path is in the `number`-th (from 1) of `count` shards, by a hash that is the same anywhere."""
+    import hashlib  # takes a while to load
+
     digest = hashlib.blake2b(os.fsencode(path), digest_size=8).digest()
     return int.from_bytes(digest, "big") % count == number - 1
 

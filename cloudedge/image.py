@@ -18,12 +18,6 @@ from typing import Any, BinaryIO, TypeAlias
 import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image
-from PIL.BmpImagePlugin import BmpImageFile
-from PIL.GifImagePlugin import GifImageFile
-from PIL.JpegImagePlugin import jpeg_factory
-from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
-from PIL.WebPImagePlugin import WebPImageFile
 
 from cloudedge.errors import ImageError, ImageTooLargeError, UnknownFormatError
 
@@ -62,10 +56,10 @@ class Photo:
 def read(source: Source, size: int | None = None, max_pixels: int = MAX_JPEG_PIXELS) -> Photo:
     """Read a photo from a path, bytes, a binary file object, a PIL image or an array uint8 (H, W, 3).
 
-    `size` is the side in pixels that the caller will resize to: a JPEG is then decoded at a fraction of its size, but
-    at no less than twice `size` (at the bare size the result would differ by up to 8 grey levels, at twice by 2).
-    None decodes it whole. A file that declares more than `max_pixels` is not decoded. File objects are read from where
-    they stand and stay open, PIL images stay as they are.
+    `size` is the side in pixels that the caller will resize to: a JPEG is then decoded at a fraction of its size, and
+    any other file averaged down by a whole number, to no less than twice `size` (at the bare size the result would
+    differ by up to 8 grey levels, at twice by 2). None leaves it whole. A file that declares more than `max_pixels` is
+    not decoded. File objects are read from where they stand and stay open, PIL images stay as they are.
 
     Raises ImageError for whatever is not a readable photo.
     """
@@ -81,7 +75,7 @@ def read(source: Source, size: int | None = None, max_pixels: int = MAX_JPEG_PIX
             whole = image.size
             if size:
                 image.draft(image.mode, (2 * size, 2 * size))  # does something for JPEG only; must come before load
-            return _photo(image, whole if image.size != whole else None)
+            return _photo(image, whole if image.size != whole else None, size)
     except ImageError as error:
         raise type(error)(error.problem, path) from error.__cause__
     except MemoryError as error:
@@ -154,25 +148,31 @@ def _open(stream: BinaryIO, max_pixels: int = MAX_JPEG_PIXELS) -> Image.Image:
 def _opener(head: bytes) -> Callable[[BinaryIO], Image.Image]:
     """Choose the decoder by a file's first bytes.
 
-    Pillow's own classes for the formats are called, and not `Image.open`: it would try every format that it or the
-    host program knows, and it warns of large images through `warnings`, whose filters cannot be set for one call or
-    one thread alone.
+    Only that one is loaded: to load all of them takes as long as to read a small photo. Pillow's own classes are
+    called, and not `Image.open`: it would try every format that it or the host program knows, and it warns of large
+    images through `warnings`, whose filters cannot be set for one call or one thread alone.
     """
     if head.startswith(b"\xff\xd8\xff"):
-        return jpeg_factory  # MPO too
+        return _of_pillow("Jpeg", "jpeg_factory")  # MPO too
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return PngImageFile
+        return _of_pillow("Png")
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return WebPImageFile
+        return _of_pillow("WebP")
     if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
-        return TiffImageFile
+        return _of_pillow("Tiff")
     if head.startswith(b"BM"):
-        return BmpImageFile
+        return _of_pillow("Bmp")
     if head.startswith((b"GIF87a", b"GIF89a")):
-        return GifImageFile
+        return _of_pillow("Gif")
     if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
         return _open_heif
     raise UnknownFormatError("is not a photo in a known format; convert it to JPEG, PNG, WebP, TIFF, BMP, GIF or HEIC")
+
+
+def _of_pillow(kind: str, name: str | None = None) -> Callable[[BinaryIO], Image.Image]:
+    opener: Callable[[BinaryIO], Image.Image]
+    opener = getattr(import_module(f"PIL.{kind}ImagePlugin"), name or f"{kind}ImageFile")
+    return opener
 
 
 def _open_heif(stream: BinaryIO) -> Image.Image:
@@ -189,7 +189,7 @@ def _open_heif(stream: BinaryIO) -> Image.Image:
     return image
 
 
-def _photo(image: Image.Image, whole: tuple[int, int] | None = None) -> Photo:
+def _photo(image: Image.Image, whole: tuple[int, int] | None = None, size: int | None = None) -> Photo:
     """`whole` is the size that the photo has in its file, where it is decoded at a fraction of that."""
     image.load()  # first: some formats keep their EXIF data behind the pixels, and TIFF is turned upright by it
     try:
@@ -199,14 +199,20 @@ def _photo(image: Image.Image, whole: tuple[int, int] | None = None) -> Photo:
     except Exception:  # broken EXIF data do not make a photo unreadable
         orientation = captured_at = None
     image = _rgb(image)
+    if whole is None:
+        whole = image.size
+        if size and (factor := min(whole) // (2 * size)) > 1:
+            image = image.reduce(factor)
     if orientation in _TRANSPOSITIONS:
         image = image.transpose(_TRANSPOSITIONS[orientation])
-        whole = whole and (whole[::-1] if orientation in _ON_THEIR_SIDE else whole)
-    return Photo(np.asarray(image), whole or image.size, captured_at)
+        whole = whole[::-1] if orientation in _ON_THEIR_SIDE else whole
+    return Photo(np.asarray(image), whole, captured_at)
 
 
 def _captured_at(tags: dict[int, Any]) -> str | None:
-    stamp = str(tags.get(ExifTags.Base.DateTimeOriginal)).strip(" \0")
+    if ExifTags.Base.DateTimeOriginal not in tags:
+        return None
+    stamp = str(tags[ExifTags.Base.DateTimeOriginal]).strip(" \0")
     offset = str(tags.get(ExifTags.Base.OffsetTimeOriginal, "")).strip(" \0")
     for text, form in ((stamp + offset, "%Y:%m:%d %H:%M:%S%z"), (stamp, "%Y:%m:%d %H:%M:%S")):
         try:

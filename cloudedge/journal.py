@@ -6,7 +6,6 @@ change of the photo, the model's file, and the options that change an answer. A 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -51,6 +50,8 @@ class Ledger:
     def key(self, path: str, state: Signature) -> str:
         """Return the key of a photo in a state."""
         parts = (os.fsencode(path), repr(state).encode(), self._settings.encode())
+        import hashlib  # takes a while to load
+
         return hashlib.blake2b(b"\0".join(parts), digest_size=8).hexdigest()
 
     def holds(self, key: str) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import os
+import sys
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -152,6 +152,8 @@ def _models() -> Path:
 
 def sha256(path: str | os.PathLike[str]) -> str:
     """Return the SHA-256 of a file in hexadecimal."""
+    import hashlib
+
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while block := file.read(1 << 20):
@@ -173,7 +175,10 @@ def _onnxruntime() -> Any:
         # environment variable ORT_DISABLE_TELEMETRY stops, and the environment belongs to the program.
         onnxruntime.disable_telemetry_events()
     except Exception as error:  # a broken installation raises more than ImportError
-        raise ModelError(f"onnxruntime cannot be used ({_brief(error)}); run: pip install onnxruntime") from error
+        cure = "run: pip install onnxruntime"
+        if sys.maxsize < 2**32:
+            cure = "there is none for 32-bit systems: install a 64-bit one, see docs/raspberry-pi.md"
+        raise ModelError(f"onnxruntime cannot be used ({_brief(error)}); {cure}") from error
     return onnxruntime
 
 

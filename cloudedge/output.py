@@ -10,7 +10,6 @@ import io
 import json
 import os
 import re
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
@@ -131,6 +130,8 @@ def replacing(path: str) -> Iterator[TextIO]:
             stream.flush()
             os.fsync(stream.fileno())  # or a power cut soon after could leave the new name on an empty file
         if os.path.exists(target):
+            import shutil  # takes a while to load
+
             shutil.copymode(target, temporary)
         os.replace(temporary, target)
     except BaseException:

@@ -29,9 +29,13 @@ def normalise(pixels: npt.NDArray[np.uint8], spec: ModelSpec) -> npt.NDArray[np.
     """Bring pixels uint8 (S, S, 3) to 0..1, subtract the mean, divide by the deviation: float32 (3, S, S)."""
     scale = np.float32(1) / (np.float32(255) * np.array(spec.std, np.float32))
     shift = np.array(spec.mean, np.float32) / np.array(spec.std, np.float32)
-    return np.ascontiguousarray((pixels * scale - shift).transpose(2, 0, 1))
+    planes: npt.NDArray[np.float32] = pixels.transpose(2, 0, 1).astype(np.float32, order="C")
+    np.multiply(planes, scale[:, None, None], out=planes)
+    np.subtract(planes, shift[:, None, None], out=planes)
+    return planes
 
 
 def luminance(pixels: npt.NDArray[np.uint8]) -> float:
     """Return the mean luma (Rec. 601) of pixels uint8 (H, W, 3) RGB, 0..255."""
-    return float(pixels.mean(axis=(0, 1)) @ _LUMA)
+    columns = pixels.sum(axis=0, dtype=np.uint32)  # whole numbers, and along the memory: much faster than a mean
+    return float(columns.mean(axis=0) @ _LUMA / len(pixels))

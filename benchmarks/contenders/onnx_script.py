@@ -14,6 +14,7 @@ def load(folder, draft=False):
     session = onnxruntime.InferenceSession(f"{folder}/{name}.onnx")
     spec = json.loads(session.get_modelmeta().custom_metadata_map["cloudedge"])
     side, size = spec["resize"]["size"], spec["input_size"]
+    method = Image.Resampling[spec["resize"]["interpolation"].upper()]
     start = (side - size) // 2
     mean, std = np.float32(spec["mean"]), np.float32(spec["std"])
 
@@ -23,7 +24,7 @@ def load(folder, draft=False):
             image = Image.open(path)
             if draft:
                 image.draft("RGB", (2 * side, 2 * side))
-            image = image.convert("RGB").resize((side, side), Image.Resampling.BILINEAR)
+            image = image.convert("RGB").resize((side, side), method)
             image = image.crop((start, start, start + size, start + size))
             array = (np.asarray(image, np.float32) / 255 - mean) / std
             logits = session.run(["logits"], {"image": array.transpose(2, 0, 1)[None]})[0]

@@ -19,15 +19,14 @@ class Photos(Dataset):
         return self.transform(Image.open(self.paths[index]).convert("RGB"))
 
 
-def load(folder, compiled=False):
+def load(folder):
     saved = torch.load(f"{folder}/torch.pt", weights_only=True)
     network = models.resnet34(num_classes=len(saved["classes"]))
     network.load_state_dict(saved["weights"])
     network.eval()
-    run = torch.compile(network, dynamic=True) if compiled else network
     transform = transforms.Compose(
         [
-            transforms.Resize((saved["side"], saved["side"])),
+            transforms.Resize((saved["side"], saved["side"]), transforms.InterpolationMode(saved["interpolation"])),
             transforms.CenterCrop(saved["size"]),
             transforms.ToTensor(),
             transforms.Normalize(saved["mean"], saved["std"]),
@@ -39,7 +38,7 @@ def load(folder, compiled=False):
         photos = Photos(paths, transform)
         one = len(photos) == 1
         loader = DataLoader(photos, batch_size=8, num_workers=0 if one else 2)
-        return [saved["classes"][i] for batch in loader for i in run(batch).argmax(1)]
+        return [saved["classes"][i] for batch in loader for i in network(batch).argmax(1)]
 
     return classify
 

@@ -275,6 +275,18 @@ def test_jpeg_is_decoded_at_no_less_than_twice_the_size(size, draw_sky, encode):
     assert (reduced.shape == whole.shape) == (size > 603 // 4)
 
 
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_other_files_are_averaged_down_to_no_less_than_twice_the_size(kind, draw_sky, encode):
+    sky = draw_sky(801, 603)
+    data = encode(sky, kind, exif=exif_of(6))
+    photo = read(data, 50)
+    assert photo.pixels.shape == (134, 101, 3)  # a sixth
+    assert photo.size == (603, 801)
+    assert read(data).size == photo.size
+    averaged = Image.fromarray(ORIENTATIONS[6](sky)).reduce(6)
+    assert np.abs(photo.pixels.astype(int) - np.asarray(averaged)).mean() < 2
+
+
 @pytest.mark.parametrize(
     ("taken", "offset", "expected"),
     [
