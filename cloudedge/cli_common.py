@@ -115,9 +115,7 @@ def open_classifier(model: str, threads: int | None, answer: Answer, max_pixels:
             from cloudedge.image import MAX_JPEG_PIXELS
     except ImportError as error:
         raise broken(error) from error
-    return CloudClassifier(
-        opening.result(), None, answer.top_k, answer.crop or WHOLE, max_pixels or MAX_JPEG_PIXELS
-    )
+    return CloudClassifier(opening.result(), None, answer.top_k, answer.crop or WHOLE, max_pixels or MAX_JPEG_PIXELS)
 
 
 def broken(error: ImportError) -> ModelError:
