@@ -28,6 +28,28 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return wheel
 
 
+def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
+    wheels = []
+    for name in ("first", "second"):
+        source = tmp_path / name / "source"
+        shutil.copytree(ROOT, source, ignore=NOT_SOURCE, copy_function=shutil.copyfile)  # with another time of change
+        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet", "--no-deps"]
+        environment = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
+        subprocess.run([*pip, "--wheel-dir", source.parent, source], check=True, env=environment)
+        (wheel,) = source.parent.glob("*.whl")
+        wheels.append((wheel.name, wheel.read_bytes()))
+    assert wheels[0] == wheels[1]
+
+
+def test_the_wheel_carries_its_licence_and_says_that_it_is_typed(wheel: Path) -> None:
+    with ZipFile(wheel) as archive:
+        names = archive.namelist()
+        card = archive.read("cloudedge/models/MODEL_CARD.md").decode()
+    assert any(name.endswith("LICENSE") and ".dist-info/" in name for name in names)
+    assert "cloudedge/py.typed" in names
+    assert "CC0" in card  # what is known of the photos that the models were trained on
+
+
 @pytest.fixture(scope="session")
 def programs(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Install the wheel alone; return the folder of the environment's programs."""
