@@ -37,6 +37,9 @@ SECTIONS = ("process", "warm", "folder", "inference")
 Samples = dict[tuple[str, str, str], list[float]]  # section, contender, quantity
 
 
+_SILENT = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+
+
 class Bench:
     """The files in `home`, and the samples so far."""
 
@@ -122,11 +125,17 @@ def _environment(contender: str) -> dict[str, str]:
 def _process(contender: str, command: list[Any]) -> dict[str, float]:
     """Wall time and peak memory of a whole program; this process stays small, for a child starts with its peak."""
     began = time.perf_counter()
-    program = subprocess.Popen([*map(str, command)], env=_environment(contender), stdout=subprocess.DEVNULL)
+    program = subprocess.Popen([*map(str, command)], env=_environment(contender), **_SILENT)
     _, status, usage = os.wait4(program.pid, 0)
     elapsed = time.perf_counter() - began
     program.returncode = os.waitstatus_to_exitcode(status)
-    return {"ms": 1e3 * elapsed, "peak MB": usage.ru_maxrss * 1024 / 1e6} if program.returncode == 0 else {}
+    if program.returncode:
+        return {}
+    return {
+        "ms": 1e3 * elapsed,
+        "cpu ms": 1e3 * (usage.ru_utime + usage.ru_stime),
+        "peak MB": usage.ru_maxrss * 1024 / 1e6,
+    }
 
 
 def main() -> None:

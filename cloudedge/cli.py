@@ -8,6 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from importlib import import_module
 from typing import Any, NoReturn
@@ -60,6 +61,8 @@ def _end_with(error: Exception) -> NoReturn:
         sys.exit(MODEL_UNUSABLE)
     if isinstance(error, OSError):  # photos give rows instead, so it is the output: a full disk, say
         click.echo(f"Error: the output cannot be written: {error.strerror or error}", err=True)
+        with suppress(OSError, ValueError):  # at exit Python would try once more, and end with 120
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(NOT_ALL_CLASSIFIED)
     raise error
 
