@@ -14,6 +14,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import click
 import pytest
 
 from cloudedge import CloudClassifier
@@ -398,5 +399,7 @@ def test_limits_are_those_that_are_documented():
 @pytest.mark.parametrize("name", ["serve", "explain"])
 def test_readme_names_every_option(name):
     text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    options = {option for parameter in cli.commands[name].params for option in parameter.opts if option[:2] == "--"}
+    command = cli.get_command(click.Context(cli), name)
+    assert command
+    options = {option for parameter in command.params for option in parameter.opts if option[:2] == "--"}
     assert {option for option in options - {"--output"} if option not in text} == set()
