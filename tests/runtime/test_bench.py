@@ -81,5 +81,5 @@ def test_the_default_model_computes_in_integers(tmp_path: Path) -> None:
         return graph.count(b"\x22" + bytes([len(kind)]) + kind.encode())  # NodeProto.op_type, field 4
 
     assert nodes("QLinearConv") >= 35  # of 36: the first may stay float32
-    assert nodes("QLinearConv") + nodes("Conv") + nodes("FusedConv") == 36
+    assert nodes("QLinearConv") + nodes("Conv") + nodes("FusedConv") == 37  # with the evidence map's
     assert nodes("QLinearAdd") == 16
