@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,21 +27,7 @@ settings.load_profile("hardening")
 
 sys.path.insert(0, str(HERE))
 import corpus  # noqa: E402
-
-
-@dataclass
-class Figures:
-    """What the inputs of one kind came to."""
-
-    inputs: int = 0
-    rows: int = 0
-    errors: int = 0
-    failures: int = 0
-    seconds: float = 0.0  # of computing, the worst
-    mebibytes: float = 0.0  # above what the process needs anyway, the worst
-
-
-FIGURES: dict[str, Figures] = {}
+from figures import FIGURES, Figures  # noqa: E402
 
 
 class Worker:
@@ -102,7 +87,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     say(f"| {'---':<20} | -----: | ---: | -----: | -------------: | -----------: | -------: |")
     whole = Figures()
     for name, figures in [*FIGURES.items(), ("all", whole)]:
-        seconds, mebibytes = f"{figures.seconds:.2f} s", f"{figures.mebibytes:.0f} MiB"
+        seconds, mebibytes = f"{figures.seconds:.2f} s", f"{figures.mebibytes:.0f} MiB".replace("nan MiB", "-")
         say(
             f"| {name:<20} | {figures.inputs:>6} | {figures.rows:>4} | {figures.errors:>6} "
             f"| {seconds:>14} | {mebibytes:>12} | {figures.failures:>8} |"

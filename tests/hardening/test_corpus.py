@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import FIGURES, TINY, Figures, Worker
+from conftest import TINY, Worker
 from corpus import CONTENTS
+from figures import FIGURES, Figures
 
 from cloudedge import CloudClassifier
 

@@ -1,0 +1,20 @@
+"""What the inputs of each kind came to, for the table that is printed at the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Figures:
+    """What the inputs of one kind came to."""
+
+    inputs: int = 0
+    rows: int = 0
+    errors: int = 0
+    failures: int = 0
+    seconds: float = 0.0  # of computing, the worst
+    mebibytes: float = 0.0  # above what the process needs anyway, the worst; nan where it is not measured
+
+
+FIGURES: dict[str, Figures] = {}
