@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from cloudedge import folder, journal, output
+from cloudedge import folder, interruption, journal, output
 from cloudedge.cli_types import Crop
 from cloudedge.errors import CloudEdgeError, ModelError
 from cloudedge.genera import GENERA
@@ -103,8 +103,14 @@ glob_option = click.option("--glob", metavar="PATTERN", help="In folders, only p
 def open_classifier(model: str, threads: int | None, answer: Answer, max_pixels: int | None = None) -> CloudClassifier:
     """Open the model; ModelError where that fails.
 
-    While onnxruntime opens the file, which it does without Python's lock, the other libraries are loaded.
+    A signal waits until it is open: raised amid two threads that import, it would leave one the other's lock for ever.
     """
+    (classifier,) = interruption.held(_open(*arguments) for arguments in [(model, threads, answer, max_pixels)])
+    return classifier
+
+
+def _open(model: str, threads: int | None, answer: Answer, max_pixels: int | None) -> CloudClassifier:
+    """While onnxruntime opens the file, which it does without Python's lock, the other libraries are loaded."""
     try:
         from cloudedge.model import Model
 
