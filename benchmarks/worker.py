@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import statistics
 import sys
@@ -69,13 +70,14 @@ def limit(files: str, name: str, photos: str) -> dict[str, Any]:
     from PIL import Image
 
     from benchmarks.networks import spec
+    from cloudedge.image import OVERSAMPLING
     from cloudedge.model import Model
 
     side, model, batch = spec(Path(files))["resize"]["size"], Model(f"{files}/int8.onnx", 1), _tensor(files)
 
     def decode(path: str) -> None:
         with Image.open(path) as image:
-            image.draft("RGB", (2 * side, 2 * side))
+            image.draft("RGB", (math.ceil(OVERSAMPLING * side),) * 2)
             image.load()
 
     with ThreadPoolExecutor(CORES) as pool:
