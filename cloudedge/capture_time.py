@@ -56,9 +56,9 @@ def captured_at(path: str) -> str | None:
     from cloudedge import image  # loads numpy too
 
     try:
-        with image._open_file(path) as stream, image._open(stream) as picture:
+        with image.open_file(path) as stream, image.open_image(stream) as picture:
             tags = picture.getexif().get_ifd(ExifTags.IFD.Exif)
-            return image._captured_at(tags) or captured_at_from_name(path)
+            return image.exif_time(tags) or captured_at_from_name(path)
     except Exception:  # on a damaged file a decoder may raise nearly anything; its row will say so
         return captured_at_from_name(path)
 

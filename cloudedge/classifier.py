@@ -158,7 +158,7 @@ class CloudClassifier:
         try:
             photo = prepared.result()
         except ImageError as error:
-            return self._error_row(source, error)
+            return self.error_row(source, error)
         return self._row(source, photo)
 
     def _row(self, source: Source, photo: _Prepared) -> Classification:
@@ -191,7 +191,8 @@ class CloudClassifier:
             maps=maps,
         )
 
-    def _error_row(self, source: Source, error: ImageError) -> Classification:
+    def error_row(self, source: Source, error: ImageError) -> Classification:
+        """Return the row of a photo that cannot be read."""
         return Classification(
             path=image.path_of(source),
             status="error",

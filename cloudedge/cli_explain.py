@@ -67,7 +67,7 @@ def _is_ours(path: str) -> bool:
 
     try:
         with open(path, "rb") as stream:
-            return bool(image._open(stream).getexif().get(_SOFTWARE) == _SIGNATURE)
+            return bool(image.open_image(stream).getexif().get(_SOFTWARE) == _SIGNATURE)
     except Exception:  # whatever it is, it is not ours
         return False
 

@@ -63,8 +63,9 @@ def read(source: Source, size: int | None = None, max_pixels: int = MAX_JPEG_PIX
     """Read a photo from a path, bytes, a binary file object, a PIL image or an array uint8 (H, W, 3).
 
     `size` is the side in pixels that the caller will resize to: a JPEG is then decoded at a fraction of its size, and
-    any other file averaged down by a whole number, to no less than `OVERSAMPLING` times `size`. None leaves it whole.
-    A file that declares more than `max_pixels` is not decoded. File objects are read from where they stand and stay open, PIL images stay as they are.
+    any other file averaged down by a whole number, to no less than `OVERSAMPLING` times `size`. None leaves it whole. A
+    file that declares more than `max_pixels` is not decoded. File objects are read from where they stand and stay open,
+    PIL images stay as they are.
 
     Raises ImageError for whatever is not a readable photo.
     """
@@ -76,7 +77,7 @@ def read(source: Source, size: int | None = None, max_pixels: int = MAX_JPEG_PIX
         if isinstance(source, Image.Image):
             return _photo(source)
         with _stream(source) as stream:
-            image = _open(stream, max_pixels)
+            image = open_image(stream, max_pixels)
             whole = image.size
             if size:
                 least = math.ceil(OVERSAMPLING * size)
@@ -104,7 +105,7 @@ def _checked(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
 
 def _stream(source: str | os.PathLike[str] | bytes | BinaryIO) -> BinaryIO:
     if isinstance(source, str | os.PathLike):
-        return _open_file(os.fsdecode(source))
+        return open_file(os.fsdecode(source))
     data = source if isinstance(source, bytes | bytearray | memoryview) else _read_all(source)
     return io.BytesIO(data)
 
@@ -120,7 +121,8 @@ def _read_all(file: BinaryIO) -> bytes:
     return data
 
 
-def _open_file(path: str) -> BinaryIO:
+def open_file(path: str) -> BinaryIO:
+    """Open a file for reading; ImageError where it is none."""
     try:
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):
@@ -137,7 +139,8 @@ def _open_file(path: str) -> BinaryIO:
         raise ImageError(f"cannot be opened ({detail}); check the path") from error
 
 
-def _open(stream: BinaryIO, max_pixels: int = MAX_JPEG_PIXELS) -> Image.Image:
+def open_image(stream: BinaryIO, max_pixels: int = MAX_JPEG_PIXELS) -> Image.Image:
+    """Return a photo of which only the header is read; ImageError where it is none, or larger than `max_pixels`."""
     head = stream.read(16)
     stream.seek(0)
     if not head:
@@ -201,7 +204,7 @@ def _photo(image: Image.Image, whole: tuple[int, int] | None = None, size: int |
     try:
         exif = image.getexif()
         orientation = exif.get(ExifTags.Base.Orientation)
-        captured_at = _captured_at(exif.get_ifd(ExifTags.IFD.Exif))
+        captured_at = exif_time(exif.get_ifd(ExifTags.IFD.Exif))
     except Exception:  # broken EXIF data do not make a photo unreadable
         orientation = captured_at = None
     image = _rgb(image)
@@ -215,7 +218,8 @@ def _photo(image: Image.Image, whole: tuple[int, int] | None = None, size: int |
     return Photo(np.asarray(image), whole, captured_at)
 
 
-def _captured_at(tags: dict[int, Any]) -> str | None:
+def exif_time(tags: dict[int, Any]) -> str | None:
+    """Return when EXIF says that a photo was taken, ISO 8601; None where it says no time."""
     if ExifTags.Base.DateTimeOriginal not in tags:
         return None
     stamp = str(tags[ExifTags.Base.DateTimeOriginal]).strip(" \0")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -49,7 +50,7 @@ class Model:
         """Open a packaged model by its name ("resnet34"), or a model file by its path.
 
         `threads` is the number of CPU threads, by default as many as this process may use. Raises ModelError when the
-        file, or onnxruntime itself, cannot be used.
+        file, or onnxruntime itself, cannot be used, and when a packaged model is not the file that was released.
         """
         if threads is not None and threads < 1:
             raise ValueError(f"threads must be at least 1, not {threads}")
@@ -58,7 +59,12 @@ class Model:
         self.path = packaged(str(path)) if is_name else Path(path)
         self.threads = threads or usable_cpus()
         self._file = os.path.abspath(self.path)  # a later change of the working directory does not matter
-        session, self.spec = self._open()
+        pinned = pinned_sha256(str(path)) if is_name else None
+        with ThreadPoolExecutor(1) as pool:  # the checksum costs next to nothing while onnxruntime opens the file
+            digest = pool.submit(sha256, self._file) if pinned else None
+            session, self.spec = self._open()
+        if digest and digest.result() != pinned:
+            raise self._error("is not the file that was released; reinstall cloudedge")
         self._session = (os.getpid(), session)
         judges = [output for output, threshold in _JUDGES.items() if threshold in self.spec.thresholds]
         offered = {node.name for node in session.get_outputs()}
@@ -147,8 +153,11 @@ def packaged_names() -> list[str]:
 
 def pinned_sha256(name: str) -> str | None:
     """Return the SHA-256 with which the model of that name was released, from `SHA256SUMS`; None if it is not there."""
-    with open(_models() / "SHA256SUMS", encoding="ascii") as lines:
-        pinned = {file: digest for digest, file in map(str.split, lines)}
+    sums = _models() / "SHA256SUMS"
+    try:
+        pinned = {file: digest for digest, file in map(str.split, sums.read_text(encoding="ascii").splitlines())}
+    except (OSError, ValueError) as error:
+        raise ModelError(f"cannot be read ({_brief(error)}); reinstall cloudedge", str(sums)) from error
     return pinned.get(f"{name}.onnx")
 
 

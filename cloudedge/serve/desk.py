@@ -51,7 +51,7 @@ class Desk:
             result = self._classifier.classify(upload.data)
         except ImageError as error:
             return Answer(
-                self._to_row(self._classifier._error_row(upload.name or upload.data, error)), _STATUS[type(error)]
+                self._to_row(self._classifier.error_row(upload.name or upload.data, error)), _STATUS[type(error)]
             )
         taken = result.captured_at or (captured_at_from_name(upload.name) if upload.name else None)
         row = self._to_row(replace(result, path=upload.name, captured_at=taken))

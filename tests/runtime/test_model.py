@@ -212,14 +212,39 @@ def test_without_onnxruntime_the_error_says_what_to_install(tiny, monkeypatch):
 # Packaged models
 
 
-def test_a_name_without_a_dot_is_that_of_a_packaged_model(monkeypatch, tmp_path, tiny):
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "small.onnx").write_bytes(tiny.read_bytes())
+@pytest.fixture
+def models(monkeypatch, tmp_path, tiny):
+    """A folder of packaged models with one, `small`, and its checksum."""
+    folder = tmp_path / "models"
+    folder.mkdir()
+    (folder / "small.onnx").write_bytes(tiny.read_bytes())
+    (folder / "SHA256SUMS").write_text(f"{sha256(tiny)}  small.onnx\n")
     monkeypatch.setattr(model_module, "__file__", str(tmp_path / "model.py"))
-    assert packaged("small") == tmp_path / "models" / "small.onnx"
+    return folder
+
+
+def test_a_name_without_a_dot_is_that_of_a_packaged_model(models):
+    assert packaged("small") == models / "small.onnx"
     assert Model("small").spec.name == "tiny"
     with pytest.raises(ModelError, match="there are: small"):
         Model("large")
+
+
+def test_a_packaged_model_that_is_not_the_released_file_is_refused(models, make_model, metadata):
+    other = make_model({**metadata, "version": "9.9.9"})
+    (models / "small.onnx").write_bytes(other.read_bytes())
+    with pytest.raises(ModelError, match="not the file that was released; reinstall"):
+        Model("small")
+    assert Model(models / "small.onnx").spec.version == "9.9.9"  # by its path it is the user's own affair
+
+
+@pytest.mark.parametrize("sums", [None, "not a list of checksums", "é"])
+def test_packaged_models_whose_checksums_are_lost_are_refused(models, sums):
+    (models / "SHA256SUMS").unlink()
+    if sums is not None:
+        (models / "SHA256SUMS").write_text(sums, encoding="utf-8")
+    with pytest.raises(ModelError, match=r"SHA256SUMS.*reinstall"):
+        Model("small")
 
 
 def test_the_checksum_is_that_of_the_bytes(tmp_path):
