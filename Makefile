@@ -4,13 +4,14 @@
 #   make lint   lint and types of the runtime
 #   make load   200 requests to the server in a minute, good, bad, huge and slow ones
 #   make harden bad input, properties and faults, and what they cost
+#   make soak   100,000 photos, and two hours of watching, for the memory and the open files
 #   make bench  measure side by side with what one would use instead (SECTIONS="process warm folder inference")
 #   make test-arm64  run the runtime's tests in an emulated Debian for arm64; needs root
 
 PYTHON ?= python3
 SUITES = lint test-runtime harden test-browser test-packaging test-export
 
-.PHONY: demo test bench load test-arm64 $(SUITES)
+.PHONY: demo test bench load soak test-arm64 $(SUITES)
 
 demo: .venv/installed
 	.venv/bin/cloudedge classify examples/cumulus.jpg
@@ -45,6 +46,9 @@ load: .venvs/runtime/installed
 
 harden: .venvs/runtime/installed
 	.venvs/runtime/bin/python -m pytest tests/hardening
+
+soak: .venvs/runtime/installed
+	.venvs/runtime/bin/python tests/hardening/soak.py
 
 test-packaging: .venvs/runtime/installed
 	.venvs/runtime/bin/python -m pytest tests/packaging
