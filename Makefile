@@ -5,13 +5,15 @@
 #   make load   200 requests to the server in a minute, good, bad, huge and slow ones
 #   make harden bad input, properties and faults, and what they cost
 #   make soak   100,000 photos, and two hours of watching, for the memory and the open files
+#   make coverage     the runtime's tests, and which lines and branches of cloudedge they reach
+#   make test-lowest  the runtime's tests with the lowest versions that setup.cfg allows
 #   make bench  measure side by side with what one would use instead (SECTIONS="process warm folder inference")
 #   make test-arm64  run the runtime's tests in an emulated Debian for arm64; needs root
 
 PYTHON ?= python3
-SUITES = lint test-runtime harden test-browser test-packaging test-export
+SUITES = lint test-runtime test-lowest harden test-browser test-packaging test-export
 
-.PHONY: demo test bench load soak test-arm64 $(SUITES)
+.PHONY: demo test bench load soak test-arm64 coverage $(SUITES)
 
 demo: .venv/installed
 	.venv/bin/cloudedge classify examples/cumulus.jpg
@@ -63,6 +65,19 @@ bench: .venvs/bench/installed
 	.venvs/bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall .
 	.venvs/bench/bin/python -m benchmarks $(SECTIONS)
 
+# Programs and threads that the tests start count too; see pyproject.toml. Where files may not grow, coverage itself
+# cannot write either, and says so where the test wants one line.
+coverage: .venvs/runtime/installed
+	.venvs/runtime/bin/python -m coverage erase
+	.venvs/runtime/bin/python -m coverage run -m pytest tests/runtime \
+	    --deselect tests/runtime/test_cli_folders.py::test_a_full_disk_is_one_line_and_leaves_whole_rows
+	.venvs/runtime/bin/python -m coverage combine --quiet
+	.venvs/runtime/bin/python -m coverage report
+
+# On Python 3.10 to 3.12: for later ones, there are no wheels of these versions.
+test-lowest: .venvs/lowest/installed
+	.venvs/lowest/bin/python -m pytest tests/runtime
+
 test-arm64: .venvs/runtime/installed
 	scripts/test-arm64
 
@@ -74,4 +89,10 @@ test-arm64: .venvs/runtime/installed
 .venv/installed .venvs/runtime/installed .venvs/export/installed .venvs/bench/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv --clear $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.$(EXTRAS)'
+	touch $@
+
+.venvs/lowest/installed: setup.cfg pyproject.toml scripts/lowest_versions.py
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check $$($(PYTHON) scripts/lowest_versions.py) \
+	    --editable '.[heic,serve,test]'
 	touch $@
