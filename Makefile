@@ -5,15 +5,17 @@
 #   make load   200 requests to the server in a minute, good, bad, huge and slow ones
 #   make harden bad input, properties and faults, and what they cost
 #   make soak   100,000 photos, and two hours of watching, for the memory and the open files
+#   make fuzz   each of the fuzzers in tests/fuzz for MINUTES=2, one after the other
 #   make coverage     the runtime's tests, and which lines and branches of cloudedge they reach
 #   make test-lowest  the runtime's tests with the lowest versions that setup.cfg allows
 #   make bench  measure side by side with what one would use instead (SECTIONS="process warm folder inference")
 #   make test-arm64  run the runtime's tests in an emulated Debian for arm64; needs root
 
 PYTHON ?= python3
+MINUTES ?= 2
 SUITES = lint test-runtime test-lowest harden test-browser test-packaging test-export
 
-.PHONY: demo test bench load soak test-arm64 coverage $(SUITES)
+.PHONY: demo test bench load soak fuzz test-arm64 coverage $(SUITES)
 
 demo: .venv/installed
 	.venv/bin/cloudedge classify examples/cumulus.jpg
@@ -52,6 +54,9 @@ harden: .venvs/runtime/installed
 soak: .venvs/runtime/installed
 	.venvs/runtime/bin/python tests/hardening/soak.py
 
+fuzz: .venvs/fuzz/installed
+	.venvs/fuzz/bin/python tests/fuzz/run.py $(MINUTES)
+
 test-packaging: .venvs/runtime/installed
 	.venvs/runtime/bin/python -m pytest tests/packaging
 
@@ -85,8 +90,9 @@ test-arm64: .venvs/runtime/installed
 .venvs/runtime/installed: EXTRAS = [heic,serve,test,browser,lint]
 .venvs/export/installed: EXTRAS = [export,ray,test,lint]
 .venvs/bench/installed: EXTRAS = [bench]
+.venvs/fuzz/installed: EXTRAS = [heic,serve,fuzz]
 
-.venv/installed .venvs/runtime/installed .venvs/export/installed .venvs/bench/installed: setup.cfg pyproject.toml
+.venv/installed .venvs/runtime/installed .venvs/export/installed .venvs/bench/installed .venvs/fuzz/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv --clear $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.$(EXTRAS)'
 	touch $@

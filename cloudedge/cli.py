@@ -145,6 +145,7 @@ def _facts(model: str, threads: int | None) -> dict[str, Any]:
 
 def _lines(facts: dict[str, Any], indent: str = "") -> Iterator[str]:
     for key, value in facts.items():
+        key = output.printable(key)
         if isinstance(value, dict):
             yield f"{indent}{key}:"
             yield from _lines(value, indent + "  ")

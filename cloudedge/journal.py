@@ -153,7 +153,8 @@ class Journal(Ledger):
                     if self._columns and number == 1:
                         raise JournalError("has other columns (--top-k?) or is no CSV; choose another file", self.path)
                     row = rowfile.parse(line, self._columns, self.path, number)
-                    if not re.fullmatch("[0-9a-f]{16}", str(row.get("key"))):
+                    key = row.get("key")
+                    if not (isinstance(key, str) and re.fullmatch("[0-9a-f]{16}", key)):
                         problem = "has rows without a key, as they are without --resume; choose another file"
                         raise JournalError(problem, self.path)
                 yield end, line, row

@@ -36,13 +36,13 @@ def csv_header(line: bytes) -> list[str] | None:
     """Return the columns that a line names if it is the header of a CSV of rows."""
     if not line.removeprefix(b"\xef\xbb\xbf").startswith(b"path,status,"):
         return None
-    return line.decode("utf-8-sig").rstrip("\r\n").split(",")
+    return line.decode("utf-8-sig", "replace").rstrip("\r\n").split(",")
 
 
 def parse(line: bytes, columns: Sequence[str] | None, path: str, number: int) -> dict[str, Any]:
     """Return the row on a line: JSON, or CSV with these columns; CloudEdgeError names the line if there is none."""
     try:
-        row = json.loads(line) if columns is None else _from_csv(line.decode(), columns)
+        row = json.loads(line.decode("utf-8-sig")) if columns is None else _from_csv(line.decode(), columns)
         if _is_row(row):
             return dict(row)
     except (ValueError, KeyError, TypeError, csv.Error, RecursionError):

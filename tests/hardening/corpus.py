@@ -320,6 +320,11 @@ def tiff(tags: dict[int, int]) -> bytes:
     return b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + entries + bytes(4)
 
 
+def field(number: int, data: bytes) -> bytes:
+    """Encode a field of a protocol buffer that holds bytes; its length must be below 16,384."""
+    return struct.pack("BBB", number << 3 | 2, len(data) & 127 | 128, len(data) >> 7) + data
+
+
 def signed(*numbers: int) -> list[int]:
     return [number if number < 2**31 else number - 2**32 for number in numbers]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import random
 import socket
-import struct
 import sys
 import time
 from collections.abc import Iterator
@@ -13,18 +12,13 @@ from pathlib import Path
 
 import pytest
 from conftest import TINY
-from corpus import SEED, photo
+from corpus import SEED, field, photo
 from figures import FIGURES, Figures
 
 from cloudedge import CloudClassifier, ModelError
 
 SOUND = Path(TINY).read_bytes()
 KIND = "model files"
-
-
-def field(number: int, data: bytes) -> bytes:
-    """Encode a field of a protocol buffer that holds bytes; its length must be below 16,384."""
-    return struct.pack("BBB", number << 3 | 2, len(data) & 127 | 128, len(data) >> 7) + data
 
 
 def spoilt() -> Iterator[bytes]:

@@ -132,6 +132,9 @@ def test_a_failure_made_good_just_before_a_kill_is_dropped_the_next_time(tmp_pat
 @pytest.mark.parametrize(
     ("content", "format_", "problem"),
     [
+        ("path,status,\udcff\n", "csv", "other columns"),
+        (json.dumps({**good("a.jpg"), "key": 1234567890123456}) + "\n", "jsonl", "without a key"),
+        (json.dumps({**good("\ud800"), "key": "0" * 16}, ensure_ascii=False) + "\n", "jsonl", "line 1 is no row"),
         ("hello", "jsonl", "something else"),
         ("hello", "csv", "something else"),
         ("hello\n", "jsonl", "line 1 is no row"),
@@ -145,10 +148,11 @@ def test_a_failure_made_good_just_before_a_kill_is_dropped_the_next_time(tmp_pat
 )
 def test_what_is_no_journal_is_refused_and_left_alone(tmp_path: Path, content: str, format_: str, problem: str) -> None:
     target = tmp_path / "rows"
-    target.write_text(content)
+    data = content.encode(errors="surrogateescape" if "\udcff" in content else "surrogatepass")
+    target.write_bytes(data)
     with pytest.raises(CloudEdgeError, match=problem):
         write(target, format_, good("a.jpg"))
-    assert target.read_text() == content
+    assert target.read_bytes() == data
 
 
 def test_damage_in_the_middle_is_told_with_its_line(tmp_path: Path) -> None:

@@ -125,6 +125,13 @@ def test_metadata_that_are_no_json_object_are_refused(text, make_model):
     assert "describes itself wrongly" in problem(make_model(text))
 
 
+def nested(levels):
+    value = {}
+    for _ in range(levels):
+        value = {"a": [value]}
+    return value
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -161,6 +168,9 @@ def test_metadata_that_are_no_json_object_are_refused(text, make_model):
         ("thresholds", {"low_confidence": None}),
         ("thresholds", {"low_confidence": 0.3, "dark": "30"}),
         ("recipe", []),
+        ("recipe", {"learning_rate": float("nan")}),
+        ("data", {"seeds": [{"loss": float("inf")}]}),
+        ("metrics", nested(300)),  # reads as JSON, and is not written again
         ("data", None),
         ("metrics", "good"),
         ("licence", None),

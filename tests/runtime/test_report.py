@@ -285,6 +285,7 @@ def test_json_lines_and_csv_give_the_same_page(tmp_path: Path) -> None:
     [
         ("no-such.jsonl", None, "No such file"),
         ("rows.jsonl", "hello\n", "line 1 is no row"),
+        ("rows.csv", "path,status,\udcff\na.jpg,ok,\n", "line 2 is no row"),
         ("rows.jsonl", json.dumps(row()) + '\n{"path": "a.jpg", "status": "ok"}\n', "line 2 is no row"),
         ("rows.jsonl", json.dumps(row() | {"genus": "Contrail"}) + "\n", "line 1 is no row"),
         ("rows.jsonl", json.dumps(row() | {"probability": None}) + "\n", "line 1 is no row"),
@@ -292,7 +293,7 @@ def test_json_lines_and_csv_give_the_same_page(tmp_path: Path) -> None:
 )
 def test_what_is_no_file_of_rows_is_one_line(tmp_path: Path, name: str, content: str | None, problem: str) -> None:
     if content is not None:
-        (tmp_path / name).write_text(content)
+        (tmp_path / name).write_text(content, errors="surrogateescape")
     done = run(tmp_path / name, "-o", tmp_path / "page.html")
     assert done.returncode == 2
     assert problem in done.stderr

@@ -1,0 +1,49 @@
+"""Any bytes are a photo or an ImageError."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+
+import atheris
+import numpy as np
+from harness import FIXTURES, fuzz, one_line
+
+with atheris.instrument_imports(include=["cloudedge", "PIL", "pi_heif"]):
+    from cloudedge.errors import ImageError
+    from cloudedge.image import read
+
+    for kind in ("Bmp", "Gif", "Jpeg", "Mpo", "Png", "Tiff", "WebP"):
+        import_module(f"PIL.{kind}ImagePlugin")  # which cloudedge loads when it needs it
+    import_module("pi_heif")
+
+from corpus import CONTENTS, FORMATS, encoded, photo
+
+MAX_PIXELS = 1_000_000  # what is larger takes time and memory, as tests/hardening measures
+
+
+def try_one(data: bytes) -> None:
+    for size in (None, 8):
+        try:
+            found = read(data, size, MAX_PIXELS)
+        except ImageError as error:
+            one_line(str(error))
+        else:
+            assert found.pixels.dtype == np.uint8
+            assert found.pixels.ndim == 3
+            assert found.pixels.shape[2] == 3
+            assert found.pixels.size > 0
+            assert min(found.size) > 0
+
+
+def seeds() -> Iterator[bytes]:
+    for kind, options in FORMATS.values():
+        yield encoded(kind, photo(12, 8), **options)
+    for kind, contents in CONTENTS.items():
+        if kind != "decompression bombs":
+            yield from (data for _, data in contents())
+    yield (FIXTURES / "photo.heic").read_bytes()
+
+
+if __name__ == "__main__":
+    fuzz(try_one, seeds())

@@ -1,0 +1,64 @@
+"""Any file is a journal that can be gone on with, or is refused with an error and left as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import atheris
+from harness import FIXTURES, fuzz, one_line, scratch
+
+with atheris.instrument_imports(include=["cloudedge", "json"]):
+    from cloudedge import CloudClassifier, output
+    from cloudedge.errors import CloudEdgeError
+    from cloudedge.journal import Journal
+    from cloudedge.report import summarise
+    from cloudedge.rowfile import read_rows
+
+PATH = scratch()
+FORMATS: tuple[Any, ...] = ("jsonl", "csv")
+CLASSIFIER = CloudClassifier(FIXTURES / "tiny.onnx", threads=1, top_k=1)
+ROWS = [result.to_dict() for result in CLASSIFIER.classify_many([str(FIXTURES / "photo.heic"), "no-such.jpg"])]
+
+
+def try_one(data: bytes) -> None:
+    if not data:
+        return
+    format_, data = FORMATS[data[0] % 2], data[1:]
+    PATH.write_bytes(data)
+    try:
+        summarise(read_rows(str(PATH)))
+    except CloudEdgeError as error:
+        one_line(str(error))
+    try:
+        resumed = resume(format_)
+    except CloudEdgeError as error:
+        one_line(str(error))
+        assert PATH.read_bytes() == data, "was refused, but has changed"
+    else:
+        assert resume(format_) == resumed, "does not stay as it is"
+
+
+def resume(format_: Any) -> bytes:
+    with Journal(str(PATH), format_, 1, "settings") as journal:
+        for row in ROWS:
+            journal.write(row, journal.key(row["path"], (1, 1)))
+        journal.settle()
+    return PATH.read_bytes()
+
+
+def seeds() -> Iterator[bytes]:
+    for mark, format_ in enumerate(FORMATS):
+        PATH.write_bytes(b"")
+        whole = resume(format_)
+        for end in (0, 1, 10, len(whole) // 2, len(whole) - 1, len(whole)):
+            yield bytes([mark]) + whole[:end]
+        yield bytes([mark]) + whole * 2
+        yield bytes([mark]) + whole.replace(b"no-such", b"other") * 2
+        yield bytes([1 - mark]) + whole
+    yield b"\1" + "".join(output.to_csv(ROWS, 1)).encode()
+    yield b"\0" + "".join(output.to_jsonl(ROWS)).encode()
+
+
+if __name__ == "__main__":
+    fuzz(try_one, seeds())

@@ -1,0 +1,59 @@
+"""What the fuzzers share: libFuzzer around one function, and the folders that it works in.
+
+    python tests/fuzz/fuzz_image.py -max_total_time=60     (any of libFuzzer's options)
+    python tests/fuzz/fuzz_image.py FILE                   (try one input again)
+
+A fuzzer starts from seeds, and keeps the inputs that reach something new beside them for the next time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import atheris
+
+HERE = Path(__file__).parent
+FIXTURES = HERE.parent / "runtime" / "fixtures"
+FOUND = HERE / "found"
+MAX_BYTES = 8192  # of an input; longer ones are slower and say nothing new
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # must be set before onnxruntime is imported
+sys.path.insert(0, str(HERE.parent / "hardening"))  # for its corpus
+
+
+def fuzz(try_one: Callable[[bytes], None], seeds: Iterable[bytes], max_bytes: int = MAX_BYTES) -> None:
+    """Give one input after the other to `try_one`, which raises where a promise is broken."""
+    warnings.simplefilter("ignore")  # a library leaves Pillow's warnings to its host program
+    options = sys.argv[1:]
+    if all(option.startswith("-") for option in options):
+        options = ["-timeout=20", "-rss_limit_mb=3000", f"-max_len={max_bytes}", *options, str(_sown(seeds))]
+    atheris.Setup([sys.argv[0], *options], try_one)
+    atheris.Fuzz()
+
+
+def scratch() -> Path:
+    """Return where a fuzzer may write the one file that it works on, in memory if that can be: a disk is slower."""
+    folder = "/dev/shm" if os.path.isdir("/dev/shm") else tempfile.gettempdir()
+    return Path(folder, f"cloudedge-{Path(sys.argv[0]).stem}-{os.getpid()}")
+
+
+def one_line(text: str) -> None:
+    """Raise unless a text is one line that can be printed."""
+    assert text.isprintable(), text
+    assert text, "nothing is said"
+
+
+def _sown(seeds: Iterable[bytes]) -> Path:
+    """Write the seeds to where the inputs that reach something new are kept, too."""
+    folder = FOUND / Path(sys.argv[0]).stem
+    folder.mkdir(parents=True, exist_ok=True)
+    for seed in seeds:
+        if len(seed) <= MAX_BYTES:
+            (folder / hashlib.sha1(seed).hexdigest()).write_bytes(seed)
+    return folder
