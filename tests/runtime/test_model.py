@@ -168,8 +168,6 @@ def nested(levels):
         ("thresholds", {"low_confidence": None}),
         ("thresholds", {"low_confidence": 0.3, "dark": "30"}),
         ("recipe", []),
-        ("recipe", {"learning_rate": float("nan")}),
-        ("data", {"seeds": [{"loss": float("inf")}]}),
         ("metrics", nested(300)),  # reads as JSON, and is not written again
         ("data", None),
         ("metrics", "good"),
