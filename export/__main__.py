@@ -6,15 +6,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
+import numpy as np
 
-from cloudedge.classifier import CloudClassifier
 from cloudedge.model import Model
-from export import evaluation, learning_rate, mistakes, outliers, plots, preview, release
+from export import evaluation, learning_rate, mistakes, plots, preview, release
 from export.batches import split_of, training_sets
 from export.commands.clean import clean
 from export.commands.data import data_commands
-from export.commands.options import FILE, Commands, data_option, run_folder, run_option
-from export.dataset import CLASSES, load_catalogue
+from export.commands.options import FILE, FOLDER, Commands, data_option, run_folder, run_option
+from export.dataset import load_catalogue
 from export.files import write_csv, write_json
 from export.onnx_model import GateError, check_parity, export_onnx
 from export.quantization import check_quantized, quantize
@@ -81,20 +81,24 @@ def lr_find(recipe: Recipe, data: Path, run: Path | None) -> None:
 
 @main.command()
 @click.option("--model", type=FILE, required=True, help="A model file of this stage.")
-@click.option("--part", type=click.Choice(["validation", "test"]), default="test", help="Which photos.")
+@click.option(
+    "--part",
+    type=click.Choice(["validation", "test", "all"]),
+    default="test",
+    help="Which photos; all only of a folder that training never saw.",
+)
 @data_option
 @run_option
 def evaluate(model: Path, part: str, data: Path, run: Path | None) -> None:
     """Measure a model file on photos that its training did not see, with plots, tables and its worst mistakes."""
-    classifier = CloudClassifier(model, top_k=len(CLASSES))
-    spec = classifier.model.spec
+    spec = Model(model).spec
     folder = run_folder(run, f"evaluate-{spec.name}")
     photos = load_catalogue(data)
     parts = split_of(Recipe.from_dict(dict(spec.recipe)), photos)
-    chosen = release.pick(photos, getattr(parts, part))
-    probabilities, certain = evaluation.classify(classifier, release.files(data, chosen))
-    figures = evaluation.evaluate(probabilities, certain, chosen)
-    strange = evaluation.strangers(classifier, outliers.unseen(data, release.part(photos, ~parts.train)))
+    asked = np.ones(len(photos), dtype=bool) if part == "all" else getattr(parts, part)
+    chosen = release.pick(photos, asked)
+    measured = release.measure(model, data, chosen, release.part(photos, asked | ~parts.train))
+    probabilities, figures = measured.probabilities, measured.figures
     for column, labels in evaluation.columns(chosen).items():
         judged = labels >= 0
         if column not in figures:  # nothing to draw: no photo has such a label
@@ -105,12 +109,11 @@ def evaluate(model: Path, part: str, data: Path, run: Path | None) -> None:
         plots.reliability(probabilities[judged], labels[judged], title, folder / f"reliability-{column}.png")
         shown = [photo for photo, kept in zip(chosen, judged, strict=True) if kept]
         mistakes.write(folder, column, data, shown, probabilities[judged], labels[judged])
-    for column, row in {**figures, "certain": strange}.items():
+    for column, row in {**figures, "certain": measured.strange}.items():
         click.echo(column)
         for name, figure in row.items():
             click.echo(f"  {name:<18}{figure}")
-    plain = {column: {name: asdict(figure) for name, figure in row.items()} for column, row in figures.items()}
-    write_json(folder / "figures.json", plain)
+    write_json(folder / "figures.json", release.plain(figures))
 
 
 @main.command("onnx")
@@ -154,9 +157,7 @@ def quantize_command(source: Path, output: Path, data: Path) -> None:
 
 @main.command("release")
 @recipe_argument
-@click.option(
-    "--target", type=click.Path(exists=True, path_type=Path), default=Path("models"), help="Folder of the models."
-)
+@click.option("--target", type=FOLDER, default=Path("models"), help="Folder of the models.")
 @data_option
 @run_option
 def release_command(recipe: Recipe, target: Path, data: Path, run: Path | None) -> None:

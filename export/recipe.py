@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,9 @@ class Phase:
         return self.label == 0 and self.verdict == 0
 
 
+CCSN = {"name": "CCSN", "doi": "10.7910/DVN/CADDPD", "licence": "CC0-1.0"}
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """A network, its data and its phases."""
@@ -63,6 +66,13 @@ class Recipe:
     quantize: bool = True  # to int8, else the released file is float32
     verdict_weights: str = ""  # trained weights of lite0, for the phases with `verdict`
     average: float = 0.99  # decay of the averaged weights, a tenth of a phase at most
+    network: str = ""  # resnet34 or lite0, where the name is another
+    data: dict[str, str] = field(default_factory=CCSN.copy)  # what the model says of the photos that it learned from
+
+    @property
+    def architecture(self) -> str:
+        """The network that is trained: resnet34 or lite0."""
+        return self.network or self.name
 
     def to_dict(self) -> dict[str, Any]:
         """Give the recipe as plain JSON types, for the model's metadata."""

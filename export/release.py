@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cloudedge.classifier import CloudClassifier
+from cloudedge.errors import CloudEdgeError
 from cloudedge.image import Source, read
 from cloudedge.metadata import ModelSpec
 from cloudedge.model import Model, Outputs, sha256
@@ -49,9 +50,13 @@ LICENCE = (
 )
 
 
-def train(recipe: Recipe, root: Path, folder: Path) -> Path:
-    """Train in `folder`, going on from its checkpoint where there is one; gives the path of the weights."""
-    network = Trainer(recipe, folder).run(*training_sets(recipe, root))
+def train(recipe: Recipe, root: Path, folder: Path, *, seed: int | None = None) -> Path:
+    """Train in `folder`, going on from its checkpoint where there is one; gives the path of the weights.
+
+    `seed` is for everything but the folds, where it is not the recipe's.
+    """
+    seeded = recipe if seed is None else replace(recipe, seed=seed)
+    network = Trainer(seeded, folder).run(*training_sets(recipe, root))
     path = folder / "weights.safetensors"
     save_weights(network, path)
     return path
@@ -70,7 +75,7 @@ def describe(recipe: Recipe, **found: Any) -> dict[str, Any]:
         "temperature": 1.0,
         "thresholds": {"low_confidence": 0.0, "dark": recipe.dark, "unfamiliar": 0.0, "clear": 1.0},
         "recipe": recipe.to_dict(),
-        "data": {"name": "CCSN", "doi": "10.7910/DVN/CADDPD", "licence": "CC0-1.0"},
+        "data": recipe.data,
         "metrics": {},
         "licence": LICENCE,
         **found,
@@ -100,7 +105,7 @@ def part(photos: Sequence[Photo], keep: npt.NDArray[np.bool_]) -> list[Photo]:
 
 def with_judge(recipe: Recipe, weights: Path, root: Path) -> Released:
     """Build the trained network with its judge, fitted to the training photos and to drawings."""
-    network, metadata = build(recipe.name, str(weights)), describe(recipe)
+    network, metadata = build(recipe.architecture, str(weights)), describe(recipe)
     photos = load_catalogue(root, decisions.PATH)
     training = part(photos, split_of(recipe, photos).train)
     targets = [soft_target(photo, recipe.labels) for photo in training]
@@ -134,48 +139,96 @@ def confidence_threshold(probabilities: npt.NDArray[np.float64], labels: npt.NDA
     return round(float(confidence[order[enough[-1]]]), 3) if len(enough) else 1.0
 
 
-def release(recipe: Recipe, root: Path, folder: Path, target: Path) -> dict[str, dict[str, Figure]]:
-    """Train, export, quantize, calibrate and gate; write to `target`; gives the test's figures.
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A calibrated model file: what calibration found, and the logits (N, 10) of the validation photos."""
 
-    Raises GateError, and then writes nothing to `target`.
+    path: Path
+    found: dict[str, Any]
+    logits: npt.NDArray[np.float32]
+
+
+def candidates(recipe: Recipe, weights: Path, root: Path, folder: Path) -> tuple[dict[str, Candidate], float]:
+    """Export weights to `folder`: `float32` and, where the recipe quantizes, `int8`; with the difference from torch.
+
+    Raises GateError where float32 differs from torch, CloudEdgeError without labelled photos in the validation fold.
     """
-    weights = train(recipe, root, folder)
     released = with_judge(recipe, weights, root)
     photos = load_catalogue(root)
     parts = split_of(recipe, photos)
     validation = pick(photos, parts.validation)
-    draft, path = describe(recipe), folder / "float32.onnx"
+    draft = describe(recipe)
+    paths = {"float32": folder / "float32.onnx"}
 
     def inputs(chosen: Sequence[Photo]) -> Iterator[npt.NDArray[np.float32]]:
         return inputs_of(draft, files(root, chosen))
 
-    export_onnx(released, draft, path)
-    gates: dict[str, Any] = {"torch_max_logit_difference": check_parity(released, path, inputs(validation))}
-    outputs = run_model(Model(path), inputs(validation))
+    labels = columns(validation)
+    judged = labels["review" if (labels["review"] >= 0).any() else "manifest"]
+    if not (judged >= 0).any():
+        raise CloudEdgeError("holds too few photos: one fold has none with a label", str(root))
+    export_onnx(released, draft, paths["float32"])
+    difference = check_parity(released, paths["float32"], inputs(validation))
     if recipe.quantize:
-        source, path = path, folder / "int8.onnx"
-        quantize(source, draft, inputs(calibration_photos(photos, parts)), path)
-        before, outputs = outputs, run_model(Model(path), inputs(validation))
-        gates["int8"] = asdict(check_quantized(before.logits, outputs.logits, columns(validation)["manifest"]))
-
-    found = calibrate(outputs, columns(validation)["review"], recipe.dark)
-    rewrite(path, describe(recipe, **found))
-    figures, metrics = measure(path, root, pick(photos, parts.test), part(photos, ~parts.train))
-    rewrite(path, describe(recipe, **found, metrics={**metrics, **gates}))
-    publish(recipe.name, path, weights, target)
-    write_card(target / "MODEL_CARD.md", recipe.name, card_table(metrics))
-    return figures
+        paths["int8"] = folder / "int8.onnx"
+        quantize(paths["float32"], draft, inputs(calibration_photos(photos, parts)), paths["int8"])
+    found = {}
+    for arithmetic, path in paths.items():
+        outputs = run_model(Model(path), inputs(validation))
+        found[arithmetic] = Candidate(path, calibrate(outputs, judged, recipe.dark), outputs.logits)
+    for candidate in found.values():
+        rewrite(candidate.path, describe(recipe, **candidate.found))
+    return found, difference
 
 
-def measure(
-    path: Path, root: Path, test: Sequence[Photo], unseen: Sequence[Photo]
-) -> tuple[dict[str, dict[str, Figure]], dict[str, Any]]:
-    """Measure a model file on `test`, and on strange sights, some from `unseen`; the figures, and all as plain JSON."""
+def release(recipe: Recipe, root: Path, folder: Path, target: Path) -> None:
+    """Train, export, quantize, calibrate and gate; write to `target`, and to its model card where it has one.
+
+    Raises GateError, and then writes nothing to `target`.
+    """
+    weights = train(recipe, root, folder)
+    photos = load_catalogue(root)
+    parts = split_of(recipe, photos)
+    made, difference = candidates(recipe, weights, root, folder)
+    gates: dict[str, Any] = {"torch_max_logit_difference": difference}
+    chosen = made["float32"]
+    if recipe.quantize:
+        before, chosen = chosen, made["int8"]
+        labels = columns(pick(photos, parts.validation))["manifest"]
+        gates["int8"] = asdict(check_quantized(before.logits, chosen.logits, labels))
+    metrics = measure(chosen.path, root, pick(photos, parts.test), part(photos, ~parts.train)).plain()
+    rewrite(chosen.path, describe(recipe, **chosen.found, metrics={**metrics, **gates}))
+    target.mkdir(parents=True, exist_ok=True)
+    publish(recipe.name, chosen.path, weights, target)
+    if (card := target / "MODEL_CARD.md").exists():
+        write_card(card, recipe.name, card_table(metrics))
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a model file says of photos, float64 (N, 10) and bool (N,), how right that is, and of strange sights."""
+
+    probabilities: npt.NDArray[np.float64]
+    certain: npt.NDArray[np.bool_]
+    figures: dict[str, dict[str, Figure]]
+    strange: dict[str, Figure]
+
+    def plain(self) -> dict[str, Any]:
+        """Give the figures as plain JSON types, as a model's metadata holds them."""
+        return {"test": plain(self.figures), "strange": {kind: asdict(f) for kind, f in self.strange.items()}}
+
+
+def plain(figures: dict[str, dict[str, Figure]]) -> dict[str, Any]:
+    """Give figures by column and name as plain JSON types."""
+    return {column: {name: asdict(figure) for name, figure in row.items()} for column, row in figures.items()}
+
+
+def measure(path: Path, root: Path, photos: Sequence[Photo], unseen: Sequence[Photo]) -> Measured:
+    """Measure a model file on `photos`, and on strange sights, some of them from `unseen`."""
     classifier = CloudClassifier(path, top_k=len(CLASSES))
-    figures = evaluate(*classify(classifier, files(root, test)), test)
-    strange = strangers(classifier, outliers.unseen(root, unseen))
-    plain = {column: {name: asdict(figure) for name, figure in row.items()} for column, row in figures.items()}
-    return figures, {"test": plain, "strange": {kind: asdict(figure) for kind, figure in strange.items()}}
+    probabilities, certain = classify(classifier, files(root, photos))
+    figures = evaluate(probabilities, certain, photos)
+    return Measured(probabilities, certain, figures, strangers(classifier, outliers.unseen(root, unseen)))
 
 
 def calibrate(outputs: Outputs, labels: npt.NDArray[np.int64], dark: float) -> dict[str, Any]:
@@ -213,14 +266,19 @@ def write_card(card: Path, name: str, table: str) -> None:
     card.write_text(before + start + table + closed + rest, encoding="utf-8")
 
 
-def card_table(metrics: dict[str, Any]) -> str:
-    """Give the figures of a model's metadata as two Markdown tables."""
+def figures_table(figures: dict[str, Any]) -> str:
+    """Give plain figures by column as a Markdown table."""
     lines = ["| labels | n | " + " | ".join(HEADINGS.values()) + " |", "| --- " * (len(HEADINGS) + 2) + "|"]
-    for column in filter(metrics["test"].__contains__, COLUMNS):
-        row = metrics["test"][column]
+    for column in filter(figures.__contains__, COLUMNS):
+        row = figures[column]
         cells = [f"{f['value']:.1%} [{f['low']:.1%}, {f['high']:.1%}]" for f in (row[name] for name in HEADINGS)]
         lines.append(f"| {column} | {row['top1']['n']} | " + " | ".join(cells) + " |")
-    lines += ["", "| no cloud of the ten genera | n | certain |", "| --- | --- | --- |"]
+    return "\n".join(lines)
+
+
+def card_table(metrics: dict[str, Any]) -> str:
+    """Give the figures of a model's metadata as two Markdown tables."""
+    lines = [figures_table(metrics["test"]), "", "| no cloud of the ten genera | n | certain |", "| --- | --- | --- |"]
     for kind, f in sorted(metrics["strange"].items()):
         lines.append(f"| {kind} | {f['n']} | {f['value']:.1%} [{f['low']:.1%}, {f['high']:.1%}] |")
     return "\n".join(lines)

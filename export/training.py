@@ -36,7 +36,7 @@ class Trainer:
         self.folder = folder
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         torch.manual_seed(recipe.seed)
-        self.network = self._place(build(recipe.name, recipe.weights))
+        self.network = self._place(build(recipe.architecture, recipe.weights))
         self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(recipe.average), use_buffers=True)
         self.pretrained = self._teacher("imagenet") if any(phase.hint for phase in recipe.phases) else None
         self.trained = self._teacher(recipe.verdict_weights) if any(phase.verdict for phase in recipe.phases) else None

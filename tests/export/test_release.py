@@ -15,7 +15,7 @@ from cloudedge.classifier import CloudClassifier
 from cloudedge.model import Model, sha256
 from export.__main__ import main
 from export.judge import Released
-from export.network import build
+from export.network import build, save_weights
 from export.onnx_model import GateError, check_parity, export_onnx
 from export.quantization import check_quantized
 from export.recipe import Recipe
@@ -110,6 +110,28 @@ def test_evaluate_prints_the_figures_that_the_model_tells(
         assert (tmp_path / name).stat().st_size > 5000
     for name in ("genera-agreed.csv", "losses-manifest.csv", "confused-review.csv"):
         assert (tmp_path / name).exists()
+
+
+def test_captures_without_reviews_give_a_model_in_a_folder_of_its_own(root: Path, tmp_path: Path) -> None:
+    captures, target, weights = tmp_path / "captures", tmp_path / "models", tmp_path / "start.safetensors"
+    captures.mkdir()
+    for path in root.iterdir():
+        if path.name != "review.csv":
+            (captures / path.name).symlink_to(path)
+    save_weights(build("lite0", "imagenet"), weights)
+    tuned = RECIPE.replace('"lite0"', '"camera"\nnetwork = "lite0"', 1).replace('"imagenet"', f'"{weights}"')
+    (tmp_path / "camera.toml").write_text(tuned.replace("images = 960", "images = 32"), encoding="utf-8")
+    common = ["--data", str(captures), "--run", str(tmp_path / "run")]
+    run = CliRunner().invoke(
+        main, ["release", str(tmp_path / "camera.toml"), "--target", str(target), *common], catch_exceptions=False
+    )
+    assert run.exit_code == 0, run.output
+    assert CloudClassifier(target / "camera.onnx").classify(root / "Cirrus" / "0.png").model == "camera 0.0.1"
+    model = ["evaluate", "--model", str(target / "camera.onnx")]
+    for part, n in (("test", 20), ("all", 80)):
+        run = CliRunner().invoke(main, [*model, "--part", part, *common], catch_exceptions=False)
+        assert run.exit_code == 0, run.output
+        assert json.loads((tmp_path / "run" / "figures.json").read_text())["manifest"]["top1"]["n"] == n
 
 
 def test_train_onnx_and_quantize_are_the_steps_of_a_release(
