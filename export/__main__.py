@@ -9,7 +9,7 @@ import click
 import numpy as np
 
 from cloudedge.model import Model
-from export import evaluation, learning_rate, mistakes, plots, preview, release
+from export import cross_validation, evaluation, learning_rate, mistakes, plots, preview, release
 from export.batches import split_of, training_sets
 from export.commands.clean import clean
 from export.commands.data import data_commands
@@ -164,6 +164,27 @@ def release_command(recipe: Recipe, target: Path, data: Path, run: Path | None) 
     """From photos to a released model: train, export, quantize, calibrate, gate, measure, write."""
     release.release(recipe, data, run_folder(run, recipe.name), target)
     click.echo(release.card_table(dict(Model(target / f"{recipe.name}.onnx").spec.metrics)))
+
+
+@main.command("cross-validate")
+@recipe_argument
+@click.option("--seeds", type=click.IntRange(min=1), default=1, help="Trainings of the recipe's own test fold.")
+@click.option(
+    "--teachers",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="For a recipe with a verdict: the run of a cross-validation of lite0.",
+)
+@data_option
+@run_option
+def cross_validate_command(recipe: Recipe, seeds: int, teachers: Path | None, data: Path, run: Path | None) -> None:
+    """Train by RECIPE with each fold held out in turn, and measure all models together, each on the fold it never saw.
+
+    Started again, it goes on where it was stopped. Weights that a recipe starts from must not have learned from these
+    photos.
+    """
+    folder = run_folder(run, f"cross-{recipe.name}")
+    results = cross_validation.cross_validate(recipe, data, folder, seeds=seeds, teachers=teachers)
+    click.echo(cross_validation.tables(results))
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def test_evaluate_writes_its_tables_and_pictures(
 
 def test_every_command_tells_what_it_does() -> None:
     output = run("--help")
-    for name in ("clean", "data", "evaluate", "lr-find", "onnx", "quantize", "release", "train"):
+    for name in ("clean", "cross-validate", "data", "evaluate", "lr-find", "onnx", "quantize", "release", "train"):
         assert f"  {name} " in output
         run(name, "--help")
 

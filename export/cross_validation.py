@@ -1,0 +1,246 @@
+"""Cross-validation: a model by the recipe for every fold, asked about the photos of the fold that it never saw."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from cloudedge.classifier import CloudClassifier
+from cloudedge.errors import CloudEdgeError
+from export.batches import split_of
+from export.dataset import CLASSES, Photo, load_catalogue
+from export.evaluation import Figure, classify, evaluate, share
+from export.files import read_csv, write_csv, write_json
+from export.recipe import Recipe
+from export.release import HEADINGS, candidates, figures_table, files, pick, plain, train
+
+SPREAD = ("top1", "top3", "level", "ece")
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """One training: a recipe that holds out one fold, the seed of the training alone, and the folder for both."""
+
+    recipe: Recipe
+    seed: int
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """What one model file says of held-out photos: probabilities float64 (N, 10), and which are certain, bool (N,)."""
+
+    photos: list[Photo]
+    probabilities: npt.NDArray[np.float64]
+    certain: npt.NDArray[np.bool_]
+
+    def figures(self) -> dict[str, dict[str, Figure]]:
+        """Give the figures by column of labels."""
+        return evaluate(self.probabilities, self.certain, self.photos)
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How a figure varies from one training to another; `deviation` is the sample's, NaN for one training."""
+
+    mean: float
+    deviation: float
+    low: float
+    high: float
+    n: int
+
+    def __str__(self) -> str:
+        return f"{self.mean:.1%} ± {100 * self.deviation:.1f} [{self.low:.1%}, {self.high:.1%}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The figures of one arithmetic: over the photos of all folds, and their spread over folds and over seeds."""
+
+    pooled: dict[str, dict[str, Figure]]
+    folds: dict[str, dict[str, Spread]]
+    seeds: dict[str, dict[str, Spread]]
+    same_as_float32: Figure  # share of photos with the same first choice
+
+
+def cross_validate(
+    recipe: Recipe, root: Path, folder: Path, *, seeds: int = 1, teachers: Path | None = None
+) -> dict[str, Result]:
+    """Hold out each fold in turn, and the recipe's own test fold with `seeds` seeds; gives results by arithmetic.
+
+    What is there is not done again, and a training that was stopped goes on from its checkpoint. Phases without labels
+    may see every photo and are trained once. A teacher must not have learned from the labels of the held-out fold
+    either: `teachers` is the folder of a cross-validation of lite0 over the same folds. Raises CloudEdgeError without
+    one where the recipe needs it, and for a folder of another recipe.
+    """
+    _claim(recipe, folder)
+    plan = trainings(recipe, folder, seeds, teachers)
+    shared = _pretrain(recipe, root, folder / "shared")
+    for training in tqdm(plan, desc="trainings"):
+        _train_and_predict(training, root, shared)
+    photos = load_catalogue(root)
+    results: dict[str, Result] = {}
+    first_choices: npt.NDArray[np.int64] | None = None
+    for arithmetic in _arithmetics(recipe):
+        runs = [_read(training, arithmetic, photos) for training in plan]
+        folds, same_fold = runs[: recipe.folds], [runs[recipe.test_fold], *runs[recipe.folds :]]
+        pooled = _pool(folds)
+        choices = pooled.probabilities.argmax(axis=1)
+        first_choices = choices if first_choices is None else first_choices
+        results[arithmetic] = Result(
+            pooled.figures(), spread(folds), spread(same_fold) if seeds > 1 else {}, share(choices == first_choices)
+        )
+    write_json(folder / "figures.json", {name: _plain(result) for name, result in results.items()})
+    return results
+
+
+def trainings(recipe: Recipe, folder: Path, seeds: int, teachers: Path | None) -> list[Training]:
+    """List what is to be trained: each fold with the recipe's seed, then its test fold with `seeds` - 1 others."""
+    if needed := any(phase.verdict for phase in recipe.phases):
+        _check_teachers(recipe, teachers)
+    order = [(fold, recipe.seed) for fold in range(recipe.folds)]
+    order += [(recipe.test_fold, recipe.seed + more) for more in range(1, seeds)]
+    plan = []
+    for fold, seed in order:
+        held_out = replace(recipe, test_fold=fold, validation_fold=(fold + 1) % recipe.folds)
+        if needed and teachers:
+            held_out = replace(held_out, verdict_weights=str(teachers / f"fold-{fold}" / "weights.safetensors"))
+        name = f"fold-{fold}" if seed == recipe.seed else f"fold-{fold}-seed-{seed}"
+        plan.append(Training(held_out, seed, folder / name))
+    return plan
+
+
+def spread(runs: Sequence[Predictions]) -> dict[str, dict[str, Spread]]:
+    """Give the spread of the main figures over trainings, by column of labels."""
+    figures = [run.figures() for run in runs]
+    found: dict[str, dict[str, Spread]] = {}
+    for column in sorted(set.intersection(*(set(of_run) for of_run in figures))):
+        for name in SPREAD:
+            values = np.array([of_run[column][name].value for of_run in figures])
+            deviation = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
+            row = Spread(float(values.mean()), deviation, float(values.min()), float(values.max()), len(values))
+            found.setdefault(column, {})[name] = row
+    return found
+
+
+def tables(results: Mapping[str, Result]) -> str:
+    """Give all results as Markdown."""
+    parts = []
+    for arithmetic, result in results.items():
+        parts += [f"{arithmetic}, every photo by the model that did not see it", figures_table(plain(result.pooled))]
+        parts += [_spread_table("folds", result.folds)]
+        if result.seeds:
+            parts += [_spread_table("seeds", result.seeds)]
+        if arithmetic != "float32":
+            parts += [f"same first choice as float32: {str(result.same_as_float32).strip()}"]
+    return "\n\n".join(parts)
+
+
+def _spread_table(over: str, rows: Mapping[str, Mapping[str, Spread]]) -> str:
+    lines = [f"| labels | {over} | " + " | ".join(HEADINGS[name] for name in SPREAD) + " |"]
+    lines += ["| --- " * (len(SPREAD) + 2) + "|"]
+    for column, row in rows.items():
+        lines.append(f"| {column} | {row['top1'].n} | " + " | ".join(str(row[name]) for name in SPREAD) + " |")
+    return "\n".join(lines)
+
+
+def _plain(result: Result) -> dict[str, Any]:
+    return {"pooled": plain(result.pooled), **{k: v for k, v in asdict(result).items() if k != "pooled"}}
+
+
+def _claim(recipe: Recipe, folder: Path) -> None:
+    """Write down whose folder it is: results of two recipes must never be pooled."""
+    folder.mkdir(parents=True, exist_ok=True)
+    owner = _owner(folder)
+    if owner not in (None, recipe):
+        raise CloudEdgeError("holds a cross-validation by another recipe; give another folder with --run", str(folder))
+    if owner is None:
+        write_json(folder / "recipe.json", recipe.to_dict())
+
+
+def _owner(folder: Path) -> Recipe | None:
+    path = folder / "recipe.json"
+    return Recipe.from_dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+
+
+def _check_teachers(recipe: Recipe, teachers: Path | None) -> None:
+    problem = "learns from a trained teacher, which knows the labels of the held-out photos; cross-validate lite0 first"
+    if teachers is None:
+        raise CloudEdgeError(f"{problem}, and give its folder with --teachers", recipe.name)
+    owner = _owner(teachers)
+    if owner is None or (owner.seed, owner.folds) != (recipe.seed, recipe.folds):
+        raise CloudEdgeError("holds no cross-validation over the same folds (seed and folds)", str(teachers))
+
+
+def _pretrain(recipe: Recipe, root: Path, folder: Path) -> Path | None:
+    """Train the phases that come before the first label; gives their checkpoint, None where there are none."""
+    phases = tuple(takewhile(lambda phase: phase.unlabelled, recipe.phases))
+    if not phases:
+        return None
+    if not (folder / "weights.safetensors").exists():
+        train(replace(recipe, phases=phases), root, folder)
+    return folder / "checkpoint.pt"
+
+
+def _train_and_predict(training: Training, root: Path, shared: Path | None) -> None:
+    recipe, folder = training.recipe, training.folder
+    if all(_predictions(folder, arithmetic).exists() for arithmetic in _arithmetics(recipe)):
+        return
+    folder.mkdir(exist_ok=True)
+    weights = folder / "weights.safetensors"
+    if not weights.exists():
+        if shared and not (folder / "checkpoint.pt").exists():
+            partial = folder / "checkpoint.partial"
+            shutil.copyfile(shared, partial)
+            partial.replace(folder / "checkpoint.pt")
+        train(recipe, root, folder, seed=training.seed)
+    photos = load_catalogue(root)
+    held_out = pick(photos, split_of(recipe, photos).test)
+    for arithmetic, candidate in candidates(recipe, weights, root, folder)[0].items():
+        classifier = CloudClassifier(candidate.path, top_k=len(CLASSES))
+        probabilities, certain = classify(classifier, files(root, held_out))
+        losses = [-np.log(row[CLASSES.index(p.genus)] + 1e-12) for p, row in zip(held_out, probabilities, strict=True)]
+        write_csv(
+            _predictions(folder, arithmetic),
+            ("file", "loss", "certain", *CLASSES),
+            [
+                (photo.file, float(loss), int(sure), *row.tolist())
+                for photo, loss, sure, row in zip(held_out, losses, certain, probabilities, strict=True)
+            ],
+        )
+
+
+def _arithmetics(recipe: Recipe) -> tuple[str, ...]:
+    return ("float32", "int8") if recipe.quantize else ("float32",)
+
+
+def _predictions(folder: Path, arithmetic: str) -> Path:
+    return folder / f"predictions-{arithmetic}.csv"
+
+
+def _read(training: Training, arithmetic: str, photos: Sequence[Photo]) -> Predictions:
+    """Read what a finished training predicted; raises CloudEdgeError where it is of other photos."""
+    path = _predictions(training.folder, arithmetic)
+    held_out = pick(photos, split_of(training.recipe, photos).test)
+    rows = read_csv(path, ("file", "certain", *CLASSES))
+    if [row["file"] for row in rows] != [photo.file for photo in held_out]:
+        raise CloudEdgeError("is of other photos than those of this data set's fold", str(path))
+    probabilities = np.array([[float(row[genus]) for genus in CLASSES] for row in rows])
+    return Predictions(held_out, probabilities, np.array([row["certain"] == "1" for row in rows]))
+
+
+def _pool(runs: Sequence[Predictions]) -> Predictions:
+    return Predictions(
+        [photo for run in runs for photo in run.photos],
+        np.concatenate([run.probabilities for run in runs]),
+        np.concatenate([run.certain for run in runs]),
+    )
