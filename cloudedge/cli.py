@@ -124,7 +124,7 @@ def _facts(model: str, threads: int | None) -> dict[str, Any]:
     except ImportError as error:
         raise broken(error) from error
     opened = Model(model, threads)
-    is_pinned = pinned_sha256(model) is not None  # only a packaged model is asked for by its bare name
+    pinned = pinned_sha256(model)  # only a packaged model is asked for by its bare name; any other file was refused
     return {
         "cloudedge": __version__,
         "python": platform.python_version(),
@@ -136,8 +136,8 @@ def _facts(model: str, threads: int | None) -> dict[str, Any]:
         "threads": opened.threads,
         "model": {
             "path": str(opened.path),
-            "sha256": sha256(opened.path),
-            "checksum": "ok" if is_pinned else "not pinned",  # any other would not have been opened
+            "sha256": pinned or sha256(opened.path),
+            "checksum": "ok" if pinned else "not pinned",
             **asdict(opened.spec),
         },
     }
