@@ -79,7 +79,7 @@ coverage: .venvs/runtime/installed
 	.venvs/runtime/bin/python -m coverage combine --quiet
 	.venvs/runtime/bin/python -m coverage report
 
-# On Python 3.10 to 3.12: for later ones, there are no wheels of these versions.
+# Tried on Python 3.11; a later Python may have no wheels of versions as old as these.
 test-lowest: .venvs/lowest/installed
 	.venvs/lowest/bin/python -m pytest tests/runtime
 
