@@ -155,11 +155,10 @@ class CloudClassifier:
         return _Prepared(array, preprocess.luminance(pixels), photo.captured_at, photo.size)
 
     def _finish(self, source: Source, prepared: Future[_Prepared]) -> Classification:
-        try:
-            photo = prepared.result()
-        except ImageError as error:
+        error = prepared.exception()  # raised here, it and this frame would hold each other, and a photo
+        if isinstance(error, ImageError):
             return self.error_row(source, error)
-        return self._row(source, photo)
+        return self._row(source, prepared.result())
 
     def _row(self, source: Source, photo: _Prepared) -> Classification:
         spec = self.model.spec

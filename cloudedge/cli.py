@@ -120,11 +120,10 @@ def _facts(model: str, threads: int | None) -> dict[str, Any]:
         import onnxruntime
         import PIL
 
-        from cloudedge.model import Model, pinned_sha256, sha256
+        from cloudedge.model import Model
     except ImportError as error:
         raise broken(error) from error
     opened = Model(model, threads)
-    pinned = pinned_sha256(model)  # only a packaged model is asked for by its bare name; any other file was refused
     return {
         "cloudedge": __version__,
         "python": platform.python_version(),
@@ -136,8 +135,8 @@ def _facts(model: str, threads: int | None) -> dict[str, Any]:
         "threads": opened.threads,
         "model": {
             "path": str(opened.path),
-            "sha256": pinned or sha256(opened.path),
-            "checksum": "ok" if pinned else "not pinned",
+            "sha256": opened.sha256,
+            "checksum": "ok" if opened.pinned else "not pinned",
             **asdict(opened.spec),
         },
     }

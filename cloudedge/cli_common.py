@@ -131,11 +131,9 @@ def broken(error: ImportError) -> ModelError:
 
 def settings_of(classifier: CloudClassifier, answer: Answer) -> str:
     """Return a text that differs where the model or an option would change an answer."""
-    from cloudedge.model import sha256
-
-    spec = classifier.model.spec
-    model = {"name": spec.name, "version": spec.version, "sha256": sha256(classifier.model.path)}
-    return json.dumps({**model, **asdict(answer)}, sort_keys=True)
+    model, spec = classifier.model, classifier.model.spec
+    released = {"name": spec.name, "version": spec.version, "sha256": model.sha256}
+    return json.dumps({**released, **asdict(answer)}, sort_keys=True)
 
 
 def open_journal(

@@ -7,6 +7,7 @@ import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -41,9 +42,10 @@ _JUDGES = {"familiarity": "unfamiliar", "clear": "clear"}  # outputs, and the th
 
 
 class Model:
-    """An opened model file: `path`, `spec` and the `threads` it computes with.
+    """An opened model file: `path`, `spec`, the `threads` it computes with, and the SHA-256 `pinned` at its release.
 
-    It may be run from several threads at once. After a fork and after unpickling it opens its file again.
+    `pinned` is None for a file that is not packaged. It may be run from several threads at once. After a fork and after
+    unpickling it opens its file again.
     """
 
     def __init__(self, path: str | os.PathLike[str], threads: int | None = None) -> None:
@@ -59,11 +61,11 @@ class Model:
         self.path = packaged(str(path)) if is_name else Path(path)
         self.threads = threads or usable_cpus()
         self._file = os.path.abspath(self.path)  # a later change of the working directory does not matter
-        pinned = pinned_sha256(str(path)) if is_name else None
+        self.pinned = pinned_sha256(str(path)) if is_name else None
         with ThreadPoolExecutor(1) as pool:  # the checksum costs next to nothing while onnxruntime opens the file
-            digest = pool.submit(sha256, self._file) if pinned else None
+            digest = pool.submit(sha256, self._file) if self.pinned else None
             session, self.spec = self._open()
-        if digest and digest.result() != pinned:
+        if digest and digest.result() != self.pinned:
             raise self._error("is not the file that was released; reinstall cloudedge")
         self._session = (os.getpid(), session)
         judges = [output for output, threshold in _JUDGES.items() if threshold in self.spec.thresholds]
@@ -77,6 +79,11 @@ class Model:
 
     def __reduce__(self) -> tuple[type[Model], tuple[str | os.PathLike[str], int | None]]:
         return type(self), self._arguments
+
+    @cached_property
+    def sha256(self) -> str:
+        """The SHA-256 of the file, in hexadecimal."""
+        return self.pinned or sha256(self._file)
 
     def run(self, batch: npt.NDArray[np.float32]) -> Outputs:
         """Run a batch float32 (N, 3, S, S) as `cloudedge.preprocess` makes it; ModelError when that fails."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import io
 import json
 import logging
@@ -8,6 +9,7 @@ import os
 import pickle
 import threading
 import warnings
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import FrozenInstanceError, fields
 
@@ -189,6 +191,20 @@ def test_rows_come_in_order_and_bad_photos_are_rows(classifier, photos, tmp_path
     assert rows[1].captured_at == "2024-06-01T12:30:45"
     assert rows[1].to_dict()["top"] == []
     assert [row.path for row in rows[1::2]] == [str(bad[0]), str(tmp_path), "missing.jpg", None, None, None]
+
+
+def test_a_bad_photo_is_let_go_with_its_row(classifier, sky, encode):
+    encoded = encode(sky, "JPEG")
+    cut = Image.open(io.BytesIO(encoded[: len(encoded) // 2]))
+    remains = weakref.ref(cut)
+    gc.disable()  # photos are large, and Python looks for cycles rarely
+    try:
+        (row,) = classifier.classify_many(iter([cut]))
+        del cut
+        assert row.status == "error"
+        assert remains() is None
+    finally:
+        gc.enable()
 
 
 def test_nothing_is_read_before_the_first_row_is_asked_for(classifier):
