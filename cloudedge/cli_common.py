@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -104,8 +105,14 @@ def open_classifier(model: str, threads: int | None, answer: Answer, max_pixels:
     """Open the model; ModelError where that fails.
 
     A signal waits until it is open: raised amid two threads that import, it would leave one the other's lock for ever.
+    What is loaded stays to the end, so no garbage is looked for in it, neither now nor then.
     """
-    (classifier,) = interruption.held(_open(*arguments) for arguments in [(model, threads, answer, max_pixels)])
+    gc.disable()
+    try:
+        (classifier,) = interruption.held(_open(*arguments) for arguments in [(model, threads, answer, max_pixels)])
+    finally:
+        gc.freeze()
+        gc.enable()
     return classifier
 
 

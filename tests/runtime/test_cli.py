@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import io
 import json
 import os
@@ -18,7 +19,9 @@ import pytest
 from PIL import Image
 
 import cloudedge
+from cloudedge import ModelError
 from cloudedge.cli import main
+from cloudedge.cli_common import Answer, open_classifier
 from cloudedge.model import sha256
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -320,6 +323,15 @@ def test_a_packaged_model_is_checked_against_its_pinned_checksum(
         assert json.loads(printed.out)["model"]["checksum"] == "ok"
 
 
+def test_a_long_run_looks_for_garbage_although_opening_the_model_does_not() -> None:
+    assert gc.isenabled()
+    open_classifier(TINY, 1, Answer(3, None, None))
+    assert gc.isenabled()
+    with pytest.raises(ModelError):
+        open_classifier("no-such.onnx", 1, Answer(3, None, None))
+    assert gc.isenabled()
+
+
 def test_info_is_readable_too() -> None:
     lines = run("info", "--model", TINY).stdout.splitlines()
     assert f"cloudedge: {cloudedge.__version__}" in lines
@@ -349,6 +361,7 @@ def test_help_loads_nothing_heavy() -> None:
 import sys
 sys.argv = ["cloudedge", "--help"]
 from cloudedge.cli import main
+from cloudedge.cli_common import Answer, open_classifier
 try:
     main()
 except SystemExit:
