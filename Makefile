@@ -5,7 +5,7 @@
 #   make load   200 requests to the server in a minute, good, bad, huge and slow ones
 #   make harden bad input, properties and faults, and what they cost
 #   make soak   100,000 photos, and two hours of watching, for the memory and the open files
-#   make fuzz   each of the fuzzers in tests/fuzz for MINUTES=2, one after the other
+#   make fuzz   each of the fuzzers in tests/fuzz for MINUTES=2
 #   make coverage     the runtime's tests, and which lines and branches of cloudedge they reach
 #   make test-lowest  the runtime's tests with the lowest versions that setup.cfg allows
 #   make bench  measure side by side with what one would use instead (SECTIONS="process warm folder inference")

@@ -41,6 +41,14 @@ class ModelError(CloudEdgeError):
     """A model file, or onnxruntime itself, cannot be used."""
 
 
+def check_size(width: int, height: int, limit: int) -> None:
+    """Raise ImageTooLargeError for a photo of more than `limit` pixels."""
+    if width * height > limit:
+        megapixels = width * height / 1e6
+        problem = f"has {megapixels:.0f} million pixels, more than {limit / 1e6:.0f} million; scale it down"
+        raise ImageTooLargeError(problem)
+
+
 def _printable(text: str) -> str:
     return "".join(
         c.encode("unicode_escape").decode("ascii") if unicodedata.category(c) in _UNPRINTABLE else c for c in text

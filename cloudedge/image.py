@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image
 
-from cloudedge.errors import ImageError, ImageTooLargeError, UnknownFormatError
+from cloudedge.errors import ImageError, ImageTooLargeError, UnknownFormatError, check_size
 
 Source: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | npt.NDArray[np.uint8]
 
@@ -140,17 +140,20 @@ def open_file(path: str) -> BinaryIO:
 
 
 def open_image(stream: BinaryIO, max_pixels: int = MAX_JPEG_PIXELS) -> Image.Image:
-    """Return a photo of which only the header is read; ImageError where it is none, or larger than `max_pixels`."""
+    """Return a photo of which only the header is read, but HEIC whole.
+
+    Raises ImageError where it is none, or larger than `max_pixels`; any exception where it is damaged.
+    """
     head = stream.read(16)
     stream.seek(0)
     if not head:
         raise ImageError("is empty; copy or download it again")
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
+        from cloudedge import heif  # which many a program never needs
+
+        return heif.decode(stream.read(), min(max_pixels, MAX_PIXELS))
     image = _opener(head)(stream)
-    limit = max_pixels if image.format in ("JPEG", "MPO") else min(max_pixels, MAX_PIXELS)
-    if image.width * image.height > limit:
-        megapixels = image.width * image.height / 1e6
-        problem = f"has {megapixels:.0f} million pixels, more than {limit / 1e6:.0f} million; scale it down"
-        raise ImageTooLargeError(problem)
+    check_size(*image.size, max_pixels if image.format in ("JPEG", "MPO") else min(max_pixels, MAX_PIXELS))
     return image
 
 
@@ -173,8 +176,6 @@ def _opener(head: bytes) -> Callable[[BinaryIO], Image.Image]:
         return _of_pillow("Bmp")
     if head.startswith((b"GIF87a", b"GIF89a")):
         return _of_pillow("Gif")
-    if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
-        return _open_heif
     raise UnknownFormatError("is not a photo in a known format; convert it to JPEG, PNG, WebP, TIFF, BMP, GIF or HEIC")
 
 
@@ -182,20 +183,6 @@ def _of_pillow(kind: str, name: str | None = None) -> Callable[[BinaryIO], Image
     opener: Callable[[BinaryIO], Image.Image]
     opener = getattr(import_module(f"PIL.{kind}ImagePlugin"), name or f"{kind}ImageFile")
     return opener
-
-
-def _open_heif(stream: BinaryIO) -> Image.Image:
-    try:
-        pi_heif = import_module("pi_heif")
-    except ImportError as error:
-        raise UnknownFormatError("is a HEIC photo; to read those, run: pip install 'cloudedge[heic]'") from error
-    heif = pi_heif.open_heif(stream)
-    width, height = heif.size
-    if width * height > MAX_PIXELS:  # `to_pillow` decodes
-        problem = f"has {width * height / 1e6:.0f} million pixels, more than {MAX_PIXELS / 1e6:.0f} million"
-        raise ImageTooLargeError(problem)
-    image: Image.Image = heif.to_pillow()  # upright: the rotation is part of the format, the EXIF one is reset
-    return image
 
 
 def _photo(image: Image.Image, whole: tuple[int, int] | None = None, size: int | None = None) -> Photo:

@@ -14,7 +14,7 @@ with atheris.instrument_imports(include=["cloudedge", "_strptime"]):
     from PIL import ExifTags
 
     from cloudedge.capture_time import captured_at_from_name, instant, is_before
-    from cloudedge.image import _captured_at
+    from cloudedge.image import exif_time
 
 NOON = datetime.fromisoformat("2024-06-01T12:00:00+02:00")
 EXIF = (ExifTags.Base.DateTimeOriginal, ExifTags.Base.OffsetTimeOriginal)
@@ -30,7 +30,7 @@ def try_one(data: bytes) -> None:
     """The lines of the input are a name, and the time and the offset of EXIF data."""
     parts = (PARTS[byte].encode() if byte < len(PARTS) else bytes([byte]) for byte in data)
     name, stamp, offset, *_ = [os.fsdecode(line) for line in b"".join(parts).split(b"\n")] + [""] * 3
-    for time in (captured_at_from_name(name), _captured_at(dict(zip(EXIF, (stamp, offset), strict=True)))):
+    for time in (captured_at_from_name(name), exif_time(dict(zip(EXIF, (stamp, offset), strict=True)))):
         if time is not None:
             moment = datetime.fromisoformat(time)
             assert moment.isoformat() == time

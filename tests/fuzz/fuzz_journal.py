@@ -1,4 +1,4 @@
-"""Any file is a journal that can be gone on with, or is refused with an error and left as it is."""
+"""Any file is a journal that can be gone on with, and has a report, or is refused with an error and left as it is."""
 
 from __future__ import annotations
 
@@ -6,19 +6,24 @@ from collections.abc import Iterator
 from typing import Any
 
 import atheris
+import numpy as np
 from harness import FIXTURES, fuzz, one_line, scratch
 
 with atheris.instrument_imports(include=["cloudedge", "json"]):
     from cloudedge import CloudClassifier, output
-    from cloudedge.errors import CloudEdgeError
+    from cloudedge.errors import CloudEdgeError, ImageError
     from cloudedge.journal import Journal
     from cloudedge.report import summarise
+    from cloudedge.report_page import page
     from cloudedge.rowfile import read_rows
 
 PATH = scratch()
 FORMATS: tuple[Any, ...] = ("jsonl", "csv")
 CLASSIFIER = CloudClassifier(FIXTURES / "tiny.onnx", threads=1, top_k=1)
-ROWS = [result.to_dict() for result in CLASSIFIER.classify_many([str(FIXTURES / "photo.heic"), "no-such.jpg"])]
+ROWS = [
+    {**CLASSIFIER.classify(np.full((8, 8, 3), 128, np.uint8)).to_dict(), "path": "sky.jpg"},
+    CLASSIFIER.error_row("no-such.jpg", ImageError("there is no such file")).to_dict(),
+]
 
 
 def try_one(data: bytes) -> None:
@@ -27,9 +32,11 @@ def try_one(data: bytes) -> None:
     format_, data = FORMATS[data[0] % 2], data[1:]
     PATH.write_bytes(data)
     try:
-        summarise(read_rows(str(PATH)))
+        report = "".join(page(summarise(read_rows(str(PATH))), "rows")).encode()
     except CloudEdgeError as error:
         one_line(str(error))
+    else:
+        assert b"<script" not in report
     try:
         resumed = resume(format_)
     except CloudEdgeError as error:
@@ -56,6 +63,8 @@ def seeds() -> Iterator[bytes]:
         yield bytes([mark]) + whole * 2
         yield bytes([mark]) + whole.replace(b"no-such", b"other") * 2
         yield bytes([1 - mark]) + whole
+        yield bytes([mark]) + whole.replace(b"sky.jpg", b"<script>&\\ud800")
+        yield bytes([mark]) + whole.replace(b'"captured_at": null', b'"captured_at": "0001-01-01T00:00:00+01:00"')
     yield b"\1" + "".join(output.to_csv(ROWS, 1)).encode()
     yield b"\0" + "".join(output.to_jsonl(ROWS)).encode()
 

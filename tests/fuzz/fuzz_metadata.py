@@ -8,23 +8,18 @@ from dataclasses import asdict
 
 import atheris
 import numpy as np
-from harness import FIXTURES, fuzz, one_line, scratch
+from harness import FIXTURES, described, fuzz, one_line, scratch
 
 with atheris.instrument_imports(include=["cloudedge"]):
     from cloudedge import CloudClassifier, ModelError
-    from cloudedge.metadata import METADATA_KEY
     from cloudedge.serve.app import make_app
 
-from corpus import field
-
-GRAPH = (FIXTURES / "graph.onnx").read_bytes()
 SKY = np.full((8, 8, 3), 128, np.uint8)
 PATH = scratch().with_suffix(".onnx")
 
 
 def try_one(data: bytes) -> None:
-    entry = field(1, METADATA_KEY.encode()) + field(2, data)
-    PATH.write_bytes(GRAPH + field(14, entry))  # 14 is metadata_props
+    PATH.write_bytes(described("graph", data))
     try:
         classifier = CloudClassifier(PATH, threads=1)
     except ModelError as error:

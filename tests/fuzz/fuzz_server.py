@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import atheris
-from harness import FIXTURES, fuzz
+from harness import FIXTURES, described, fuzz, scratch
 
 with atheris.instrument_imports(include=["cloudedge", "starlette", "python_multipart", "PIL"]):
     import python_multipart.multipart  # noqa: F401
@@ -20,7 +21,11 @@ with atheris.instrument_imports(include=["cloudedge", "starlette", "python_multi
 
 from corpus import CONTENTS, encoded, photo
 
-CLASSIFIER = CloudClassifier(FIXTURES / "tiny.onnx", threads=1)
+SPEC = asdict(CloudClassifier(FIXTURES / "tiny.onnx", threads=1).model.spec)
+SPEC["thresholds"] |= {"unfamiliar": 0.5, "clear": 0.6}
+MODEL = scratch().with_suffix(".onnx")
+MODEL.write_bytes(described("outputs", json.dumps(SPEC).encode()))
+CLASSIFIER = CloudClassifier(MODEL, threads=1)  # shows where it sees what
 LIMITS = Limits(body_bytes=6000, photos=3, photo_pixels=1_000_000)
 APPS = [make_app(CLASSIFIER, Answer(3, None, None).row, token, LIMITS) for token in (None, "secret")]
 LOOP = asyncio.new_event_loop()

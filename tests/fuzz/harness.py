@@ -25,6 +25,7 @@ MAX_BYTES = 8192  # of an input; longer ones are slower and say nothing new
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # must be set before onnxruntime is imported
 sys.path.insert(0, str(HERE.parent / "hardening"))  # for its corpus
+sys.modules["pi_heif"] = None  # type: ignore[assignment]  # a process for each HEIC photo would take all the time
 
 
 def fuzz(try_one: Callable[[bytes], None], seeds: Iterable[bytes], max_bytes: int = MAX_BYTES) -> None:
@@ -41,6 +42,14 @@ def scratch() -> Path:
     """Return where a fuzzer may write the one file that it works on, in memory if that can be: a disk is slower."""
     folder = "/dev/shm" if os.path.isdir("/dev/shm") else tempfile.gettempdir()
     return Path(folder, f"cloudedge-{Path(sys.argv[0]).stem}-{os.getpid()}")
+
+
+def described(graph: str, metadata: bytes) -> bytes:
+    """Return a model file: one of the fixtures' graphs, and what it says of itself."""
+    from corpus import field  # which loads Pillow, and not before it is instrumented
+
+    entry = field(1, b"cloudedge") + field(2, metadata)
+    return (FIXTURES / f"{graph}.onnx").read_bytes() + field(14, entry)  # 14 is metadata_props
 
 
 def one_line(text: str) -> None:

@@ -313,36 +313,12 @@ def test_broken_exif_is_never_an_error(cut, sky, encode):
         assert read(encode(sky, "JPEG", exif=broken)).pixels.size == sky.size
 
 
-# HEIC
-
-
-def test_heic_is_read_upright_where_pi_heif_is_installed(fixtures, draw_sky):
-    pytest.importorskip("pi_heif")
-    photo = read(fixtures / "photo.heic", 224)
-    assert photo.pixels.shape == (64, 96, 3)
-    assert np.abs(photo.pixels.astype(int) - draw_sky(96, 64)).mean() < 6
-    assert photo.captured_at == "2024-06-01T12:30:45"
-
-
-def test_reading_heic_registers_nothing_in_pillow(fixtures):
-    pytest.importorskip("pi_heif")
-    read(fixtures / "photo.heic")
-    assert "HEIF" not in Image.registered_extensions().values()
+# What cannot be read
 
 
 def test_without_pi_heif_the_error_says_what_to_install(fixtures, monkeypatch):
     monkeypatch.setitem(sys.modules, "pi_heif", None)
     assert "pip install 'cloudedge[heic]'" in problem(fixtures / "photo.heic")
-
-
-def test_damaged_heic_is_an_error(fixtures):
-    pytest.importorskip("pi_heif")
-    data = (fixtures / "photo.heic").read_bytes()
-    assert "damaged" in problem(data[: len(data) // 2])
-    assert "damaged" in problem(data[:40])
-
-
-# What cannot be read
 
 
 @pytest.mark.parametrize("size", [None, 224])

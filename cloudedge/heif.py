@@ -1,0 +1,110 @@
+"""Decode HEIC photos, each in a process of its own.
+
+libheif ends its process on some spoilt files, with a segmentation fault that Python cannot prevent, and what has no end
+can be ended in another process alone. So the parent sends the file to a child, which answers with a line of JSON and
+the pixels, and whatever else becomes of the child is an error of that one photo.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cloudedge.errors import ImageError, ImageTooLargeError, UnknownFormatError, check_size
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+SECONDS = 60  # that a photo may take
+
+_MISSING = "is a HEIC photo; to read those, run: pip install 'cloudedge[heic]'"
+
+
+def decode(data: bytes, max_pixels: int) -> Image.Image:
+    """Return a HEIC photo upright, with its EXIF data in `info`; one with more than `max_pixels` is not decoded.
+
+    Raises ImageError, MemoryError, or ValueError with what is wrong with a damaged one.
+    """
+    if find_spec("pi_heif") is None:
+        raise UnknownFormatError(_MISSING)
+    output = _ask_child(data, max_pixels)
+    end = output.find(b"\n")
+    answer, pixels = json.loads(output[: end + 1]), memoryview(output)[end + 1 :]
+    if "error" in answer:
+        raise _failure(answer["error"], answer["detail"])
+    from PIL import Image
+
+    image = Image.frombytes(answer["mode"], answer["size"], pixels, "raw", answer["mode"], answer["stride"])
+    image.info["exif"] = bytes.fromhex(answer["exif"])
+    return image
+
+
+def _ask_child(data: bytes, max_pixels: int) -> bytes:
+    """Return what the child answers; it is gone when this function ends, in whatever way.
+
+    The child finds its modules where this process does, and nowhere else: neither in the current folder, which may be
+    one of strangers' photos (-I), nor by the files of site-packages that take long to run (-S). It has a session of its
+    own, so that Ctrl-C is the parent's alone.
+    """
+    if not sys.executable or getattr(sys, "frozen", False):  # a frozen program would be started once more
+        raise _no_child("a program that Python is built into has none")
+    path = [*map(str, sys.path), str(Path(__file__).parents[1])]
+    code = f"import sys; sys.path[:] = {path!a}; from cloudedge.heif import main; main()"
+    command = [sys.executable, "-I", "-S", "-c", code, str(max_pixels), str(SECONDS)]
+    try:
+        done = subprocess.run(command, input=data, capture_output=True, timeout=SECONDS, start_new_session=True)
+    except subprocess.TimeoutExpired as error:
+        raise ValueError(f"decoding it took more than {SECONDS} seconds") from error
+    except OSError as error:
+        raise _no_child(str(error.strerror)) from error
+    if done.returncode == -9:  # nobody but the kernel does that, where memory runs out
+        raise MemoryError
+    if done.returncode < 0:
+        raise ValueError(f"the decoder was ended by signal {-done.returncode}")
+    if done.returncode:
+        last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        raise _no_child(f"it ended with exit code {done.returncode}: {last}")
+    return done.stdout
+
+
+def _no_child(why: str) -> ImageError:
+    return ImageError(f"is a HEIC photo, and no Python could be started to decode it ({why}); convert it to JPEG")
+
+
+def _failure(kind: str, detail: str) -> Exception:
+    if kind in ("ImportError", "ModuleNotFoundError"):
+        return UnknownFormatError(_MISSING)
+    if kind == "ImageTooLargeError":
+        return ImageTooLargeError(detail)
+    return MemoryError() if kind == "MemoryError" else ValueError(detail)
+
+
+def main() -> None:
+    """Be the child: decode the photo on standard input."""
+    max_pixels, seconds = map(int, sys.argv[1:])
+    if sys.platform != "win32":
+        signal.alarm(seconds + 5)  # a decoder that hangs outlives a parent that is killed; this ends it
+    try:
+        photo, exif = _read(sys.stdin.buffer.read(), max_pixels)
+        pixels = photo.data  # decodes, which may change the size; the memory is gone with the photo
+        answer = {"mode": photo.mode, "size": photo.size, "stride": photo.stride, "exif": exif.hex()}
+    except Exception as error:
+        answer, pixels = {"error": type(error).__name__, "detail": str(error) or type(error).__name__}, b""
+    sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
+    sys.stdout.buffer.write(pixels)
+
+
+def _read(data: bytes, max_pixels: int) -> tuple[Any, bytes]:
+    """Return a photo to be decoded, and its EXIF data, which say of it that it is upright."""
+    import pi_heif
+
+    photo = pi_heif.open_heif(data)
+    width, height = photo.size
+    check_size(width, height, max_pixels)
+    pi_heif.set_orientation(photo.info)  # the format has a rotation of its own, and the decoder minds it
+    return photo, photo.info.get("exif") or b""
