@@ -84,9 +84,8 @@ class Journal(Ledger):
         self.path = os.path.realpath(path)
         self.models: dict[str, int] = {}  # how many rows there are of each
         self._columns = [*output.csv_columns(top_k), "key"] if format_ == "csv" else None
-        self._failed: dict[int, int] = {}  # key -> hash of the line
-        self._failed_paths: set[str] = set()
-        self._superseded = False
+        self._last: dict[str, int] = {}  # path of a photo that has ever failed -> hash of its last line
+        self._superseded = False  # whether a failure is followed by another row of its path
         self._stream = _open_locked(self.path)
         try:
             self._load(replay)
@@ -101,22 +100,23 @@ class Journal(Ledger):
         self._stream.close()
 
     def write(self, row: output.Row, key: str) -> None:
-        """Append a row, unless its photo is done, or has failed in the same way before."""
+        """Append a row, unless its photo is done, or its path's last row is the same failure."""
         if self.holds(key):
             return
         line = self._line({**row, "key": key}).encode()
-        if self._failed.get(int(key, 16)) != hash(line):
+        written = rowfile.parse(line, self._columns, self.path, 0)  # CSV escapes a path
+        if self._last.get(written["path"]) != hash(line):
             self._append(line)
-            self._count(rowfile.parse(line, self._columns, self.path, 0), line)
+            self._count(written, line)
         super().write(row, key)  # a failure too: this run has answered it
 
     def settle(self) -> None:
-        """Drop the row of each failure that a later row of the same path has made good."""
+        """Drop the row of each failure that is not the last row of its path."""
         if not self._superseded:
             return
         last: dict[str, int] = {}
         for end, _, row in self._lines():
-            if row and row["path"] in self._failed_paths:
+            if row and row["path"] in self._last:
                 last[row["path"]] = end
         with output.replacing(self.path) as stream:
             for end, line, row in self._lines():
@@ -165,14 +165,13 @@ class Journal(Ledger):
         return output.csv_line(output.csv_cells(row, self._columns))
 
     def _count(self, row: dict[str, Any], line: bytes) -> None:
-        key = int(row["key"], 16)
         self.models[row["model"]] = self.models.get(row["model"], 0) + 1
-        self._superseded = self._superseded or row["path"] in self._failed_paths
-        if row["status"] == "ok":
-            self._done.add(key)
-        else:
-            self._failed[key] = hash(line)
-            self._failed_paths.add(row["path"])
+        is_ok, has_failed = row["status"] == "ok", row["path"] in self._last
+        self._superseded |= has_failed
+        if is_ok:
+            self._done.add(int(row["key"], 16))
+        if has_failed or not is_ok:
+            self._last[row["path"]] = hash(line)
 
     def _append(self, data: bytes) -> None:
         end = self._stream.seek(0, os.SEEK_END)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cloudedge.errors import CloudEdgeError
@@ -127,6 +127,36 @@ def test_a_failure_made_good_just_before_a_kill_is_dropped_the_next_time(tmp_pat
         ("a.jpg", "is cut short"),
         ("b.jpg", None),
     ]
+
+
+PIECES = st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(["ok", "empty", "cut"]), st.sampled_from("12")))
+
+
+@FORMATS
+@settings(max_examples=100)
+@example(pieces=[("a", "cut", "1"), ("a", "cut", "2")], status={"a": "cut", "b": "ok"})
+@example(pieces=[("a", "cut", "1"), ("a", "ok", "2")], status={"a": "cut", "b": "ok"})
+@given(pieces=PIECES, status=st.fixed_dictionaries(dict.fromkeys("ab", st.sampled_from(["ok", "empty", "cut"]))))
+def test_what_was_put_together_of_pieces_is_settled_by_one_resume(
+    tmp_path_factory: pytest.TempPathFactory, format_: str, pieces: list[tuple[str, str, str]], status: dict[str, str]
+) -> None:
+    """The pieces are rows of two settings, and so of two keys for each photo."""
+
+    def row(path: str, status: str) -> dict[str, Any]:
+        return good(path) if status == "ok" else bad(path, status)
+
+    folder = tmp_path_factory.mktemp("journal")
+    write(folder / "rows", format_)
+    for number, (path, found, settings_) in enumerate(pieces):
+        write(folder / str(number), format_, row(path, found), settings=settings_)
+        with (folder / "rows").open("ab") as stream:
+            stream.write((folder / str(number)).read_bytes().splitlines(keepends=True)[-1])
+    resumed = []
+    for _ in range(3):
+        write(folder / "rows", format_, *(row(path, status[path]) for path in "ab"), settings="1", settle=True)
+        resumed.append((folder / "rows").read_bytes())
+    assert resumed[1:] == resumed[:1] * 2
+    assert {found["path"] for found in read_rows(str(folder / "rows"))} == {"a", "b"}
 
 
 @pytest.mark.parametrize(
