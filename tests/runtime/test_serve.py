@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import signal
@@ -26,8 +27,11 @@ from .serving import form, program, served
 
 pytest.importorskip("starlette", reason="the server needs the extra `serve`")
 
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
 from cloudedge import explain
-from cloudedge.serve.upload import Limits
+from cloudedge.serve.upload import Limits, receive
 
 STATIC = Path(explain.__file__).parent / "serve" / "static"
 
@@ -150,6 +154,20 @@ def test_a_large_body_is_refused_and_the_server_goes_on(classifier, jpeg, declar
         reply = client.post(body if declared else iter([body[:70_000]] * 60))  # an iterator is sent in chunks
         assert (reply.status, list(reply.json)) == (413, ["error"])
         assert client.post(jpeg).status == 200
+
+
+@pytest.mark.parametrize("digits", [19, 4299, 5000, 50_000])
+def test_a_declared_length_of_any_number_of_digits_is_refused_as_too_large(digits):
+    request = Request({"type": "http", "headers": [(b"content-length", b"9" * digits)]})
+    with pytest.raises(HTTPException, match="send at most 64 MB") as refused:
+        asyncio.run(receive(request, Limits(), lambda size: None))
+    assert refused.value.status_code == 413
+
+
+def test_a_server_that_is_told_such_a_length_answers_and_goes_on(client, jpeg):
+    with head(client, "9" * 5000) as connection:
+        assert connection.recv(1000).startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 413 "))
+    assert client.post(jpeg).status == 200
 
 
 class Stuck(CloudClassifier):
