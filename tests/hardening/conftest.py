@@ -25,7 +25,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # what the tests start
 settings.register_profile("hardening", deadline=None)  # how long an example takes is the machine's doing
 settings.load_profile("hardening")
 
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parent / "runtime")]  # of the latter the tests' talk with a server
 import corpus  # noqa: E402
 from figures import FIGURES, Figures  # noqa: E402
 
@@ -76,6 +76,16 @@ def bad_input(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, li
     yield corpus.make(folder)
     for path in folder.rglob("terabyte*"):  # not for some tool to copy
         path.unlink()
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder of forty photos, 00.jpg to 39.jpg."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(40):
+        (folder / f"{number:02}.jpg").write_bytes(corpus.encoded("JPEG", corpus.photo(60 + number, 50)))
+    return folder
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -271,9 +271,9 @@ def special(folder: Path) -> Iterator[Path]:
         ("long", "x" * 4000),
     ):  # fmt: skip
         (folder / f"{name}.jpg").symlink_to(target)
-    for name, start in (("terabyte", b""), ("terabyte-of-photo", sound()["jpg"]), ("terabyte-of-tiff", sound()["tif"])):
-        with (folder / f"{name}.jpg").open("wb") as stream:
-            stream.write(start)
+    for name in ("", "jpg", "tif", "lzw.tif", "webp"):
+        with (folder / f"terabyte-{name}.jpg").open("wb") as stream:
+            stream.write(sound().get(name, b""))
             with suppress(OSError):  # some file systems end earlier
                 stream.truncate(2**40)
     (folder / "secret.jpg").write_bytes(sound()["jpg"])

@@ -16,5 +16,10 @@ class Figures:
     seconds: float = 0.0  # of computing, the worst
     mebibytes: float = 0.0  # above what the process needs anyway, the worst; nan where it is not measured
 
+    def take(self, cost: dict[str, float]) -> None:
+        """Keep the worst."""
+        self.seconds = max(self.seconds, cost["seconds"])
+        self.mebibytes = max(self.mebibytes, cost["mebibytes"])
+
 
 FIGURES: dict[str, Figures] = {}

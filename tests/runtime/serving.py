@@ -57,7 +57,9 @@ class Client:
 def form(*files: tuple[str, bytes]) -> bytes:
     """Encode files as a browser does."""
     head = 'Content-Disposition: form-data; name="photo"; filename="{}"\r\nContent-Type: image/jpeg\r\n\r\n'
-    parts = (b"--limit\r\n" + head.format(name).encode() + data + b"\r\n" for name, data in files)
+    parts = (
+        b"--limit\r\n" + head.format(name).encode(errors="surrogateescape") + data + b"\r\n" for name, data in files
+    )
     return b"".join(parts) + b"--limit--\r\n"
 
 
