@@ -6,6 +6,7 @@ them here would show a model other colours than it has learned.
 
 from __future__ import annotations
 
+import errno
 import io
 import math
 import os
@@ -21,6 +22,7 @@ import numpy.typing as npt
 from PIL import ExifTags, Image
 
 from cloudedge.errors import ImageError, ImageTooLargeError, UnknownFormatError, check_size
+from cloudedge.reader import Reader
 
 Source: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | npt.NDArray[np.uint8]
 
@@ -88,6 +90,8 @@ def read(source: Source, size: int | None = None, max_pixels: int = MAX_JPEG_PIX
     except MemoryError as error:
         raise ImageTooLargeError("does not fit into memory; scale it down", path) from error
     except Exception as error:  # on a damaged file a decoder may raise nearly anything
+        if isinstance(error, OSError) and error.errno == errno.EIO:
+            raise ImageError(f"cannot be read ({error.strerror}); check the disk", path) from error
         detail = " ".join(str(error).split()) or type(error).__name__
         raise ImageError(f"is damaged or cut short ({detail}); copy or download it again", path) from error
 
@@ -148,16 +152,17 @@ def open_image(stream: BinaryIO, max_pixels: int = MAX_JPEG_PIXELS) -> Image.Ima
     stream.seek(0)
     if not head:
         raise ImageError("is empty; copy or download it again")
+    source = stream if isinstance(stream, io.BytesIO) else Reader(stream)
     if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
         from cloudedge import heif  # which many a program never needs
 
-        return heif.decode(stream.read(), min(max_pixels, MAX_PIXELS))
-    image = _opener(head)(stream)
+        return heif.decode(source.read(), min(max_pixels, MAX_PIXELS))
+    image = _opener(head)(source)
     check_size(*image.size, max_pixels if image.format in ("JPEG", "MPO") else min(max_pixels, MAX_PIXELS))
     return image
 
 
-def _opener(head: bytes) -> Callable[[BinaryIO], Image.Image]:
+def _opener(head: bytes) -> Callable[[Any], Image.Image]:
     """Choose the decoder by a file's first bytes.
 
     Only that one is loaded: to load all of them takes as long as to read a small photo. Pillow's own classes are
@@ -179,8 +184,8 @@ def _opener(head: bytes) -> Callable[[BinaryIO], Image.Image]:
     raise UnknownFormatError("is not a photo in a known format; convert it to JPEG, PNG, WebP, TIFF, BMP, GIF or HEIC")
 
 
-def _of_pillow(kind: str, name: str | None = None) -> Callable[[BinaryIO], Image.Image]:
-    opener: Callable[[BinaryIO], Image.Image]
+def _of_pillow(kind: str, name: str | None = None) -> Callable[[Any], Image.Image]:
+    opener: Callable[[Any], Image.Image]
     opener = getattr(import_module(f"PIL.{kind}ImagePlugin"), name or f"{kind}ImageFile")
     return opener
 

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import TINY
-from corpus import encoded, photo, png_chunk, png_header
+from command import CLASSIFY, names, run
+from corpus import encoded, png_chunk, png_header
 
 from cloudedge.rowfile import read_rows
 
@@ -24,39 +24,9 @@ if sys.platform == "win32":
 
 import resource
 
-CLASSIFY = [sys.executable, "-m", "cloudedge", "classify", "--model", TINY, "--threads", "1"]
-
-
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for number in range(40):
-        (folder / f"{number:02}.jpg").write_bytes(encoded("JPEG", photo(60 + number, 50)))
-    return folder
-
-
-def run(
-    *arguments: str | Path, before: Callable[[], None] | None = None, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [*CLASSIFY, *map(str, arguments)],
-        env={**os.environ, **environment},
-        capture_output=True,
-        encoding="utf-8",
-        timeout=300,
-        preexec_fn=before,
-    )
-    assert "Traceback" not in done.stderr
-    return done
-
 
 def limited(what: int, value: int) -> Callable[[], None]:
     return lambda: resource.setrlimit(what, (value, value))
-
-
-def names(path: Path) -> list[str]:
-    return [os.path.basename(row["path"]) for row in read_rows(str(path))]
 
 
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.csv"])
@@ -204,31 +174,3 @@ def test_rows_for_a_closed_stream_are_not_lost_silently(photos: Path) -> None:
     done = subprocess.run(f"{words} >&-", shell=True, capture_output=True, encoding="utf-8", timeout=120)
     assert done.returncode == 2
     assert "standard output is closed; give -o FILE." in done.stderr
-
-
-SHIM = r"""
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <unistd.h>
-ssize_t write(int fd, const void *data, size_t size) {
-    ssize_t (*real)(int, const void *, size_t) = dlsym(RTLD_NEXT, "write");
-    return real(fd, data, size > 7 ? 7 : size);
-}
-ssize_t read(int fd, void *data, size_t size) {
-    ssize_t (*real)(int, void *, size_t) = dlsym(RTLD_NEXT, "read");
-    return real(fd, data, size > 1000 ? 1000 : size);
-}
-"""
-
-
-@pytest.mark.skipif(shutil.which("cc") is None or sys.platform != "linux", reason="needs Linux and a C compiler")
-@pytest.mark.parametrize("options", [("rows.jsonl", "--resume"), ("rows.csv", "--resume"), ("rows.csv",)])
-def test_short_reads_and_writes_are_gone_on_with(photos: Path, options: tuple[str, ...]) -> None:
-    shim = photos.parent / "short.so"
-    shim.with_suffix(".c").write_text(SHIM)
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", shim, shim.with_suffix(".c"), "-ldl"], check=True)
-    name, *more = options
-    whole, short = photos.parent / f"whole-{name}", photos.parent / f"short-{name}"
-    assert run(photos, "-o", whole, *more).returncode == 0
-    assert run(photos, "-o", short, *more, LD_PRELOAD=str(shim)).returncode == 0
-    assert short.read_bytes() == whole.read_bytes()

@@ -14,7 +14,7 @@ import pytest
 from PIL import ExifTags, Image, ImageCms
 
 from cloudedge import image
-from cloudedge.errors import ImageError
+from cloudedge.errors import ImageError, ImageTooLargeError
 from cloudedge.image import read
 
 ORIENTATIONS = {  # what undoes each orientation, in numpy's words
@@ -338,6 +338,32 @@ def test_a_truncated_compressed_tiff_is_damaged_and_nothing_is_printed(sky, enco
     path.write_bytes(data[: len(data) - 600])
     assert "damaged" in problem(path)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "packbits", None])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_tiff_that_is_cut_short_while_it_is_read_is_damaged(compression, sky, encode, tmp_path, capfd):
+    """With its descriptor libtiff would map it, and who reads a mapped file that is cut short is killed."""
+    path = tmp_path / "sky.tif"
+    path.write_bytes(encode(sky, "TIFF", compression=compression))
+    with path.open("rb") as stream:
+        picture = image.open_image(stream)
+        assert not hasattr(picture.fp, "fileno")
+        os.truncate(path, 100)
+        with pytest.raises(OSError, match=r"decoder|truncated"):
+            picture.load()
+
+
+@pytest.mark.parametrize(("kind", "options"), [("TIFF", {"compression": "tiff_lzw"}), ("WEBP", {"lossless": True})])
+def test_what_a_decoder_reads_as_a_whole_is_bounded(kind, options, sky, encode, tmp_path, monkeypatch):
+    path = tmp_path / "sky"
+    data = encode(sky, kind, **options)
+    path.write_bytes(data)
+    monkeypatch.setattr("cloudedge.reader.MAX_BYTES", len(data))
+    assert np.array_equal(read(path).pixels, sky)
+    monkeypatch.setattr("cloudedge.reader.MAX_BYTES", len(data) // 2)
+    with pytest.raises(ImageTooLargeError, match="MB; scale it down"):
+        read(path)
 
 
 def test_an_empty_file_says_so(tmp_path):
