@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -48,6 +49,15 @@ def test_the_wheel_carries_its_licence_and_says_that_it_is_typed(wheel: Path) ->
     assert any(name.endswith("LICENSE") and ".dist-info/" in name for name in names)
     assert "cloudedge/py.typed" in names
     assert "CC0" in card  # what is known of the photos that the models were trained on
+
+
+def test_every_model_in_the_wheel_is_pinned_by_its_checksum(wheel: Path) -> None:
+    with ZipFile(wheel) as archive:
+        models = [name for name in archive.namelist() if name.endswith(".onnx")]
+        held = {name.rpartition("/")[2]: hashlib.sha256(archive.read(name)).hexdigest() for name in models}
+        sums = archive.read("cloudedge/models/SHA256SUMS").decode("ascii").splitlines()
+    assert held == {file: digest for digest, file in map(str.split, sums)}
+    assert held
 
 
 @pytest.fixture(scope="session")
