@@ -27,9 +27,9 @@ def resize(pixels: npt.NDArray[np.uint8], spec: ModelSpec) -> npt.NDArray[np.uin
 
 def normalise(pixels: npt.NDArray[np.uint8], spec: ModelSpec) -> npt.NDArray[np.float32]:
     """Bring pixels uint8 (S, S, 3) to 0..1, subtract the mean, divide by the deviation: float32 (3, S, S)."""
-    scale = np.float32(1) / (np.float32(255) * np.array(spec.std, np.float32))
-    shift = np.array(spec.mean, np.float32) / np.array(spec.std, np.float32)
-    planes: npt.NDArray[np.float32] = pixels.transpose(2, 0, 1).astype(np.float32, order="C")
+    mean, std = np.array([spec.mean, spec.std], np.float32)
+    scale, shift = 1 / (255 * std), mean / std
+    planes = np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32)
     np.multiply(planes, scale[:, None, None], out=planes)
     np.subtract(planes, shift[:, None, None], out=planes)
     return planes
