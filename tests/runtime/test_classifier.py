@@ -11,15 +11,17 @@ import threading
 import warnings
 import weakref
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import FrozenInstanceError, fields
+from dataclasses import FrozenInstanceError, fields, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
 from cloudedge import Classification, CloudClassifier, ImageError, ModelError
+from cloudedge.errors import ImageTooLargeError
 from cloudedge.genera import GENERA, by_name
-from cloudedge.model import usable_cpus
+from cloudedge.model import Outputs, usable_cpus
 
 AHEAD = 2 * min(4, usable_cpus())  # how far classify_many decodes ahead
 
@@ -33,7 +35,24 @@ def decode_threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name.startswith("cloudedge-decode")]
 
 
+def answering(path, logits, **thresholds):
+    """A classifier whose model gives these logits, a familiarity of 0.5 and a clear sky by 0.5, whatever the photo."""
+    classifier = CloudClassifier(path, threads=1, top_k=10)
+    thresholds = {"low_confidence": 0.0, "unfamiliar": 0.0, "clear": 1.0, **thresholds}
+    spec = replace(classifier.model.spec, temperature=1.0, thresholds=thresholds)
+    half = np.array([0.5], np.float32)
+    outputs = Outputs(np.array([logits], np.float32), None, familiarity=half, clear=half)
+    classifier.model = SimpleNamespace(spec=spec, run=lambda batch: outputs)
+    return classifier
+
+
 # One photo
+
+
+def test_a_model_is_opened_with_as_many_threads_as_asked_for_or_may_be_open_already(tiny):
+    model = CloudClassifier(tiny, threads=usable_cpus() + 1).model
+    assert model.threads == usable_cpus() + 1
+    assert CloudClassifier(model).model is model
 
 
 def test_the_row_is_that_of_the_documentation(classifier, photos):
@@ -44,6 +63,7 @@ def test_the_row_is_that_of_the_documentation(classifier, photos):
     assert (row["path"], row["status"], row["error"], row["model"]) == (str(photos[0]), "ok", None, "tiny 0.0.1")
     genus = by_name(row["genus"])
     assert (row["abbreviation"], row["base"], row["rain"]) == (genus.abbreviation, genus.base, genus.rain)
+    assert len(row["top"]) == 3
     assert row["top"][0] == {"genus": row["genus"], "probability": row["probability"]}
     assert set(row["level"]) == {"name", "probability"}
     assert json.loads(json.dumps(row)) == row  # plain types only
@@ -94,6 +114,22 @@ def test_extreme_logits_give_probabilities(make_model, metadata, sky):
     assert result.level.probability <= 1.0
 
 
+def test_equally_probable_genera_come_in_the_order_of_the_model(tiny, sky):
+    classifier = answering(tiny, [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0])
+    classes = list(classifier.model.spec.classes)
+    expected = [classes.pop(3), classes.pop(6), *classes]
+    assert [entry.genus for entry in classifier.classify(sky).top] == expected
+
+
+@pytest.mark.parametrize("low", [(0, 0, 0, 3), (1, 1, 1, 4), (2, 1, 4, 1), (4, 2, 2, 2)])
+def test_the_probability_of_a_level_is_never_more_than_one(low, tiny, sky):
+    logits = dict.fromkeys(CloudClassifier(tiny).model.spec.classes, -1000.0)
+    logits |= zip(("Stratocumulus", "Stratus", "Cumulus", "Cumulonimbus"), low, strict=True)
+    level = answering(tiny, list(logits.values())).classify(sky).level
+    assert level.name == "low"
+    assert 1 - 1e-9 < level.probability <= 1  # the four add up to a hair more
+
+
 # Doubt
 
 
@@ -118,6 +154,15 @@ def test_the_gravest_reason_for_doubt_is_given(thresholds, reason, make_model, m
     result = CloudClassifier(make_model({**metadata, "thresholds": thresholds}, "outputs")).classify(sky)
     assert (result.reason, result.certain) == (reason, reason is None)
     assert result.genus is not None
+
+
+@pytest.mark.parametrize(
+    ("threshold", "value", "reason"),
+    [("low_confidence", 0.1, None), ("dark", 0.0, None), ("unfamiliar", 0.5, None), ("clear", 0.5, "clear")],
+)
+def test_what_reaches_a_threshold_counts_as_above_it(threshold, value, reason, tiny):
+    classifier = answering(tiny, [0.0] * 10, **{threshold: value})
+    assert classifier.classify(np.zeros((40, 40, 3), np.uint8)).reason == reason
 
 
 def test_dark_is_a_matter_of_luminance(make_model, metadata):
@@ -162,6 +207,18 @@ def test_the_time_of_capture_comes_from_exif_or_else_from_the_name(classifier, s
 def test_a_photo_that_cannot_be_read_is_an_error(classifier, tmp_path):
     with pytest.raises(ImageError, match="no such file"):
         classifier.classify(tmp_path / "missing.jpg")
+
+
+def test_a_photo_with_more_pixels_than_allowed_is_an_error(tiny, photos):
+    assert CloudClassifier(tiny, max_pixels=96 * 64).classify(photos[0]).status == "ok"
+    with pytest.raises(ImageTooLargeError):
+        CloudClassifier(tiny, max_pixels=96 * 64 - 1).classify(photos[0])
+
+
+def test_of_a_photo_only_the_crop_is_looked_at(classifier, tiny, sky):
+    cropped = CloudClassifier(tiny, threads=1, crop=(0.25, 0.5, 0.75, 1.0)).classify(sky)
+    assert cropped == classifier.classify(sky[32:, 24:72])
+    assert cropped != classifier.classify(sky)
 
 
 def test_a_large_jpeg_gives_nearly_the_row_of_its_whole_pixels(classifier, draw_sky, encode):
@@ -227,8 +284,15 @@ def test_only_a_few_photos_are_taken_ahead(classifier, photos):
     rows = classifier.classify_many(sources())
     for number in range(1, 40):
         next(rows)
-        assert taken <= number + AHEAD
+        assert taken == number + AHEAD
     rows.close()
+
+
+def test_at_most_four_photos_are_decoded_at_a_time(classifier, photos, monkeypatch):
+    monkeypatch.setattr("cloudedge.classifier.usable_cpus", lambda: 64)
+    for row in classifier.classify_many(photos * 4):
+        assert row.status == "ok"
+        assert len(decode_threads()) <= 4
 
 
 def test_what_its_owner_may_close_or_overwrite_is_read_at_once(classifier, photos, draw_sky):
