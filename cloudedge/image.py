@@ -83,7 +83,7 @@ def read(source: Source, size: int | None = None, max_pixels: int = MAX_JPEG_PIX
             whole = image.size
             if size:
                 least = math.ceil(OVERSAMPLING * size)
-                image.draft(image.mode, (least, least))  # does something for JPEG only; must come before load
+                image.draft(None, (least, least))  # does something for JPEG only; must come before load
             return _photo(image, whole if image.size != whole else None, size)
     except ImageError as error:
         raise type(error)(error.problem, path) from error.__cause__
@@ -158,7 +158,7 @@ def open_image(stream: BinaryIO, max_pixels: int = MAX_JPEG_PIXELS) -> Image.Ima
 
         return heif.decode(source.read(), min(max_pixels, MAX_PIXELS))
     image = _opener(head)(source)
-    check_size(*image.size, max_pixels if image.format in ("JPEG", "MPO") else min(max_pixels, MAX_PIXELS))
+    check_size(*image.size, max_pixels if image.format == "JPEG" else min(max_pixels, MAX_PIXELS))
     return image
 
 
@@ -170,12 +170,12 @@ def _opener(head: bytes) -> Callable[[Any], Image.Image]:
     images through `warnings`, whose filters cannot be set for one call or one thread alone.
     """
     if head.startswith(b"\xff\xd8\xff"):
-        return _of_pillow("Jpeg", "jpeg_factory")  # MPO too
+        return _of_pillow("Jpeg")  # MPO too: its first picture
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
         return _of_pillow("Png")
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return _of_pillow("WebP")
-    if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+    if head.startswith((b"II*\0", b"MM\0*", b"II+\0")):  # Pillow does not read a big-endian BigTIFF, "MM\0+"
         return _of_pillow("Tiff")
     if head.startswith(b"BM"):
         return _of_pillow("Bmp")
@@ -184,9 +184,9 @@ def _opener(head: bytes) -> Callable[[Any], Image.Image]:
     raise UnknownFormatError("is not a photo in a known format; convert it to JPEG, PNG, WebP, TIFF, BMP, GIF or HEIC")
 
 
-def _of_pillow(kind: str, name: str | None = None) -> Callable[[Any], Image.Image]:
+def _of_pillow(kind: str) -> Callable[[Any], Image.Image]:
     opener: Callable[[Any], Image.Image]
-    opener = getattr(import_module(f"PIL.{kind}ImagePlugin"), name or f"{kind}ImageFile")
+    opener = getattr(import_module(f"PIL.{kind}ImagePlugin"), f"{kind}ImageFile")
     return opener
 
 
@@ -227,13 +227,6 @@ def exif_time(tags: dict[int, Any]) -> str | None:
 def _rgb(image: Image.Image) -> Image.Image:
     if image.mode == "F" or image.mode.startswith("I"):
         image = _grey(image)
-    elif image.mode == "LAB":
-        from PIL import ImageCms
-
-        lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-        converted = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
-        assert converted is not None  # None is for in-place conversions
-        return converted
     elif image.mode == "La":  # Pillow converts it to nothing else
         image = image.convert("LA")
     if image.has_transparency_data:
@@ -247,9 +240,9 @@ def _grey(image: Image.Image) -> Image.Image:
     values = np.asarray(image).astype(np.float32)
     values[~np.isfinite(values)] = 0
     peak = float(values.max())
-    if image.mode.startswith("I;16") or image.format == "PNG":  # older Pillow reads 16-bit PNG as I
+    if image.mode.startswith("I;16"):
         full = 65535.0
     else:
         ranges = (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0)
         full = next((top for top in ranges if peak <= top), peak)
-    return Image.fromarray(np.rint(values.clip(0, full) * (255 / full)).astype(np.uint8))
+    return Image.fromarray(np.rint(values.clip(0) * (255 / full)).astype(np.uint8))

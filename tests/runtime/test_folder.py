@@ -33,6 +33,13 @@ def test_a_folder_gives_its_photos_in_the_order_of_their_names(tree: Path) -> No
     assert found("sky") == ["sky/2024/c.jpeg", "sky/2024/d.webp", "sky/a.PNG", "sky/b.jpg"]
 
 
+def test_the_usual_extensions_of_every_format_are_those_of_photos(tmp_path: Path) -> None:
+    photos = {"jfif", "jpe", "jpeg", "jpg", "mpo", "bmp", "gif", "heic", "heif", "hif", "png", "tif", "tiff", "webp"}
+    for extension in (*photos, "jp2", "jpg_", "avif", "mp4"):
+        (tmp_path / f"sky.{extension}").touch()
+    assert {path.rpartition(".")[2] for path in found(str(tmp_path))} == photos
+
+
 def test_a_path_stays_as_it_was_given(tree: Path) -> None:
     assert found("./sky/b.jpg", str(tree / "b.jpg")) == ["./sky/b.jpg", f"{tree}/b.jpg".replace(os.sep, "/")]
     assert found("./sky/2024") == ["./sky/2024/c.jpeg", "./sky/2024/d.webp"]

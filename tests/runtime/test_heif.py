@@ -70,6 +70,11 @@ def test_heic_is_read_upright_with_the_time_of_its_capture(photo, draw_sky):
     assert found.captured_at == captured_at(str(photo)) == "2024-06-01T12:30:45"
 
 
+@pytest.mark.parametrize("brand", [b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"])
+def test_heic_is_read_whatever_brand_its_writer_gives_it(brand, photo):
+    assert read(photo.read_bytes().replace(b"ftypheic", b"ftyp" + brand)).pixels.shape == (64, 96, 3)
+
+
 def test_the_pixels_are_those_of_pi_heif(photo):
     import pi_heif
 

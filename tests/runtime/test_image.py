@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import errno
 import io
 import os
+import re
 import socket
 import stat
 import struct
@@ -88,7 +90,9 @@ def test_every_kind_of_source_gives_the_same(sky, encode, tmp_path):
     path.write_bytes(data)
     with path.open("rb") as file:
         sources = [str(path), path, data, bytearray(data), io.BytesIO(data), file, Image.fromarray(sky), sky]
-        assert all(np.array_equal(read(source).pixels, sky) for source in sources)
+        found = [read(source) for source in sources]
+    assert all(np.array_equal(photo.pixels, sky) for photo in found)
+    assert {photo.size for photo in found} == {(96, 64)}
 
 
 def test_file_objects_are_read_from_where_they_stand_and_stay_open(sky, encode):
@@ -188,16 +192,16 @@ def test_the_transparent_colour_of_an_rgb_png_is_white(encode):
 
 @pytest.mark.parametrize("mode", ["I;16", "I;16B", "I;16L"])
 def test_sixteen_bit_grey_is_scaled_and_not_clipped(mode):
-    values = np.array([[0, 257 * 10, 257 * 128, 65535]], np.uint16)
+    values = np.array([[0, 257 * 10, 257 * 200 + 129, 65535]], np.uint16)  # the third is nearer to 201 than to 200
     kind = ">u2" if mode == "I;16B" else "<u2"
     picture = Image.frombytes(mode, (4, 1), values.astype(kind).tobytes())
-    assert read(picture).pixels[0, :, 0].tolist() == [0, 10, 128, 255]
+    assert read(picture).pixels[0, :, 0].tolist() == [0, 10, 201, 255]
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 def test_sixteen_bit_grey_files_are_scaled_however_dark_they_are(kind, encode):
-    values = np.array([[0, 257, 257 * 2]], np.uint16)
-    assert read(encode(Image.fromarray(values), kind)).pixels[0, :, 0].tolist() == [0, 1, 2]
+    values = np.array([[0, 128, 129, 255]], np.uint16)
+    assert read(encode(Image.fromarray(values), kind)).pixels[0, :, 0].tolist() == [0, 0, 1, 1]
 
 
 @pytest.mark.parametrize("colour_type", [2, 6])
@@ -209,13 +213,27 @@ def test_sixteen_bit_colour_png_keeps_its_colours(colour_type):
     assert read(data).pixels[0].tolist() == [[0, 128, 255], [10, 200, 20]]
 
 
-def test_sixteen_bit_colour_tiff_keeps_its_colours():
-    values = np.array([[[0, 32768, 65535], [2570, 51400, 5140]]], "<u2").tobytes()
-    tags = [(256, 3, 1, 2), (257, 3, 1, 1), (258, 3, 3, 8), (259, 3, 1, 1), (262, 3, 1, 2)]
-    tags += [(273, 4, 1, 14), (277, 3, 1, 3), (278, 3, 1, 1), (279, 4, 1, len(values))]
-    head = b"II*\0" + struct.pack("<I", 14 + len(values)) + struct.pack("<3H", 16, 16, 16) + values
-    directory = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags) + bytes(4)
-    assert read(head + directory).pixels[0].tolist() == [[0, 128, 255], [10, 200, 20]]
+@pytest.mark.parametrize(("order", "is_big"), [("<", False), (">", False), ("<", True)])
+def test_sixteen_bit_colour_tiff_keeps_its_colours(order, is_big):
+    values = np.array([[[0, 32768, 65535], [2570, 51400, 5140]]], f"{order}u2").tobytes()
+    assert read(tiff(values, order, is_big)).pixels[0].tolist() == [[0, 128, 255], [10, 200, 20]]
+
+
+def tiff(values: bytes, order: str, is_big: bool) -> bytes:
+    """A TIFF or BigTIFF of 2 x 1 pixels with 16 bits for each colour."""
+
+    def pack(form: str, *numbers: int) -> bytes:
+        return struct.pack(order + form, *numbers)
+
+    bits, (start, room) = pack("3H", 16, 16, 16), (16, 8) if is_big else (8, 4)
+    tags = [(256, 3, 1, pack("H", 2)), (257, 3, 1, pack("H", 1)), (258, 3, 3, bits if is_big else pack("I", start))]
+    tags += [(259, 3, 1, pack("H", 1)), (262, 3, 1, pack("H", 2)), (273, 4, 1, pack("I", start + len(bits)))]
+    tags += [(277, 3, 1, pack("H", 3)), (278, 3, 1, pack("H", 1)), (279, 4, 1, pack("I", len(values)))]
+    directory = start + len(bits + values)
+    head = pack("3HQ", 43, 8, 0, directory) if is_big else pack("HI", 42, directory)
+    count = pack("Q" if is_big else "H", len(tags))
+    entries = [pack("HHQ" if is_big else "HHI", *tag) + data.ljust(room, b"\0") for *tag, data in tags]
+    return {"<": b"II", ">": b"MM"}[order] + head + bits + values + count + b"".join(entries) + bytes(room)
 
 
 @pytest.mark.parametrize(
@@ -224,8 +242,11 @@ def test_sixteen_bit_colour_tiff_keeps_its_colours():
         ("F", [0.0, 0.5, 1.0], [0, 128, 255]),
         ("F", [0.0, 100.0, 255.0], [0, 100, 255]),
         ("F", [float("nan"), -5.0, 200.0], [0, 0, 200]),
+        ("F", [0.0, 257 * 200 + 129, 65535.0], [0, 201, 255]),
         ("F", [0.0, 5e8, 1e9], [0, 128, 255]),
+        ("I", [0, 1, 1], [0, 1, 1]),
         ("I", [0, 100, 255], [0, 100, 255]),
+        ("I", [0, 257 * 200 + 129, 65535], [0, 201, 255]),
         ("I", [-7, 257, 65535], [0, 1, 255]),
     ],
 )
@@ -250,9 +271,10 @@ def test_integer_and_float_grey_is_scaled_by_its_range(mode, values, grey):
     ],
 )
 def test_photos_are_turned_upright(kind, options, orientation, sky, encode):
-    pixels = read(encode(sky, kind, exif=exif_of(orientation), **options)).pixels
-    upright = ORIENTATIONS[orientation](sky)
+    photo = read(encode(sky, kind, exif=exif_of(orientation), **options))
+    pixels, upright = photo.pixels, ORIENTATIONS[orientation](sky)
     assert pixels.shape == upright.shape
+    assert photo.size == upright.shape[1::-1]
     assert np.abs(pixels.astype(int) - upright).mean() < (3 if kind == "JPEG" else 0.01)
 
 
@@ -269,22 +291,26 @@ def test_a_reduced_jpeg_is_turned_upright_too(orientation, draw_sky, encode):
 @pytest.mark.parametrize("size", [16, 50, 100, 224])
 def test_jpeg_is_decoded_at_no_less_than_half_as_large_again(size, draw_sky, encode):
     data = encode(draw_sky(801, 603), "JPEG")
-    whole, reduced = read(data).pixels, read(data, size).pixels
+    whole, photo = read(data).pixels, read(data, size)
+    reduced = photo.pixels
     assert whole.shape == (603, 801, 3)
+    assert photo.size == (801, 603)
     assert min(reduced.shape[:2]) >= min(1.5 * size, 603)
     assert (reduced.shape == whole.shape) == (1.5 * size > 603 // 2)
 
 
+@pytest.mark.parametrize(("size", "factor"), [(50, 8), (201, 2), (202, 1)])
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
-def test_other_files_are_averaged_down_to_no_less_than_half_as_large_again(kind, draw_sky, encode):
+def test_other_files_are_averaged_down_to_no_less_than_half_as_large_again(kind, size, factor, draw_sky, encode):
     sky = draw_sky(801, 603)
     data = encode(sky, kind, exif=exif_of(6))
-    photo = read(data, 50)
-    assert photo.pixels.shape == (101, 76, 3)  # an eighth
+    photo = read(data, size)
+    assert min(photo.pixels.shape[:2]) >= 1.5 * size
     assert photo.size == (603, 801)
     assert read(data).size == photo.size
-    averaged = Image.fromarray(ORIENTATIONS[6](sky)).reduce(8)
-    assert np.abs(photo.pixels.astype(int) - np.asarray(averaged)).mean() < 2
+    averaged = np.asarray(Image.fromarray(ORIENTATIONS[6](sky)).reduce(factor))
+    assert photo.pixels.shape == averaged.shape
+    assert np.abs(photo.pixels.astype(int) - averaged).mean() < 2
 
 
 @pytest.mark.parametrize(
@@ -294,6 +320,7 @@ def test_other_files_are_averaged_down_to_no_less_than_half_as_large_again(kind,
         ("2024:06:01 12:30:45", "+02:00", "2024-06-01T12:30:45+02:00"),
         ("2024:06:01 12:30:45", "nonsense", "2024-06-01T12:30:45"),
         ("2024:06:01 12:30:45\0", None, "2024-06-01T12:30:45"),
+        ("2024:06:01 12:30:45 ", "+02:00\0", "2024-06-01T12:30:45+02:00"),
         ("0000:00:00 00:00:00", None, None),
         ("    :  :     :  :  ", None, None),
         ("yesterday", "+02:00", None),
@@ -310,7 +337,9 @@ def test_the_time_of_capture_comes_from_exif(kind, taken, offset, expected, sky,
 def test_broken_exif_is_never_an_error(cut, sky, encode):
     exif = exif_of(6, "2024:06:01 12:30:45")
     for broken in (exif[:cut], exif[:cut] + b"\xff" * (len(exif) - cut)):
-        assert read(encode(sky, "JPEG", exif=broken)).pixels.size == sky.size
+        photo = read(encode(sky, "JPEG", exif=broken))
+        assert photo.pixels.size == sky.size
+        assert photo.captured_at in (None, "2024-06-01T12:30:45")
 
 
 # What cannot be read
@@ -372,10 +401,38 @@ def test_an_empty_file_says_so(tmp_path):
     assert "is empty" in problem(b"")
 
 
-@pytest.mark.parametrize("data", [b"This is no photo.\n" * 9, b"<svg/>", b"%PDF-1.7\n", b"\0" * 99, b"\xff"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"This is no photo.\n" * 9,
+        b"<svg/>",
+        b"%PDF-1.7\n",
+        b"\0" * 99,
+        b"\xff",
+        b"RIFF\x24\0\0\0WAVEfmt ",
+        b"Is it a WEBP?",
+        b"\0\0\0\x18ftypisom",
+        b"this is heic",
+    ],
+)
 def test_what_is_no_photo_says_so(data, tmp_path):
     (tmp_path / "sky.jpg").write_bytes(data)
     assert "not a photo in a known format" in problem(tmp_path / "sky.jpg")
+
+
+def test_a_big_endian_bigtiff_is_to_be_converted_and_not_called_damaged():
+    assert "known format; convert it" in problem(tiff(bytes(12), ">", is_big=True))
+
+
+def test_what_is_no_photo_is_told_by_its_first_bytes_however_long_it_is():
+    class Endless(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            assert size is not None
+            assert size >= 0
+            return b"." * size
+
+    with pytest.raises(ImageError, match="not a photo in a known format"):
+        image.open_image(Endless())
 
 
 def test_formats_that_pillow_alone_knows_are_not_tried(sky, encode):
@@ -387,8 +444,8 @@ def test_a_folder_a_missing_file_and_impossible_paths_say_so(tmp_path):
     (tmp_path / "folder.jpg").mkdir()
     assert "is a folder" in problem(tmp_path / "folder.jpg")
     assert "no such file" in problem(tmp_path / "missing.jpg")
-    assert "cannot be opened" in problem("x" * 5000)
-    assert "cannot be opened" in problem("nul\0.jpg")
+    assert f"cannot be opened ({os.strerror(errno.ENAMETOOLONG)})" in problem("x" * 5000)
+    assert re.match(r"cannot be opened \(.*embedded null.*\)", problem("nul\0.jpg"))
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
@@ -426,9 +483,34 @@ def test_the_error_names_the_path_as_given(tmp_path, monkeypatch):
     with pytest.raises(ImageError) as caught:
         read(Path("missing.jpg"))
     assert caught.value.path == "missing.jpg"
+    Path("damaged.jpg").write_bytes(b"\xff\xd8\xff")
+    with pytest.raises(ImageError, match="damaged") as caught:
+        read("./damaged.jpg")
+    assert caught.value.path == "./damaged.jpg"
     with pytest.raises(ImageError) as caught:
         read(b"")
     assert caught.value.path is None
+
+
+class Failing(io.BytesIO):
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+    def read(self, *_: object) -> bytes:
+        raise self.error
+
+
+def test_what_a_decoder_says_of_the_damage_is_told_in_one_line():
+    assert problem(Failing(OSError("disk\n  gone"))).startswith("is damaged or cut short (disk gone)")
+    assert problem(Failing(EOFError())).startswith("is damaged or cut short (EOFError)")
+
+
+def test_a_photo_that_does_not_fit_into_memory_says_so(monkeypatch):
+    monkeypatch.setattr(image, "open_file", lambda _: Failing(MemoryError()))
+    with pytest.raises(ImageTooLargeError, match="does not fit into memory") as caught:
+        read("sky.jpg")
+    assert caught.value.path == "sky.jpg"
 
 
 @pytest.mark.parametrize(
@@ -446,12 +528,12 @@ def test_other_arrays_are_refused(array):
 
 @pytest.mark.parametrize("source", [None, 7, ["a.jpg"], io.StringIO("text")])
 def test_what_is_no_source_is_refused(source):
-    assert "open it in mode 'rb'" in problem(source) or "no photo; give a path" in problem(source)
+    assert "open it in mode 'rb'" in problem(source) or f"{type(source).__name__} is no photo" in problem(source)
 
 
 @pytest.mark.filterwarnings("error")
 def test_a_decompression_bomb_is_refused_by_its_header():
-    assert "scale it down" in problem(png(20_000, 20_000, 0, 8))
+    assert "has 400 million pixels, more than 89 million; scale it down" in problem(png(20_000, 20_000, 0, 8))
     assert "scale it down" in problem(png(9_500, 9_500, 0, 8))  # Pillow itself would only warn
 
 
@@ -460,4 +542,13 @@ def test_a_large_jpeg_is_read_because_it_is_decoded_at_a_fraction(encode):
     data = encode(Image.new("L", (10_000, 9_500), 128), "JPEG")
     assert read(data, 100).pixels.shape == (1188, 1250, 3)
     start = data.index(b"\xff\xc0") + 5  # the frame header: height, then width
-    assert "scale it down" in problem(data[:start] + struct.pack(">HH", 60_000, 60_000) + data[start + 4 :])
+    huge = data[:start] + struct.pack(">HH", 60_000, 60_000) + data[start + 4 :]
+    assert "has 3600 million pixels, more than 200 million; scale it down" in problem(huge)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_what_declares_more_pixels_than_the_caller_allows_is_not_decoded(kind, sky, encode):
+    data = encode(sky, kind)
+    assert read(data, max_pixels=96 * 64).size == (96, 64)
+    with pytest.raises(ImageTooLargeError):
+        read(data[: len(data) // 2], max_pixels=96 * 64 - 1)
