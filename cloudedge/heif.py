@@ -3,6 +3,10 @@
 libheif ends its process on some spoilt files, with a segmentation fault that Python cannot prevent, and what has no end
 can be ended in another process alone. So the parent sends the file to a child, which answers with a line of JSON and
 the pixels, and whatever else becomes of the child is an error of that one photo.
+
+A photo of 12 million pixels takes 0.89 s of computing so, and 0.74 s in the process itself (medians of 10, x86-64), a
+tiny one 0.08 s, nearly all of it for Python and the libraries to start; the child takes 92 and 28 MiB. It is not kept
+for the next photo: one that a spoilt photo has led astray should answer for no other.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ from cloudedge.errors import ImageError, ImageTooLargeError, UnknownFormatError,
 if TYPE_CHECKING:
     from PIL import Image
 
-SECONDS = 60  # that a photo may take
+SECONDS = 120  # that a photo may take; one of 49 million pixels takes 3.4 here, and many times that on a small device
 
 _MISSING = "is a HEIC photo; to read those, run: pip install 'cloudedge[heic]'"
 
