@@ -63,7 +63,7 @@ def seeds() -> Iterator[bytes]:
         yield bytes([mark]) + whole * 2
         yield bytes([mark]) + whole.replace(b"no-such", b"other") * 2
         yield bytes([1 - mark]) + whole
-        yield bytes([mark]) + whole.replace(b"sky.jpg", b"<script>&\\ud800")
+        yield bytes([mark]) + whole.replace(b"no-such", b"<script>&\\ud800")
         yield bytes([mark]) + whole.replace(b'"captured_at": null', b'"captured_at": "0001-01-01T00:00:00+01:00"')
     yield b"\1" + "".join(output.to_csv(ROWS, 1)).encode()
     yield b"\0" + "".join(output.to_jsonl(ROWS)).encode()
