@@ -89,7 +89,7 @@ def make_app(
         await asyncio.to_thread(desk.close)
 
     static = files("cloudedge.serve") / "static"
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/classify", classify, methods=["POST"]),
             Route("/healthz", healthz),
@@ -102,6 +102,8 @@ def make_app(
         exception_handlers={HTTPException: _refuse, ModelError: _fail, ClientDisconnect: _gone, Exception: _crash},
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False  # of /model/ to /model: that fails where a query is no UTF-8
+    return app
 
 
 class _Guard:

@@ -20,6 +20,7 @@ import pytest
 
 from cloudedge import CloudClassifier
 from cloudedge.cli import cli
+from cloudedge.cli_common import Answer
 from cloudedge.genera import GENERA
 from cloudedge.output import REASONS
 
@@ -31,6 +32,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from cloudedge import explain
+from cloudedge.serve.app import make_app
 from cloudedge.serve.upload import Limits, receive
 
 STATIC = Path(explain.__file__).parent / "serve" / "static"
@@ -334,6 +336,19 @@ def test_the_description_names_every_path(client):
     document = client.get("/openapi.json").json
     assert document["openapi"] == "3.1.0"
     assert set(document["paths"]) == {"/classify", "/genera", "/model", "/healthz"}
+
+
+def test_an_address_with_a_slash_too_many_is_not_found_whatever_its_query(client, classifier):
+    """h11 lets no such bytes through; another server may."""
+    assert client.get("/model/").status == 404
+    messages = []
+
+    async def send(message):
+        messages.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/model/", "query_string": b"\xff", "headers": []}
+    asyncio.run(make_app(classifier, Answer(3, None, None).row)(scope, None, send))
+    assert messages[0]["status"] == 404
 
 
 def test_with_a_token_only_who_has_it_may_classify(classifier, jpeg):
