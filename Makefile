@@ -6,6 +6,7 @@
 #   make harden bad input, properties and faults, and what they cost
 #   make soak   100,000 photos, and two hours of watching, for the memory and the open files
 #   make fuzz   each of the fuzzers in tests/fuzz for MINUTES=2
+#   make mutants      which small changes of the runtime's core its tests do not notice; see docs/mutants.md
 #   make coverage     the runtime's tests, and which lines and branches of cloudedge they reach
 #   make test-lowest  the runtime's tests with the lowest versions that setup.cfg allows
 #   make bench  measure side by side with what one would use instead (SECTIONS="process warm folder inference")
@@ -15,7 +16,7 @@ PYTHON ?= python3
 MINUTES ?= 2
 SUITES = lint test-runtime test-lowest harden test-browser test-packaging test-export
 
-.PHONY: demo test bench load soak fuzz test-arm64 coverage $(SUITES)
+.PHONY: demo test bench load soak fuzz mutants test-arm64 coverage $(SUITES)
 
 demo: .venv/installed
 	.venv/bin/cloudedge classify examples/cumulus.jpg
@@ -79,7 +80,13 @@ coverage: .venvs/runtime/installed
 	.venvs/runtime/bin/python -m coverage combine --quiet
 	.venvs/runtime/bin/python -m coverage report
 
-# Tried on Python 3.11; a later Python may have no wheels of versions as old as these.
+# The mutants themselves stay in the folder mutants, for `mutmut show NAME`.
+mutants: .venvs/mutants/installed
+	rm -rf mutants
+	.venvs/mutants/bin/mutmut run
+	.venvs/mutants/bin/mutmut results
+	@.venvs/mutants/bin/mutmut results --all true | sed -E 's/^ *(cloudedge\.\w+)\..*:/\1:/' | sort | uniq -c
+
 test-lowest: .venvs/lowest/installed
 	.venvs/lowest/bin/python -m pytest tests/runtime
 
@@ -91,14 +98,16 @@ test-arm64: .venvs/runtime/installed
 .venvs/export/installed: EXTRAS = [export,ray,test,lint]
 .venvs/bench/installed: EXTRAS = [bench]
 .venvs/fuzz/installed: EXTRAS = [heic,serve,fuzz]
+.venvs/mutants/installed: EXTRAS = [heic,test,mutants]
 
-.venv/installed .venvs/runtime/installed .venvs/export/installed .venvs/bench/installed .venvs/fuzz/installed: setup.cfg pyproject.toml
+.venv/installed .venvs/runtime/installed .venvs/export/installed .venvs/bench/installed .venvs/fuzz/installed .venvs/mutants/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv --clear $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.$(EXTRAS)'
 	touch $@
 
 .venvs/lowest/installed: setup.cfg pyproject.toml scripts/lowest_versions.py
 	$(PYTHON) -m venv --clear $(@D)
-	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check $$($(PYTHON) scripts/lowest_versions.py) \
+	$(PYTHON) scripts/lowest_versions.py > $(@D)/lowest.txt
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $(@D)/lowest.txt \
 	    --editable '.[heic,serve,test]'
 	touch $@

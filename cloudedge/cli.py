@@ -149,5 +149,6 @@ def _lines(facts: dict[str, Any], indent: str = "") -> Iterator[str]:
             yield f"{indent}{key}:"
             yield from _lines(value, indent + "  ")
         else:
-            text = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+            items = value if isinstance(value, (list, tuple)) else [value]
+            text = ", ".join("-" if item is None else str(item) for item in items)
             yield f"{indent}{key}: {output.printable(text)}"

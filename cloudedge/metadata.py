@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -87,15 +88,15 @@ def _is_size(value: Any) -> bool:
 
 
 def _is_object(value: Any) -> bool:
-    return isinstance(value, dict) and _is_shallow(value, 20)
+    return isinstance(value, dict) and _is_plain(value, 20)
 
 
-def _is_shallow(value: Any, levels: int) -> bool:
-    """Tell whether lists and objects lie at most that many in each other: hundreds are read, but not written again."""
-    if not isinstance(value, dict | list):
-        return True
-    items = value.values() if isinstance(value, dict) else value
-    return levels > 0 and all(_is_shallow(item, levels - 1) for item in items)
+def _is_plain(value: Any, levels: int) -> bool:
+    """Tell whether a value can be written as JSON again: no NaN, and no hundreds of lists in each other."""
+    if isinstance(value, dict | list):
+        items = value.values() if isinstance(value, dict) else value
+        return levels > 0 and all(_is_plain(item, levels - 1) for item in items)
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _are_genera(value: Any) -> bool:
@@ -125,9 +126,9 @@ _FIELDS: _Fields = {
     "std": (_are_three(_is_positive), "three numbers above 0"),
     "temperature": (_is_positive, "a number above 0"),
     "thresholds": (_are_thresholds, 'an object of numbers, "low_confidence" among them'),
-    "recipe": (_is_object, "an object, at most 20 deep"),
-    "data": (_is_object, "an object, at most 20 deep"),
-    "metrics": (_is_object, "an object, at most 20 deep"),
+    "recipe": (_is_object, "an object without NaN or Infinity, at most 20 deep"),
+    "data": (_is_object, "an object without NaN or Infinity, at most 20 deep"),
+    "metrics": (_is_object, "an object without NaN or Infinity, at most 20 deep"),
     "licence": (_is_text, "a text"),
 }
 _RESIZE_FIELDS: _Fields = {

@@ -113,7 +113,7 @@ def evaluate(model: Path, part: str, data: Path, run: Path | None) -> None:
         click.echo(column)
         for name, figure in row.items():
             click.echo(f"  {name:<18}{figure}")
-    write_json(folder / "figures.json", release.plain(figures))
+    write_json(folder / "figures.json", figures)
 
 
 @main.command("onnx")

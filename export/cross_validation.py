@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +18,9 @@ from cloudedge.errors import CloudEdgeError
 from export.batches import split_of
 from export.dataset import CLASSES, Photo, load_catalogue
 from export.evaluation import Figure, classify, evaluate, share
-from export.files import read_csv, write_csv, write_json
+from export.files import plain, read_csv, write_csv, write_json
 from export.recipe import Recipe
-from export.release import HEADINGS, candidates, figures_table, files, pick, plain, train
+from export.release import HEADINGS, candidates, figures_table, files, pick, train
 
 SPREAD = ("top1", "top3", "level", "ece")
 
@@ -99,7 +98,7 @@ def cross_validate(
         results[arithmetic] = Result(
             pooled.figures(), spread(folds), spread(same_fold) if seeds > 1 else {}, share(choices == first_choices)
         )
-    write_json(folder / "figures.json", {name: _plain(result) for name, result in results.items()})
+    write_json(folder / "figures.json", results)
     return results
 
 
@@ -151,10 +150,6 @@ def _spread_table(over: str, rows: Mapping[str, Mapping[str, Spread]]) -> str:
     for column, row in rows.items():
         lines.append(f"| {column} | {row['top1'].n} | " + " | ".join(str(row[name]) for name in SPREAD) + " |")
     return "\n".join(lines)
-
-
-def _plain(result: Result) -> dict[str, Any]:
-    return {"pooled": plain(result.pooled), **{k: v for k, v in asdict(result).items() if k != "pooled"}}
 
 
 def _claim(recipe: Recipe, folder: Path) -> None:

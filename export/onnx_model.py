@@ -55,7 +55,7 @@ def write(model: onnx.ModelProto, metadata: dict[str, Any], path: Path) -> None:
     """Put `metadata` into the model and write it, whole or not at all."""
     model.ir_version = min(model.ir_version, IR_VERSION)
     del model.metadata_props[:]
-    onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(metadata, sort_keys=True)})
+    onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(metadata, sort_keys=True, allow_nan=False)})
     partial = path.with_suffix(".partial")
     onnx.save(model, partial)
     partial.replace(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from export import augment, decisions, outliers
 from export.batches import split_of, training_sets
 from export.dataset import CLASSES, Photo, Split, load_catalogue, soft_target
 from export.evaluation import Figure, classify, columns, evaluate, fit_temperature, run_model, softmax, strangers
+from export.files import plain
 from export.judge import Judge, Released, embed
 from export.network import build, save_weights
 from export.onnx_model import check_parity, export_onnx, rewrite
@@ -195,7 +196,7 @@ def release(recipe: Recipe, root: Path, folder: Path, target: Path) -> None:
     if recipe.quantize:
         before, chosen = chosen, made["int8"]
         labels = columns(pick(photos, parts.validation))["manifest"]
-        gates["int8"] = asdict(check_quantized(before.logits, chosen.logits, labels))
+        gates["int8"] = plain(check_quantized(before.logits, chosen.logits, labels))
     metrics = measure(chosen.path, root, pick(photos, parts.test), part(photos, ~parts.train)).plain()
     rewrite(chosen.path, describe(recipe, **chosen.found, metrics={**metrics, **gates}))
     target.mkdir(parents=True, exist_ok=True)
@@ -215,12 +216,7 @@ class Measured:
 
     def plain(self) -> dict[str, Any]:
         """Give the figures as plain JSON types, as a model's metadata holds them."""
-        return {"test": plain(self.figures), "strange": {kind: asdict(f) for kind, f in self.strange.items()}}
-
-
-def plain(figures: dict[str, dict[str, Figure]]) -> dict[str, Any]:
-    """Give figures by column and name as plain JSON types."""
-    return {column: {name: asdict(figure) for name, figure in row.items()} for column, row in figures.items()}
+        return {"test": plain(self.figures), "strange": plain(self.strange)}
 
 
 def measure(path: Path, root: Path, photos: Sequence[Photo], unseen: Sequence[Photo]) -> Measured:
@@ -271,7 +267,7 @@ def figures_table(figures: dict[str, Any]) -> str:
     lines = ["| labels | n | " + " | ".join(HEADINGS.values()) + " |", "| --- " * (len(HEADINGS) + 2) + "|"]
     for column in filter(figures.__contains__, COLUMNS):
         row = figures[column]
-        cells = [f"{f['value']:.1%} [{f['low']:.1%}, {f['high']:.1%}]" for f in (row[name] for name in HEADINGS)]
+        cells = [_cell(row[name]) for name in HEADINGS]
         lines.append(f"| {column} | {row['top1']['n']} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -280,5 +276,11 @@ def card_table(metrics: dict[str, Any]) -> str:
     """Give the figures of a model's metadata as two Markdown tables."""
     lines = [figures_table(metrics["test"]), "", "| no cloud of the ten genera | n | certain |", "| --- | --- | --- |"]
     for kind, f in sorted(metrics["strange"].items()):
-        lines.append(f"| {kind} | {f['n']} | {f['value']:.1%} [{f['low']:.1%}, {f['high']:.1%}] |")
+        lines.append(f"| {kind} | {f['n']} | {_cell(f)} |")
     return "\n".join(lines)
+
+
+def _cell(figure: dict[str, Any]) -> str:
+    if figure["value"] is None:  # of no photo
+        return "-"
+    return f"{figure['value']:.1%} [{figure['low']:.1%}, {figure['high']:.1%}]"

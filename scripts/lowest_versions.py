@@ -11,5 +11,5 @@ config = ConfigParser()
 config.read(Path(__file__).parent.parent / "setup.cfg")
 extras = config["options.extras_require"]
 for line in "\n".join([config["options"]["install_requires"], extras["watch"], extras["serve"]]).splitlines():
-    if found := re.match(r"([\w-]+) *>=([\d.]+)", line):
-        print(f"{found[1]}=={found[2]}")
+    if found := re.match(r"([\w-]+) *>=([\d.]+)[^;]*(.*)", line):
+        print(f"{found[1]}=={found[2]}{found[3]}")

@@ -16,6 +16,7 @@ from export.evaluation import (
     softmax,
     summarise,
 )
+from export.files import plain
 from export.release import card_table, confidence_threshold
 
 
@@ -30,6 +31,7 @@ def test_a_share_of_nothing_is_unknown() -> None:
     figure = share(np.array([], dtype=bool))
     assert np.isnan(figure.value)
     assert (figure.low, figure.high) == (0, 1)
+    assert plain({"strange": [figure]}) == {"strange": [{"value": None, "low": 0.0, "high": 1.0, "n": 0}]}
 
 
 def test_softmax_sums_to_one_and_survives_large_logits() -> None:
@@ -90,15 +92,12 @@ def test_the_columns_judge_by_their_own_labels() -> None:
 def test_a_card_table_has_a_row_for_each_column_with_labels() -> None:
     photos = [Photo(str(k), CLASSES[k % 10], k, False, {}) for k in range(40)]
     figures = evaluate(np.eye(10)[np.arange(40) % 10], np.arange(40) < 10, photos)
-    plain = {name: vars_of(figure) for name, figure in figures["manifest"].items()}
-    table = card_table({"test": {"manifest": plain}, "strange": {"contrail": plain["coverage"]}})
+    strange = {"contrail": figures["manifest"]["coverage"], "fog": share(np.array([], dtype=bool))}
+    table = card_table(plain({"test": figures, "strange": strange}))
     assert table.splitlines()[0].startswith("| labels | n | top-1 ")
     assert "| manifest | 40 | 100.0% [" in table
     assert "| contrail | 40 | 25.0% [" in table
-
-
-def vars_of(figure: object) -> dict[str, float]:
-    return {name: getattr(figure, name) for name in ("value", "low", "high", "n")}
+    assert "| fog | 0 | - |" in table
 
 
 def test_the_confidence_threshold_is_the_lowest_that_keeps_the_precision() -> None:

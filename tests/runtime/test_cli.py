@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -336,6 +337,16 @@ def test_info_is_readable_too() -> None:
     lines = run("info", "--model", TINY).stdout.splitlines()
     assert f"cloudedge: {cloudedge.__version__}" in lines
     assert "  name: tiny" in lines
+
+
+def test_a_figure_of_no_photo_is_null_and_a_dash_to_read(
+    make_model: Callable[..., Path], metadata: dict[str, Any]
+) -> None:
+    model = make_model({**metadata, "metrics": {"fog": {"value": None, "n": 0}}})
+    facts = json.loads(run("info", "--model", model, "--format", "json").stdout)
+    assert facts["model"]["metrics"] == {"fog": {"value": None, "n": 0}}
+    lines = run("info", "--model", model).stdout.splitlines()
+    assert lines[lines.index("    fog:") :][1:3] == ["      value: -", "      n: 0"]
 
 
 def test_genera_shows_the_ten(tmp_path: Path) -> None:

@@ -168,6 +168,9 @@ def nested(levels):
         ("thresholds", {"low_confidence": None}),
         ("thresholds", {"low_confidence": 0.3, "dark": "30"}),
         ("recipe", []),
+        ("recipe", {"learning_rate": float("nan")}),
+        ("data", {"seeds": [{"loss": float("-inf")}]}),
+        ("metrics", {"test": {"agreed": {"top1": {"value": float("nan")}}}}),
         ("metrics", nested(300)),  # reads as JSON, and is not written again
         ("data", None),
         ("metrics", "good"),
@@ -178,6 +181,13 @@ def test_metadata_of_the_wrong_kind_are_refused_by_name(field, value, metadata):
     with pytest.raises(ValueError, match=field) as caught:
         ModelSpec.from_json(json.dumps({**metadata, field: value}))
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_model_that_holds_what_is_no_json_is_refused_in_a_line(make_model, metadata):
+    path = make_model({**metadata, "metrics": {"top1": float("nan")}})
+    assert "wrongly: metrics must be an object without NaN or Infinity" in problem(path)
+    path = make_model(json.dumps(metadata).replace('"metrics": {}', '"metrics": {"top1": 1e999}'))
+    assert "wrongly: metrics must be an object without NaN or Infinity" in problem(path)
 
 
 @pytest.mark.parametrize("field", ModelSpec.__slots__)
