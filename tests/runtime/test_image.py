@@ -92,7 +92,7 @@ def test_every_kind_of_source_gives_the_same(sky, encode, tmp_path):
         sources = [str(path), path, data, bytearray(data), io.BytesIO(data), file, Image.fromarray(sky), sky]
         found = [read(source) for source in sources]
     assert all(np.array_equal(photo.pixels, sky) for photo in found)
-    assert {photo.size for photo in found} == {(96, 64)}
+    assert {(photo.size, photo.captured_at) for photo in found} == {((96, 64), None)}
 
 
 def test_file_objects_are_read_from_where_they_stand_and_stay_open(sky, encode):
