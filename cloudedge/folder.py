@@ -134,11 +134,10 @@ def collected(photos: Iterable[str], by_time: bool = False) -> Iterator[PhotoLis
     import sqlite3
 
     rows = ((os.fsencode(path), _instant(path) if by_time else None) for path in photos)
-    database = sqlite3.connect("", isolation_level=None)
+    database = sqlite3.connect("")
     try:
         database.execute("PRAGMA journal_mode = OFF")
         database.execute("CREATE TABLE photos (path BLOB, time REAL)")
-        database.execute("BEGIN")
         database.executemany("INSERT INTO photos VALUES (?, ?)", rows)
         yield PhotoList(database, by_time)
     finally:

@@ -28,8 +28,10 @@ def test_evidence_has_the_shape_of_the_upright_photo(explaining, draw_sky, encod
 
 
 def test_evidence_is_kept_out_of_the_row(explaining, sky):
-    row = CloudClassifier(explaining, threads=1).classify(sky).to_dict()
+    result = CloudClassifier(explaining, threads=1).classify(sky)
+    row = result.to_dict()
     assert "maps" not in row
+    assert "maps" not in repr(result)
     json.dumps(row)
 
 

@@ -165,11 +165,12 @@ def test_photos_are_brought_into_the_order_of_their_times(tmp_path: Path) -> Non
         "20240601_123046.jpg",
         "2024-06-01T12:30:44+00:00.jpg",
         "also-none.jpg",
+        "19990601_123044.jpg",
     ]
     with collected((f"x/{name}" for name in names), by_time=True) as photos:
-        assert len(photos) == 5
+        assert len(photos) == 6
         order = [Path(path).name for path in photos]
-    assert order == [names[3], names[1], names[2], names[4], names[0]]
+    assert order == [names[5], names[3], names[1], names[2], names[4], names[0]]
 
 
 def test_collected_photos_keep_their_order_and_any_name() -> None:
