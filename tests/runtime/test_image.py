@@ -351,6 +351,17 @@ def test_without_pi_heif_the_error_says_what_to_install(fixtures, monkeypatch):
     assert "pip install 'cloudedge[heic]'" in problem(fixtures / "photo.heic")
 
 
+def test_a_disk_that_fails_is_not_blamed_on_the_photo(monkeypatch):
+    class Failing(io.BytesIO):
+        def read(self, size=-1):
+            raise OSError(errno.EIO, "the disk is gone")
+
+    monkeypatch.setattr(image, "open_file", lambda path: Failing())
+    with pytest.raises(ImageError) as caught:
+        read("photo.jpg")
+    assert str(caught.value) == "photo.jpg: cannot be read (the disk is gone); check the disk"
+
+
 @pytest.mark.parametrize("size", [None, 224])
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "BMP"])
 @pytest.mark.filterwarnings("ignore::UserWarning")
