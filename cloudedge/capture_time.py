@@ -47,7 +47,7 @@ _EPOCH = re.compile(r"(?<![0-9A-Za-z])(1[1-9][0-9]{8})(?:[0-9]{3}|[.][0-9]{1,6})
 
 
 def captured_at(path: str) -> str | None:
-    """Return when a photo was taken, as its row will say: from EXIF, else from its name; no pixel is decoded, but of HEIC.
+    """Return when a photo was taken, as its row will say: from EXIF, else from its name; of HEIC alone pixels are decoded.
 
     A file that cannot be read is judged by its name alone.
     """
