@@ -47,9 +47,9 @@ _EPOCH = re.compile(r"(?<![0-9A-Za-z])(1[1-9][0-9]{8})(?:[0-9]{3}|[.][0-9]{1,6})
 
 
 def captured_at(path: str) -> str | None:
-    """Return when a photo was taken, as its row will say: from EXIF, else from its name; of HEIC alone pixels are decoded.
+    """Return when a photo was taken, as its row will say: from EXIF, else from its name.
 
-    A file that cannot be read is judged by its name alone.
+    No pixel is decoded, but of HEIC. A file that cannot be read is judged by its name alone.
     """
     from PIL import ExifTags
 
