@@ -391,7 +391,7 @@ def test_a_tiff_that_is_cut_short_while_it_is_read_is_damaged(compression, sky, 
         picture = image.open_image(stream)
         assert not hasattr(picture.fp, "fileno")
         os.truncate(path, 100)
-        with pytest.raises(OSError, match=r"decoder|truncated"):
+        with pytest.raises(OSError, match=r"decoder|truncated|^-2$"):
             picture.load()
 
 
