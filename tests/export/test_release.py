@@ -198,6 +198,8 @@ def test_a_bad_quantization_is_refused() -> None:
     swapped[2:4] = logits[2:4]
     with pytest.raises(GateError, match=r"loses 2\.0% of accuracy"):
         check_quantized(logits, swapped, labels)
+    with pytest.raises(GateError, match="no validation photo has a label"):
+        check_quantized(logits, logits, np.full(100, -1))
 
 
 def test_a_refused_model_leaves_no_trace(

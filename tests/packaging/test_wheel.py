@@ -82,7 +82,8 @@ def test_the_wheel_holds_the_runtime_and_the_models_and_nothing_else(wheel: Path
     sources = (path for path in (ROOT / "cloudedge").rglob("*") if path.is_file() and path.suffix != ".pyc")
     runtime = {path.relative_to(ROOT).as_posix() for path in sources}
     models = {f"cloudedge/models/{path.name}" for path in (ROOT / "models").glob("*.onnx")}
-    models |= {f"cloudedge/models/{name}" for name in ("__init__.py", "MODEL_CARD.md", "CHANGELOG.md", "SHA256SUMS")}
+    beside = ("__init__.py", "CHANGELOG.md", "LICENSE.Apache-2.0", "MODEL_CARD.md", "SHA256SUMS")
+    models |= {f"cloudedge/models/{name}" for name in beside}
     with ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
     assert held == runtime | models
