@@ -10,9 +10,10 @@ import numpy as np
 from harness import FIXTURES, fuzz, one_line, scratch
 
 with atheris.instrument_imports(include=["cloudedge", "json"]):
+    from resuming import resume  # which loads the journal
+
     from cloudedge import CloudClassifier, output
     from cloudedge.errors import CloudEdgeError, ImageError
-    from cloudedge.journal import Journal
     from cloudedge.report import summarise
     from cloudedge.report_page import page
     from cloudedge.rowfile import read_rows
@@ -38,26 +39,18 @@ def try_one(data: bytes) -> None:
     else:
         assert b"<script" not in report
     try:
-        resumed = resume(format_)
+        resumed = resume(PATH, format_, ROWS)
     except CloudEdgeError as error:
         one_line(str(error))
         assert PATH.read_bytes() == data, "was refused, but has changed"
     else:
-        assert resume(format_) == resumed, "does not stay as it is"
-
-
-def resume(format_: Any) -> bytes:
-    with Journal(str(PATH), format_, 1, "settings") as journal:
-        for row in ROWS:
-            journal.write(row, journal.key(row["path"], (1, 1)))
-        journal.settle()
-    return PATH.read_bytes()
+        assert resume(PATH, format_, ROWS) == resumed, "does not stay as it is"
 
 
 def seeds() -> Iterator[bytes]:
     for mark, format_ in enumerate(FORMATS):
         PATH.write_bytes(b"")
-        whole = resume(format_)
+        whole = resume(PATH, format_, ROWS)
         for end in (0, 1, 10, len(whole) // 2, len(whole) - 1, len(whole)):
             yield bytes([mark]) + whole[:end]
         yield bytes([mark]) + whole * 2

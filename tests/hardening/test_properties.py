@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
+from resuming import resume
 
 from cloudedge import CloudClassifier, output
 from cloudedge.capture_time import captured_at_from_name
@@ -24,7 +25,6 @@ from cloudedge.crop import cut
 from cloudedge.folder import in_shard
 from cloudedge.genera import GENERA
 from cloudedge.image import read
-from cloudedge.journal import Journal
 from cloudedge.model import Outputs
 from cloudedge.preprocess import prepare
 from cloudedge.report import summarise
@@ -144,20 +144,13 @@ def test_a_journal_cut_anywhere_and_resumed_any_number_of_times_is_the_same(
 ) -> None:
     format_: Any = data.draw(st.sampled_from(["jsonl", "csv"]))
 
-    def resume(path: Path) -> bytes:
-        with Journal(str(path), format_, 1, "settings") as journal:
-            for row in written:
-                journal.write(row, journal.key(row["path"], (1, 1)))
-            journal.settle()
-        return path.read_bytes()
-
     whole, cut_short = tmp_path / f"whole.{format_}", tmp_path / f"cut.{format_}"
     for path in (whole, cut_short):
         path.unlink(missing_ok=True)
-    expected = resume(whole)
+    expected = resume(whole, format_, written)
     cut_short.write_bytes(expected[: data.draw(st.integers(0, len(expected)))])
-    assert resume(cut_short) == expected
-    assert resume(cut_short) == expected
+    assert resume(cut_short, format_, written) == expected
+    assert resume(cut_short, format_, written) == expected
 
 
 @given(paths=st.lists(TEXT, max_size=20), count=st.integers(1, 9))
