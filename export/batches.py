@@ -11,9 +11,12 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
 
-from export import augment, decisions
+from export import augment, decisions, outliers
 from export.dataset import CLASSES, Photo, Split, load_catalogue, load_pixels, soft_target, split
 from export.recipe import Phase, Recipe
+
+UNDECIDED = np.full(len(CLASSES), 1 / len(CLASSES), dtype=np.float32)
+DRAWN_SHARE = 0.1  # drawn outliers for each labelled photo
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +39,32 @@ def split_of(recipe: Recipe, photos: Sequence[Photo]) -> Split:
 
 
 def training_sets(recipe: Recipe, root: Path) -> tuple[TrainingSet, TrainingSet]:
-    """Read the photos of `root`: all of them, for phases without labels; the labelled ones of the training folds."""
+    """Read the photos of `root`: all of them, for phases without labels; the labelled ones of the training folds.
+
+    Among the labelled ones are contrails, photos that the reviews take for no cloud, and drawn outliers; their target
+    is the uniform distribution (outlier exposure, Hendrycks et al. 2019, arXiv:1812.04606).
+    """
     photos = load_catalogue(root, decisions.PATH)
-    targets = [soft_target(photo, recipe.labels) for photo in photos]
-    parts = split_of(recipe, photos)
-    filled = np.array([np.full(len(CLASSES), np.nan) if t is None else t for t in targets], dtype=np.float32)
-    everything = TrainingSet(load_pixels(root, photos), filled)
-    return everything, everything.subset(np.array([target is not None for target in targets]) & parts.train)
+    targets = np.stack([_training_target(photo, recipe.labels) for photo in photos])
+    everything = TrainingSet(load_pixels(root, photos), targets)
+    labelled = everything.subset(~np.isnan(targets).any(axis=1) & split_of(recipe, photos).train)
+    return everything, _with_drawings(labelled)
+
+
+def _training_target(photo: Photo, weights: dict[str, float]) -> npt.NDArray[np.float32]:
+    if outliers.is_outlier(photo):
+        return UNDECIDED
+    target = soft_target(photo, weights)
+    return np.full_like(UNDECIDED, np.nan) if target is None else target.astype(np.float32)
+
+
+def _with_drawings(photos: TrainingSet) -> TrainingSet:
+    each = round(len(photos.targets) * DRAWN_SHARE / len(outliers.DRAWN))
+    if not each:
+        return photos
+    drawings = [outliers.draw(kind, each, outliers.TRAINING_SEED) for kind in outliers.DRAWN]
+    undecided = np.tile(UNDECIDED, (each * len(drawings), 1))
+    return TrainingSet(np.concatenate([photos.pixels, *drawings]), np.concatenate([photos.targets, undecided]))
 
 
 class Crops(Dataset[tuple[torch.Tensor, torch.Tensor]]):

@@ -11,7 +11,7 @@ import skimage
 from PIL import Image, ImageDraw, ImageFilter
 
 from cloudedge.image import Source
-from export.dataset import Photo
+from export.dataset import CLASSES, Photo, review_target
 
 Pixels = npt.NDArray[np.uint8]
 SIDE = 256
@@ -105,6 +105,13 @@ def draw(kind: str, count: int, seed: int) -> Pixels:
 def contrails(photos: Sequence[Photo]) -> list[Photo]:
     """Give the photos that the data set files under `Contrail`."""
     return [photo for photo in photos if photo.genus == "Contrail"]
+
+
+def is_outlier(photo: Photo) -> bool:
+    """Say whether a photo shows a contrail, or what the reviews mostly take for none of the ten genera."""
+    return photo.genus == "Contrail" or (
+        photo.genus in CLASSES and bool(photo.reviews) and review_target(photo) is None
+    )
 
 
 def clear_skies(photos: Sequence[Photo]) -> list[Photo]:

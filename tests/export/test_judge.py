@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from export import outliers
-from export.dataset import Photo
+from export.dataset import DROPPED, Photo
 from export.judge import FLAGGED, Judge
 
 DIMENSIONS = 128
@@ -75,6 +76,15 @@ def test_drawn_nights_are_dim_and_clear_skies_are_smooth() -> None:
     assert outliers.draw("night", 20, seed=0).mean(axis=(1, 2, 3)).max() < 70
     steps = np.abs(np.diff(outliers.draw("clear sky", 20, seed=0).astype(float), axis=2)).mean(axis=(1, 2, 3))
     assert steps.max() < 6
+
+
+def test_an_outlier_is_a_contrail_or_what_the_reviews_mostly_take_for_no_genus() -> None:
+    cirrus = Photo("a.jpg", "Cirrus", 0, False, {"1": {"Cirrus": 0.9}, "2": {"ClearSky": 0.7, "Cirrus": 0.3}})
+    assert not outliers.is_outlier(cirrus)
+    assert not outliers.is_outlier(replace(cirrus, reviews={}))
+    assert not outliers.is_outlier(replace(cirrus, genus=DROPPED))
+    assert outliers.is_outlier(replace(cirrus, reviews={"1": {"ClearSky": 0.8}, "2": {"NotSky": 0.9}}))
+    assert outliers.is_outlier(replace(cirrus, genus="Contrail", reviews={}))
 
 
 def test_sights_by_kind_come_from_the_given_photos(tmp_path: Path) -> None:

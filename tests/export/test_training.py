@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +11,8 @@ import pytest
 import torch
 
 from export import augment
-from export.batches import TrainingSet, draw
-from export.dataset import CLASSES
+from export.batches import TrainingSet, draw, split_of, training_sets
+from export.dataset import CLASSES, load_catalogue
 from export.distillation import HintLoss, verdict_loss
 from export.network import Lite0, Resnet34, build, save_weights
 from export.recipe import Phase, Recipe, load_recipe
@@ -114,6 +115,24 @@ def test_sampling_gives_rare_genera_their_share() -> None:
         assert (order >= 95).mean() == pytest.approx(expected, abs=0.03)
     unlabelled = draw(targets, replace(phase, images=200, label=0.0, hint=1.0), seed=0)
     assert (np.bincount(unlabelled) == 2).all()
+
+
+def test_outliers_are_learned_as_undecided_and_only_those_of_the_training_folds(
+    recipe: Recipe, root: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(root, tmp_path / "photos")
+    manifest = tmp_path / "photos" / "manifest.csv"
+    manifest.write_text(manifest.read_text(encoding="utf-8").replace(",Cirrus,", ",Contrail,"), encoding="utf-8")
+
+    everything, labelled = training_sets(recipe, tmp_path / "photos")
+
+    photos, train = load_catalogue(tmp_path / "photos"), split_of(recipe, load_catalogue(tmp_path / "photos")).train
+    contrails = sum(photo.genus == "Contrail" for photo, chosen in zip(photos, train, strict=True) if chosen)
+    undecided = (labelled.targets == np.float32(0.1)).all(axis=1)
+    assert len(everything.targets) == len(photos) == 80
+    assert len(labelled.targets) == train.sum() + 4  # a drawing of each kind: one for each ten photos
+    assert undecided.sum() == contrails + 4
+    assert not np.isnan(labelled.targets).any()
 
 
 def test_mixup_keeps_the_mass_of_the_targets() -> None:
