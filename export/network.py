@@ -27,6 +27,10 @@ class CloudNetwork(nn.Module):
         """Run the body over normalised images (N, 3, S, S): float (N, C, S/stride, S/stride) for strides 8, 16, 32."""
         raise NotImplementedError
 
+    def body_groups(self) -> tuple[list[nn.Module], list[nn.Module]]:
+        """Give the modules of the body in two layer groups, up to stride 8 and from there on; the head is the third."""
+        raise NotImplementedError
+
     def judge(self, maps: Maps) -> torch.Tensor:
         """Pool the last maps and apply the head: logits (N, 10)."""
         logits: torch.Tensor = self.head(maps[32].mean(dim=(2, 3)))
@@ -53,6 +57,11 @@ class Resnet34(CloudNetwork):
         stride8 = body.layer2(body.layer1(body.maxpool(body.relu(body.bn1(body.conv1(images))))))
         stride16 = body.layer3(stride8)
         return {8: stride8, 16: stride16, 32: body.layer4(stride16)}
+
+    def body_groups(self) -> tuple[list[nn.Module], list[nn.Module]]:
+        """See `CloudNetwork.body_groups`."""
+        body = self.body
+        return [body.conv1, body.bn1, body.layer1, body.layer2], [body.layer3, body.layer4]
 
 
 class Lite0(CloudNetwork):
@@ -81,6 +90,12 @@ class Lite0(CloudNetwork):
             x = block(x)
             last_of_stride[side // int(x.shape[-1])] = x
         return {8: last_of_stride[8], 16: last_of_stride[16], 32: body._swish(body._bn1(body._conv_head(x)))}
+
+    def body_groups(self) -> tuple[list[nn.Module], list[nn.Module]]:
+        """See `CloudNetwork.body_groups`."""
+        body, blocks = self.body, list(self.body._blocks)
+        first = next(k for k, block in enumerate(blocks) if block._block_args.output_filters > self.channels[8])
+        return [body._conv_stem, body._bn0, *blocks[:first]], [*blocks[first:], body._conv_head, body._bn1]
 
 
 NETWORKS: dict[str, type[Resnet34] | type[Lite0]] = {"resnet34": Resnet34, "lite0": Lite0}

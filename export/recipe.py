@@ -22,6 +22,8 @@ class Phase:
     images: int
     size: int
     lr: float
+    lr_first: float = 0.0  # that of the first of the three layer groups, where it is another; the second lies between
+    frozen: bool = False  # whether the body keeps its weights but for those of batch norm, as in fastai
     batch: int = 32
     weight_decay: float = 0.03
     warmup: float = 0.1  # share of the steps

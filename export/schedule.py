@@ -19,3 +19,8 @@ def one_cycle(
     if progress < warmup:
         return _cosine(peak / div, peak, progress / warmup)
     return _cosine(peak, peak / div_final, (progress - warmup) / (1 - warmup))
+
+
+def discriminative(first: float, last: float, groups: int) -> list[float]:
+    """Give the rates of `groups` > 1 layer groups, spaced geometrically, as fastai's `slice(first, last)` does."""
+    return [first * (last / first) ** (k / (groups - 1)) for k in range(groups)]

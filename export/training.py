@@ -23,7 +23,7 @@ from export.distillation import HintLoss, verdict_loss
 from export.learning_rate import STEPS, Curve, sweep
 from export.network import CloudNetwork, build
 from export.recipe import Phase, Recipe
-from export.schedule import one_cycle
+from export.schedule import discriminative, one_cycle
 
 CHECKPOINT_SECONDS = 60.0
 
@@ -77,10 +77,16 @@ class Trainer:
         return network.cpu().eval()
 
     def _optimiser(self, phase: Phase) -> torch.optim.AdamW:
-        parameters = [*self.network.parameters(), *(self.hints.parameters() if self.hints else ())]
-        matrices = [p for p in parameters if p.ndim > 1]
-        vectors = [p for p in parameters if p.ndim <= 1]
-        groups: list[dict[str, Any]] = [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
+        early, late = self.network.body_groups()
+        head = [self.network.head, *([self.hints] if self.hints else [])]
+        rates = discriminative(phase.lr_first or phase.lr, phase.lr, groups=3)
+        groups: list[dict[str, Any]] = []
+        for modules, rate in zip((early, late, head), rates, strict=True):
+            parameters = [p for module in modules for p in module.parameters()]
+            matrices = [p.requires_grad_(modules is head or not phase.frozen) for p in parameters if p.ndim > 1]
+            vectors = [p for p in parameters if p.ndim <= 1]
+            share = rate / phase.lr
+            groups += [{"params": matrices, "share": share}, {"params": vectors, "share": share, "weight_decay": 0.0}]
         return torch.optim.AdamW(groups, lr=phase.lr, weight_decay=phase.weight_decay, fused=True)
 
     def _run_phase(self, phase: Phase, data: TrainingSet, optimiser: torch.optim.AdamW) -> None:
@@ -204,4 +210,4 @@ class Trainer:
 
 def _set_rate(optimiser: torch.optim.AdamW, rate: float) -> None:
     for group in optimiser.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group["share"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from export.schedule import one_cycle
+from export.schedule import discriminative, one_cycle
 
 
 @pytest.mark.parametrize(
@@ -16,3 +16,8 @@ def test_one_cycle_follows_fastai(progress: float, expected: float) -> None:
 
 def test_the_warm_up_may_be_shorter() -> None:
     assert one_cycle(0.1, 2.0, warmup=0.1) == pytest.approx(2.0)
+
+
+def test_discriminative_rates_are_spaced_geometrically() -> None:
+    assert discriminative(1e-4, 1e-2, groups=3) == pytest.approx([1e-4, 1e-3, 1e-2])
+    assert discriminative(1e-2, 1e-2, groups=3) == [1e-2] * 3

@@ -77,6 +77,41 @@ def test_hints_alone_teach_the_student(recipe: Recipe, data: TrainingSet, tmp_pa
     assert last < 0.9 * first
 
 
+@pytest.mark.parametrize("name", ["resnet34", "lite0"])
+def test_a_frozen_body_keeps_its_weights_but_for_batch_norm(
+    name: str, recipe: Recipe, data: TrainingSet, tmp_path: Path
+) -> None:
+    frozen = Phase(name="head", images=16, size=64, batch=8, lr=1e-2, frozen=True, label=1.0)
+    trainer = Trainer(replace(recipe, name=name, weights="none", phases=(frozen,)), tmp_path / "run")
+    before = {key: value.clone() for key, value in trainer.network.named_parameters()}
+
+    trainer.run(data, data)
+
+    moved = {key for key, value in trainer.network.named_parameters() if not torch.equal(value, before[key])}
+    assert moved == {key for key, value in before.items() if value.ndim == 1 or key.startswith("head")}
+
+
+def test_the_layer_groups_cover_every_weight_and_the_first_learns_slowest(
+    recipe: Recipe, data: TrainingSet, tmp_path: Path
+) -> None:
+    phase = Phase(name="labels", images=8, size=64, batch=8, lr=1e-2, lr_first=1e-4, label=1.0)
+    trainer = Trainer(replace(recipe, phases=(phase,)), tmp_path / "run")
+    optimiser = trainer._optimiser(phase)
+    grouped = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+    assert {id(p) for p in grouped} == {id(p) for p in trainer.network.parameters()}
+    assert [group["share"] for group in optimiser.param_groups[::2]] == pytest.approx([0.01, 0.1, 1.0])
+
+
+def test_a_killed_run_goes_on_after_a_frozen_phase(recipe: Recipe, data: TrainingSet, tmp_path: Path) -> None:
+    head = Phase(name="head", images=16, size=64, batch=8, lr=1e-2, frozen=True, label=1.0)
+    body = replace(head, name="labels", frozen=False, lr_first=1e-4)
+    once = Trainer(replace(recipe, phases=(head, body)), tmp_path / "once").run(data, data)
+    Trainer(replace(recipe, phases=(head,)), tmp_path / "twice").run(data, data)
+    again = Trainer(replace(recipe, phases=(head, body)), tmp_path / "twice").run(data, data)
+    for key, value in once.state_dict().items():
+        torch.testing.assert_close(again.state_dict()[key], value)
+
+
 def test_the_verdict_loss_is_zero_for_the_teacher_itself_and_positive_otherwise() -> None:
     logits = torch.randn(4, 10, generator=torch.Generator().manual_seed(0))
     assert verdict_loss(logits, logits).item() == pytest.approx(0, abs=1e-6)
