@@ -21,7 +21,7 @@ from cloudedge.preprocess import prepare
 from export import augment, decisions, outliers
 from export.batches import split_of, training_sets
 from export.dataset import CLASSES, Photo, Split, load_catalogue, soft_target
-from export.evaluation import Figure, classify, columns, evaluate, fit_temperature, run_model, softmax, strangers
+from export.evaluation import Figure, classify, columns, evaluate, fit_temperature, run_model, share, softmax, strangers
 from export.files import plain
 from export.judge import Judge, Released, embed
 from export.network import build, save_weights
@@ -35,7 +35,6 @@ DRAWINGS = 100  # of each kind, for the heads that tell strange sights and clear
 MISTAKEN = {"unfamiliar": 0.05, "clear": 0.01}  # share of the validation's clouds that may be taken for that
 LEAST_CLEAR = 0.1  # however well the validation's clouds are told from a clear sky
 TARGET_PRECISION = 0.75
-MIN_PHOTOS_FOR_PRECISION = 20
 COLUMNS = ("agreed", "review", "manifest")
 HEADINGS = {
     "top1": "top-1",
@@ -132,12 +131,15 @@ def calibration_photos(photos: Sequence[Photo], parts: Split) -> list[Photo]:
 
 
 def confidence_threshold(probabilities: npt.NDArray[np.float64], labels: npt.NDArray[np.int64]) -> float:
-    """Find the lowest confidence from which on `TARGET_PRECISION` of the first choices are right; 1.0 if none."""
+    """Find the lowest confidence from which on `TARGET_PRECISION` of the first choices are right; 1.0 if none.
+
+    It counts by the lower end of its 95 % interval: the lowest of many thresholds is a lucky one, and taken by the
+    precision itself it would not hold on other photos.
+    """
     confidence, hit = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     order = np.argsort(-confidence)
-    precision = np.cumsum(hit[order]) / np.arange(1, len(order) + 1)
-    enough = np.flatnonzero((precision >= TARGET_PRECISION) & (np.arange(len(order)) + 1 >= MIN_PHOTOS_FOR_PRECISION))
-    return round(float(confidence[order[enough[-1]]]), 3) if len(enough) else 1.0
+    enough = [index for k, index in enumerate(order, start=1) if share(hit[order[:k]]).low >= TARGET_PRECISION]
+    return round(float(confidence[enough[-1]]), 3) if enough else 1.0
 
 
 @dataclass(frozen=True, slots=True)
