@@ -54,7 +54,7 @@ def heap(rng: np.random.Generator, x: Field, y: Field, centre: float, base: Fiel
     return thickness - 14 * np.maximum(0, y - base) / width
 
 
-def draw(seed: int = 7, clouds: Sequence[tuple[float, float, float]] = CLOUDS) -> Image.Image:
+def draw(seed: int = 2, clouds: Sequence[tuple[float, float, float]] = CLOUDS) -> Image.Image:
     """Draw the sky, RGB, WIDTH x HEIGHT."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH] / HEIGHT
