@@ -83,8 +83,10 @@ class Trainer:
         groups: list[dict[str, Any]] = []
         for modules, rate in zip((early, late, head), rates, strict=True):
             parameters = [p for module in modules for p in module.parameters()]
-            matrices = [p.requires_grad_(modules is head or not phase.frozen) for p in parameters if p.ndim > 1]
+            matrices = [p for p in parameters if p.ndim > 1]
             vectors = [p for p in parameters if p.ndim <= 1]
+            for matrix in matrices:
+                matrix.requires_grad_(modules is head or not phase.frozen)
             share = rate / phase.lr
             groups += [{"params": matrices, "share": share}, {"params": vectors, "share": share, "weight_decay": 0.0}]
         return torch.optim.AdamW(groups, lr=phase.lr, weight_decay=phase.weight_decay, fused=True)
