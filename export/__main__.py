@@ -11,6 +11,7 @@ import numpy as np
 from cloudedge.model import Model
 from export import cross_validation, evaluation, learning_rate, mistakes, plots, preview, release
 from export.batches import split_of, training_sets
+from export.card import card_table
 from export.commands.clean import clean
 from export.commands.data import data_commands
 from export.commands.options import FILE, FOLDER, Commands, data_option, run_folder, run_option
@@ -109,7 +110,7 @@ def evaluate(model: Path, part: str, data: Path, run: Path | None) -> None:
         plots.reliability(probabilities[judged], labels[judged], title, folder / f"reliability-{column}.png")
         shown = [photo for photo, kept in zip(chosen, judged, strict=True) if kept]
         mistakes.write(folder, column, data, shown, probabilities[judged], labels[judged])
-    for column, row in {**figures, "certain": measured.strange}.items():
+    for column, row in {**figures, "certain": measured.strange, "steady under noise of": measured.steady}.items():
         click.echo(column)
         for name, figure in row.items():
             click.echo(f"  {name:<18}{figure}")
@@ -163,7 +164,7 @@ def quantize_command(source: Path, output: Path, data: Path) -> None:
 def release_command(recipe: Recipe, target: Path, data: Path, run: Path | None) -> None:
     """From photos to a released model: train, export, quantize, calibrate, gate, measure, write."""
     release.release(recipe, data, run_folder(run, recipe.name), target)
-    click.echo(release.card_table(dict(Model(target / f"{recipe.name}.onnx").spec.metrics)))
+    click.echo(card_table(dict(Model(target / f"{recipe.name}.onnx").spec.metrics)))
 
 
 @main.command("cross-validate")

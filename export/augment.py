@@ -34,11 +34,24 @@ def normalise(batch: torch.Tensor) -> torch.Tensor:
     return (batch.float() / 255 - mean) / std
 
 
+def to_pixels(batch: torch.Tensor) -> torch.Tensor:
+    """Turn normalised images (N, 3, S, S) back into uint8."""
+    mean, std = torch.tensor(MEAN).view(1, 3, 1, 1), torch.tensor(STD).view(1, 3, 1, 1)
+    return ((batch * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
+
+
 def shrink(batch: torch.Tensor, size: int) -> torch.Tensor:
     """Resize float (N, 3, S, S) to (N, 3, size, size), smoothed; the batch itself where that is its size."""
     if batch.shape[-1] == size:
         return batch
     return F.interpolate(batch, size=(size, size), mode="bilinear", antialias=True)
+
+
+def add_noise(batch: torch.Tensor, most: float, generator: torch.Generator) -> torch.Tensor:
+    """Add noise to normalised images (N, 3, S, S), of a deviation drawn for each from 0 to `most` grey levels."""
+    deviation = torch.rand(len(batch), 1, 1, 1, generator=generator) * most / 255
+    noise = deviation * torch.randn(batch.shape, generator=generator) / torch.tensor(STD).view(1, 3, 1, 1)
+    return batch + noise.to(batch.device)
 
 
 def mixup(

@@ -102,11 +102,21 @@ def phase_seed(recipe: Recipe, index: int) -> int:
     return recipe.seed * 100 + index
 
 
-def mix(
-    phase: Phase, images: torch.Tensor, targets: torch.Tensor, seed: int, step: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Apply mixup to the batch of `step`, or not, as the dice of that step fall."""
-    generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
+def dice(seed: int, step: int) -> torch.Generator:
+    """Give the generator of what falls by chance in a step of the phase with that seed."""
+    return torch.Generator().manual_seed(seed * 1_000_003 + step)
+
+
+def views(
+    phase: Phase, images: torch.Tensor, targets: torch.Tensor, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Mix a batch, or not, as the dice fall; gives what a teacher sees, what the network sees, and the targets.
+
+    The network sees the normalised images (N, 3, S, S) smaller and noisier than its teacher, where the phase says so.
+    """
     if torch.rand((), generator=generator).item() < phase.mixup:
-        return augment.mixup(images, targets, 1.0, generator)
-    return images, targets
+        images, targets = augment.mixup(images, targets, 1.0, generator)
+    seen = augment.shrink(images, phase.size)
+    if phase.noise:
+        seen = augment.add_noise(seen, phase.noise, generator)
+    return images, seen, targets

@@ -13,14 +13,14 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from cloudedge.classifier import CloudClassifier
 from cloudedge.errors import CloudEdgeError
 from export.batches import split_of
+from export.card import HEADINGS, figures_table, strange_table
 from export.dataset import CLASSES, Photo, load_catalogue
-from export.evaluation import Figure, classify, evaluate, share
+from export.evaluation import Figure, evaluate, share
 from export.files import plain, read_csv, write_csv, write_json
 from export.recipe import Recipe
-from export.release import HEADINGS, candidates, figures_table, files, pick, train
+from export.release import candidates, measure, part, pick, train
 
 SPREAD = ("top1", "top3", "level", "ece")
 
@@ -63,9 +63,13 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The figures of one arithmetic: over the photos of all folds, and their spread over folds and over seeds."""
+    """The figures of one arithmetic: over the photos of all folds, and their spread over folds and over seeds.
+
+    `strange` counts each contrail and clear sky once; drawings and ordinary photos are the same for every fold's model.
+    """
 
     pooled: dict[str, dict[str, Figure]]
+    strange: dict[str, Figure]
     folds: dict[str, dict[str, Spread]]
     seeds: dict[str, dict[str, Spread]]
     same_as_float32: Figure  # share of photos with the same first choice
@@ -96,7 +100,11 @@ def cross_validate(
         choices = pooled.probabilities.argmax(axis=1)
         first_choices = choices if first_choices is None else first_choices
         results[arithmetic] = Result(
-            pooled.figures(), spread(folds), spread(same_fold) if seeds > 1 else {}, share(choices == first_choices)
+            pooled.figures(),
+            _pool_strange([training.folder for training in plan[: recipe.folds]], arithmetic),
+            spread(folds),
+            spread(same_fold) if seeds > 1 else {},
+            share(choices == first_choices),
         )
     write_json(folder / "figures.json", results)
     return results
@@ -136,6 +144,7 @@ def tables(results: Mapping[str, Result]) -> str:
     parts = []
     for arithmetic, result in results.items():
         parts += [f"{arithmetic}, every photo by the model that did not see it", figures_table(plain(result.pooled))]
+        parts += [strange_table(plain(result.strange))]
         parts += [_spread_table("folds", result.folds)]
         if result.seeds:
             parts += [_spread_table("seeds", result.seeds)]
@@ -199,17 +208,19 @@ def _train_and_predict(training: Training, root: Path, shared: Path | None) -> N
             partial.replace(folder / "checkpoint.pt")
         train(recipe, root, folder, seed=training.seed)
     photos = load_catalogue(root)
-    held_out = pick(photos, split_of(recipe, photos).test)
+    test = split_of(recipe, photos).test
+    held_out = pick(photos, test)
     for arithmetic, candidate in candidates(recipe, weights, root, folder)[0].items():
-        classifier = CloudClassifier(candidate.path, top_k=len(CLASSES))
-        probabilities, certain = classify(classifier, files(root, held_out))
-        losses = [-np.log(row[CLASSES.index(p.genus)] + 1e-12) for p, row in zip(held_out, probabilities, strict=True)]
+        said = measure(candidate.path, root, held_out, part(photos, test))
+        rows = said.probabilities
+        losses = [-np.log(row[CLASSES.index(photo.genus)] + 1e-12) for photo, row in zip(held_out, rows, strict=True)]
+        write_json(_strange(folder, arithmetic), said.strange)
         write_csv(
             _predictions(folder, arithmetic),
             ("file", "loss", "certain", *CLASSES),
             [
                 (photo.file, float(loss), int(sure), *row.tolist())
-                for photo, loss, sure, row in zip(held_out, losses, certain, probabilities, strict=True)
+                for photo, loss, sure, row in zip(held_out, losses, said.certain, rows, strict=True)
             ],
         )
 
@@ -220,6 +231,10 @@ def _arithmetics(recipe: Recipe) -> tuple[str, ...]:
 
 def _predictions(folder: Path, arithmetic: str) -> Path:
     return folder / f"predictions-{arithmetic}.csv"
+
+
+def _strange(folder: Path, arithmetic: str) -> Path:
+    return folder / f"strange-{arithmetic}.json"
 
 
 def _read(training: Training, arithmetic: str, photos: Sequence[Photo]) -> Predictions:
@@ -239,3 +254,12 @@ def _pool(runs: Sequence[Predictions]) -> Predictions:
         np.concatenate([run.probabilities for run in runs]),
         np.concatenate([run.certain for run in runs]),
     )
+
+
+def _pool_strange(folders: Sequence[Path], arithmetic: str) -> dict[str, Figure]:
+    counts: dict[str, list[int]] = {}  # certain, and asked
+    for folder in folders:
+        for kind, figure in json.loads(_strange(folder, arithmetic).read_text(encoding="utf-8")).items():
+            certain, asked = counts.setdefault(kind, [0, 0])
+            counts[kind] = [certain + round(figure["value"] * figure["n"]), asked + figure["n"]]
+    return {kind: share(np.arange(asked) < certain) for kind, (certain, asked) in counts.items()}

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from export.batches import Crops, TrainingSet, mix, phase_seed
+from export import augment
+from export.batches import Crops, TrainingSet, dice, phase_seed, views
 from export.contact_sheet import Tile, contact_sheet
 from export.dataset import CLASSES
 from export.recipe import Phase, Recipe
@@ -16,7 +17,7 @@ BATCHES = 2
 
 
 def show_batches(recipe: Recipe, everything: TrainingSet, labelled: TrainingSet, folder: Path) -> list[Path]:
-    """Write the first two batches of each phase, augmented and mixed as in training, to `batch-PHASE.png`."""
+    """Write the first two batches of each phase, as the network sees them, to `batch-PHASE.png`."""
     paths = []
     for index, phase in enumerate(recipe.phases):
         data = everything if phase.unlabelled else labelled
@@ -32,8 +33,8 @@ def _tiles(phase: Phase, data: TrainingSet, seed: int, step: int) -> list[Tile]:
     if not positions:
         return []
     images, targets = (torch.stack(part) for part in zip(*(crops[k] for k in positions), strict=True))
-    images, targets = mix(phase, images.float(), targets, seed, step)
-    pixels = images.round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+    _, seen, targets = views(phase, augment.normalise(images), targets, dice(seed, step))
+    pixels = augment.to_pixels(seen).permute(0, 2, 3, 1).numpy()
     captions = ["" if phase.unlabelled else _caption(target) for target in targets]
     return [Tile(np.ascontiguousarray(image), caption) for image, caption in zip(pixels, captions, strict=True)]
 

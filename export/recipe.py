@@ -24,11 +24,13 @@ class Phase:
     lr: float
     lr_first: float = 0.0  # that of the first of the three layer groups, where it is another; the second lies between
     frozen: bool = False  # whether the body keeps its weights but for those of batch norm, as in fastai
+    keep_statistics: bool = False  # whether batch norm keeps its means and variances, those of the start
     batch: int = 32
     weight_decay: float = 0.03
     warmup: float = 0.1  # share of the steps
     min_scale: float = 0.35  # of the photo's area that a crop shows
     mixup: float = 0.0  # share of batches that are mixed
+    noise: float = 0.0  # grey levels: each crop gets noise of a deviation between none and this
     balance: float = 1.0  # 0: every photo as often, 1: every genus as often
     hint: float = 0.0
     verdict: float = 0.0

@@ -20,6 +20,7 @@ from cloudedge.model import Model, Outputs, sha256
 from cloudedge.preprocess import prepare
 from export import augment, decisions, outliers
 from export.batches import split_of, training_sets
+from export.card import card_table, write_card
 from export.dataset import CLASSES, Photo, Split, load_catalogue, soft_target
 from export.evaluation import Figure, classify, columns, evaluate, fit_temperature, run_model, share, softmax, strangers
 from export.files import plain
@@ -35,16 +36,7 @@ DRAWINGS = 100  # of each kind, for the heads that tell strange sights and clear
 MISTAKEN = {"unfamiliar": 0.05, "clear": 0.01}  # share of the validation's clouds that may be taken for that
 LEAST_CLEAR = 0.1  # however well the validation's clouds are told from a clear sky
 TARGET_PRECISION = 0.75
-COLUMNS = ("agreed", "review", "manifest")
-HEADINGS = {
-    "top1": "top-1",
-    "top3": "top-3",
-    "level": "level",
-    "balanced": "balanced",
-    "ece": "ECE",
-    "coverage": "certain",
-    "precision": "right when certain",
-}
+NOISE = (2, 4, 8)  # grey levels: the deviations of the noise under which a model should be steady
 LICENCE = (
     "MIT; trained on CCSN (CC0 1.0) with Apache-2.0 ImageNet weights of EfficientNet-Lite0 as the start or the teacher"
 )
@@ -84,7 +76,10 @@ def describe(recipe: Recipe, **found: Any) -> dict[str, Any]:
 
 def inputs_of(metadata: dict[str, Any], sources: Iterable[Source]) -> Iterator[npt.NDArray[np.float32]]:
     """Give each photo as the runtime would, float32 (1, 3, S, S)."""
-    spec = ModelSpec.from_json(json.dumps(metadata))
+    return _prepared(ModelSpec.from_json(json.dumps(metadata)), sources)
+
+
+def _prepared(spec: ModelSpec, sources: Iterable[Source]) -> Iterator[npt.NDArray[np.float32]]:
     return (prepare(read(source, spec.resize.size).pixels, spec)[None] for source in sources)
 
 
@@ -209,16 +204,20 @@ def release(recipe: Recipe, root: Path, folder: Path, target: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a model file says of photos, float64 (N, 10) and bool (N,), how right that is, and of strange sights."""
+    """What a model file says of photos, float64 (N, 10) and bool (N,), and how right that is.
+
+    `strange` has the share of certain answers by kind of sight, `steady` that of first choices which noise leaves.
+    """
 
     probabilities: npt.NDArray[np.float64]
     certain: npt.NDArray[np.bool_]
     figures: dict[str, dict[str, Figure]]
     strange: dict[str, Figure]
+    steady: dict[str, Figure]
 
     def plain(self) -> dict[str, Any]:
         """Give the figures as plain JSON types, as a model's metadata holds them."""
-        return {"test": plain(self.figures), "strange": plain(self.strange)}
+        return {"test": plain(self.figures), "strange": plain(self.strange), "steady": plain(self.steady)}
 
 
 def measure(path: Path, root: Path, photos: Sequence[Photo], unseen: Sequence[Photo]) -> Measured:
@@ -226,7 +225,21 @@ def measure(path: Path, root: Path, photos: Sequence[Photo], unseen: Sequence[Ph
     classifier = CloudClassifier(path, top_k=len(CLASSES))
     probabilities, certain = classify(classifier, files(root, photos))
     figures = evaluate(probabilities, certain, photos)
-    return Measured(probabilities, certain, figures, strangers(classifier, outliers.unseen(root, unseen)))
+    strange = strangers(classifier, outliers.unseen(root, unseen))
+    return Measured(probabilities, certain, figures, strange, steadiness(path, files(root, photos)))
+
+
+def steadiness(path: Path, sources: Sequence[Source]) -> dict[str, Figure]:
+    """Give the share of photos whose first choice noise in the network's input leaves as it is, by its deviation."""
+    model = Model(path)
+    inputs = list(_prepared(model.spec, sources))
+    before = run_model(model, inputs).logits.argmax(axis=1)
+    rng, unit = np.random.default_rng(0), 1 / 255 / np.array(model.spec.std)[:, None, None]
+    found = {}
+    for levels in NOISE:
+        noisy = ((image + rng.normal(0, levels, image.shape) * unit).astype(np.float32) for image in inputs)
+        found[f"{levels} grey levels"] = share(run_model(model, noisy).logits.argmax(axis=1) == before)
+    return found
 
 
 def calibrate(outputs: Outputs, labels: npt.NDArray[np.int64], dark: float) -> dict[str, Any]:
@@ -251,38 +264,3 @@ def publish(name: str, path: Path, weights: Path, target: Path) -> None:
         partial.replace(target / file)
     sums = "".join(f"{sha256(model)}  {model.name}\n" for model in sorted(target.glob("*.onnx")))
     (target / "SHA256SUMS").write_text(sums, encoding="ascii")
-
-
-def write_card(card: Path, name: str, table: str) -> None:
-    """Replace a model's figures in the card, which stand between two comments; ValueError where these are missing."""
-    text = card.read_text(encoding="utf-8")
-    start, end = f"<!-- figures of {name} -->\n", "\n<!-- end of figures -->"
-    before, found, after = text.partition(start)
-    _, closed, rest = after.partition(end)
-    if not (found and closed):
-        raise ValueError(f"{card}: no place for the figures of {name}")
-    card.write_text(before + start + table + closed + rest, encoding="utf-8")
-
-
-def figures_table(figures: dict[str, Any]) -> str:
-    """Give plain figures by column as a Markdown table."""
-    lines = ["| labels | n | " + " | ".join(HEADINGS.values()) + " |", "| --- " * (len(HEADINGS) + 2) + "|"]
-    for column in filter(figures.__contains__, COLUMNS):
-        row = figures[column]
-        cells = [_cell(row[name]) for name in HEADINGS]
-        lines.append(f"| {column} | {row['top1']['n']} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def card_table(metrics: dict[str, Any]) -> str:
-    """Give the figures of a model's metadata as two Markdown tables."""
-    lines = [figures_table(metrics["test"]), "", "| no cloud of the ten genera | n | certain |", "| --- | --- | --- |"]
-    for kind, f in sorted(metrics["strange"].items()):
-        lines.append(f"| {kind} | {f['n']} | {_cell(f)} |")
-    return "\n".join(lines)
-
-
-def _cell(figure: dict[str, Any]) -> str:
-    if figure["value"] is None:  # of no photo
-        return "-"
-    return f"{figure['value']:.1%} [{figure['low']:.1%}, {figure['high']:.1%}]"

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from cloudedge.errors import CloudEdgeError
 from export import augment
-from export.batches import Crops, mix, phase_seed
+from export.batches import Crops, dice, phase_seed, views
 from export.batches import TrainingSet as TrainingSet  # a part of the trainer's own interface
 from export.distillation import HintLoss, verdict_loss
 from export.learning_rate import STEPS, Curve, sweep
@@ -41,9 +41,8 @@ class Trainer:
         self.pretrained = self._teacher("imagenet") if any(phase.hint for phase in recipe.phases) else None
         self.trained = self._teacher(recipe.verdict_weights) if any(phase.verdict for phase in recipe.phases) else None
         self.hints = HintLoss(self.network, self.pretrained).to(self.device) if self.pretrained else None
-        # On a CPU only where the processor multiplies bfloat16 itself: elsewhere it is emulated, ten times slower than
-        # float32. Depthwise convolutions train at half the speed of float32 even there.
-        on_cpu = torch.ops.mkldnn._is_mkldnn_bf16_supported() and not self.network.depthwise
+        # Depthwise convolutions train at half the speed of float32 on a CPU even where it multiplies bfloat16.
+        on_cpu = _multiplies_bfloat16() and not self.network.depthwise
         self.bfloat16 = self.device.type == "cuda" or on_cpu
         self.phase_index = 0
         self.step = 0
@@ -95,7 +94,7 @@ class Trainer:
         seed = phase_seed(self.recipe, self.phase_index)
         steps = phase.images // phase.batch
         loader = self._loader(phase, data, seed, range(self.step * phase.batch, steps * phase.batch))
-        self.network.train()
+        self._set_mode(phase)
         for images, targets in tqdm(loader, desc=phase.name, initial=self.step, total=steps, mininterval=5):
             rate = one_cycle(self.step / steps, phase.lr, warmup=phase.warmup)
             _set_rate(optimiser, rate)
@@ -105,6 +104,12 @@ class Trainer:
                 self._log(phase, rate, losses)
             if time.monotonic() - self._saved > CHECKPOINT_SECONDS:
                 self._save(optimiser)
+
+    def _set_mode(self, phase: Phase) -> None:
+        self.network.train()
+        for module in self.network.modules():
+            if phase.keep_statistics and isinstance(module, torch.nn.BatchNorm2d):
+                module.eval()
 
     def _loader(
         self, phase: Phase, data: TrainingSet, seed: int, positions: range
@@ -136,7 +141,7 @@ class Trainer:
             self.step += 1
             return sum(losses.values())
 
-        self.network.train()
+        self._set_mode(phase)
         curve = sweep(step)
         self._load(before)
         return curve
@@ -145,17 +150,20 @@ class Trainer:
         self, phase: Phase, images: torch.Tensor, targets: torch.Tensor, optimiser: torch.optim.AdamW, seed: int
     ) -> dict[str, float]:
         batch = augment.normalise(images.to(self.device, memory_format=torch.channels_last))
-        batch, targets = mix(phase, batch, targets.to(self.device), seed, self.step)
+        batch, seen, targets = views(phase, batch, targets.to(self.device), dice(seed, self.step))
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
-            losses = self._losses(phase, batch, targets)
+            losses = self._losses(phase, batch, seen, targets)
         optimiser.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()
         optimiser.step()
         self.average.update_parameters(self.network)
         return {name: loss.item() for name, loss in losses.items()}
 
-    def _losses(self, phase: Phase, batch: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tensor]:
-        maps = self.network.maps(augment.shrink(batch, phase.size))
+    def _losses(
+        self, phase: Phase, batch: torch.Tensor, seen: torch.Tensor, targets: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        """Give the losses of a batch that the teacher sees as `batch`, the network as `seen`."""
+        maps = self.network.maps(seen)
         logits = self.network.judge(maps).float()
         losses: dict[str, torch.Tensor] = {}
         teacher = self.trained if phase.verdict else self.pretrained
@@ -208,6 +216,12 @@ class Trainer:
         self._load(state)
         optimiser: dict[str, Any] = state["optimiser"]
         return optimiser
+
+
+def _multiplies_bfloat16() -> bool:
+    """Whether the processor itself does: torch emulates it elsewhere, at half the speed of float32 or much less."""
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))  # the last one is Arm's
 
 
 def _set_rate(optimiser: torch.optim.AdamW, rate: float) -> None:

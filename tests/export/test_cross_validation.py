@@ -129,6 +129,18 @@ def test_a_seed_trains_another_model_on_the_same_fold(validated: tuple[Path, str
     assert [row["Cirrus"] for row in first] != [row["Cirrus"] for row in second]
 
 
+def test_strange_sights_are_asked_of_the_model_of_every_fold(validated: tuple[Path, str]) -> None:
+    run, output = validated
+    by_fold = [json.loads((run / f"fold-{fold}/strange-int8.json").read_text(encoding="utf-8")) for fold in range(3)]
+    pooled = json.loads((run / "figures.json").read_text(encoding="utf-8"))["int8"]["strange"]
+    assert set(pooled) == {kind for figures in by_fold for kind in figures}
+    for kind, figure in pooled.items():
+        asked = [figures[kind] for figures in by_fold if kind in figures]
+        assert figure["n"] == sum(one["n"] for one in asked)
+        assert figure["value"] * figure["n"] == pytest.approx(sum(one["value"] * one["n"] for one in asked))
+        assert f"| {kind} | {figure['n']} | {figure['value']:.1%} [" in output
+
+
 def test_phases_without_labels_are_trained_once(validated: tuple[Path, str]) -> None:
     run, _ = validated
     assert sorted(path.name for path in run.iterdir()) == [

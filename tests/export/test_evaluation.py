@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from export.card import card_table
 from export.dataset import CLASSES, Photo
 from export.evaluation import (
     calibration_error,
@@ -17,7 +18,7 @@ from export.evaluation import (
     summarise,
 )
 from export.files import plain
-from export.release import card_table, confidence_threshold
+from export.release import confidence_threshold
 
 
 def test_a_share_has_wilsons_interval() -> None:
@@ -93,11 +94,13 @@ def test_a_card_table_has_a_row_for_each_column_with_labels() -> None:
     photos = [Photo(str(k), CLASSES[k % 10], k, False, {}) for k in range(40)]
     figures = evaluate(np.eye(10)[np.arange(40) % 10], np.arange(40) < 10, photos)
     strange = {"contrail": figures["manifest"]["coverage"], "fog": share(np.array([], dtype=bool))}
-    table = card_table(plain({"test": figures, "strange": strange}))
+    steady = {"2 grey levels": share(np.arange(40) < 30)}
+    table = card_table(plain({"test": figures, "strange": strange, "steady": steady}))
     assert table.splitlines()[0].startswith("| labels | n | top-1 ")
     assert "| manifest | 40 | 100.0% [" in table
     assert "| contrail | 40 | 25.0% [" in table
     assert "| fog | 0 | - |" in table
+    assert "| 2 grey levels | 40 | 75.0% [" in table
 
 
 def test_the_confidence_threshold_is_the_lowest_that_surely_keeps_the_precision() -> None:

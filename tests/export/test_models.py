@@ -14,9 +14,11 @@ import torch
 from cloudedge.image import read
 from cloudedge.model import Model, packaged, pinned_sha256, sha256
 from cloudedge.preprocess import prepare
+from export import outliers
+from export.card import card_table
 from export.network import build
 from export.recipe import Recipe, load_recipe
-from export.release import card_table
+from export.release import steadiness
 
 ROOT = Path(__file__).parents[2]
 NAMES = sorted(path.stem for path in (ROOT / "models").glob("*.onnx"))
@@ -52,6 +54,15 @@ def test_a_released_model_passed_its_gates(name: str) -> None:
         assert spec.metrics["int8"]["agreement"] >= 0.97
         assert spec.metrics["int8"]["accuracy_drop"] <= 0.01
         assert spec.metrics["int8"]["n"] >= 300
+
+
+def test_steadiness_is_the_share_of_first_choices_that_noise_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    skies = list(outliers.draw("fogged lens", 10, seed=5)) + list(outliers.draw("clear sky", 10, seed=5))
+    monkeypatch.setattr("export.release.NOISE", (0, 250))
+    found = steadiness(packaged("lite0"), skies)
+    assert {name: figure.n for name, figure in found.items()} == {"0 grey levels": 20, "250 grey levels": 20}
+    assert found["0 grey levels"].value == 1.0
+    assert found["250 grey levels"].value < 1.0
 
 
 @pytest.mark.parametrize("name", NAMES)

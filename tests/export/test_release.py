@@ -10,16 +10,18 @@ import numpy as np
 import onnx
 import pytest
 from click.testing import CliRunner
+from onnx import numpy_helper
 
 from cloudedge.classifier import CloudClassifier
 from cloudedge.model import Model, sha256
 from export.__main__ import main
+from export.card import card_table
 from export.judge import Released
 from export.network import build, save_weights
 from export.onnx_model import GateError, check_parity, export_onnx
 from export.quantization import check_quantized
 from export.recipe import Recipe
-from export.release import card_table, describe, release
+from export.release import describe, release
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +164,10 @@ def test_train_onnx_and_quantize_are_the_steps_of_a_release(
         assert result.exit_code == 0, result.output
     assert (run / "losses.png").stat().st_size > 5000
     assert (tmp_path / "int8.onnx").stat().st_size < 0.4 * (tmp_path / "float32.onnx").stat().st_size
+    integers = [numpy_helper.to_array(tensor) for tensor in onnx.load(tmp_path / "int8.onnx").graph.initializer]
+    kernels = [weights.astype(int) for weights in integers if weights.dtype == np.int8 and weights.ndim == 4]
+    assert {abs(weights).max() for weights in kernels if weights.shape[1] == 1} == {127}  # depthwise
+    assert {abs(weights).max() for weights in kernels if weights.shape[1] > 1} == {64}
 
 
 def test_parity_refuses_a_file_of_other_weights(recipe: Recipe, released: Released, tmp_path: Path) -> None:

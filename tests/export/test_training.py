@@ -91,6 +91,38 @@ def test_a_frozen_body_keeps_its_weights_but_for_batch_norm(
     assert moved == {key for key, value in before.items() if value.ndim == 1 or key.startswith("head")}
 
 
+@pytest.mark.parametrize("keep", [True, False])
+def test_batch_norm_goes_on_with_the_statistics_of_the_start_where_asked(
+    keep: bool, recipe: Recipe, data: TrainingSet, tmp_path: Path
+) -> None:
+    phase = Phase(name="labels", images=16, size=64, batch=8, lr=1e-3, keep_statistics=keep, label=1.0)
+    trainer = Trainer(replace(recipe, phases=(phase,)), tmp_path / "run")
+    before = {key: value.clone() for key, value in trainer.network.state_dict().items()}
+
+    after = trainer.run(data, data).state_dict()
+
+    unmoved = {key for key, value in after.items() if torch.equal(value, before[key]) and "num_batches" not in key}
+    assert unmoved == ({key for key in before if "running" in key} if keep else set())
+
+
+def test_the_network_sees_noise_and_its_teacher_does_not(
+    recipe: Recipe, data: TrainingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phase = Phase(name="labels", images=8, size=32, teacher_size=64, batch=8, lr=1e-3, hint=1.0, noise=20.0)
+    trainer = Trainer(replace(student(recipe), phases=(phase,)), tmp_path / "run")
+    assert trainer.pretrained
+    seen: dict[str, torch.Tensor] = {}
+    for name, network in (("student", trainer.network), ("teacher", trainer.pretrained)):
+        look = network.maps
+        monkeypatch.setattr(network, "maps", lambda x, name=name, look=look: seen.update({name: x}) or look(x))
+
+    trainer.run(data, data)
+
+    deviation = (seen["student"] - augment.shrink(seen["teacher"], 32)).std(dim=(2, 3))
+    assert deviation.max() <= 1.1 * 20 / 255 / min(augment.STD)
+    assert deviation.max() > 2 * deviation.min() > 0
+
+
 def test_the_layer_groups_cover_every_weight_and_the_first_learns_slowest(
     recipe: Recipe, data: TrainingSet, tmp_path: Path
 ) -> None:
@@ -176,6 +208,17 @@ def test_mixup_keeps_the_mass_of_the_targets() -> None:
     assert mixed.shape == images.shape
     torch.testing.assert_close(mixed_targets.sum(dim=1), torch.ones(6))
     assert (mixed_targets.max(dim=1).values < 1).any()
+
+
+def test_noise_has_another_deviation_for_each_image_and_the_same_for_the_same_dice() -> None:
+    images = torch.zeros(200, 3, 16, 16)
+    noisy = augment.add_noise(images, 8.0, torch.Generator().manual_seed(1))
+    torch.testing.assert_close(augment.add_noise(images, 8.0, torch.Generator().manual_seed(1)), noisy)
+    levels = noisy * torch.tensor(augment.STD).view(1, 3, 1, 1) * 255
+    deviations = levels.std(dim=(1, 2, 3))
+    assert deviations.mean().item() == pytest.approx(4, abs=0.5)
+    assert deviations.min() < 1
+    assert 7 < deviations.max() < 8.8
 
 
 def test_crops_have_the_asked_size() -> None:

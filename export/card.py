@@ -1,0 +1,63 @@
+"""The figures of a model as Markdown, for its card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+COLUMNS = ("agreed", "review", "manifest")
+HEADINGS = {
+    "top1": "top-1",
+    "top3": "top-3",
+    "level": "level",
+    "balanced": "balanced",
+    "ece": "ECE",
+    "coverage": "certain",
+    "precision": "right when certain",
+}
+
+
+def write_card(card: Path, name: str, table: str) -> None:
+    """Replace a model's figures in the card, which stand between two comments; ValueError where these are missing."""
+    text = card.read_text(encoding="utf-8")
+    start, end = f"<!-- figures of {name} -->\n", "\n<!-- end of figures -->"
+    before, found, after = text.partition(start)
+    _, closed, rest = after.partition(end)
+    if not (found and closed):
+        raise ValueError(f"{card}: no place for the figures of {name}")
+    card.write_text(before + start + table + closed + rest, encoding="utf-8")
+
+
+def figures_table(figures: dict[str, Any]) -> str:
+    """Give plain figures by column as a Markdown table."""
+    lines = ["| labels | n | " + " | ".join(HEADINGS.values()) + " |", "| --- " * (len(HEADINGS) + 2) + "|"]
+    for column in filter(figures.__contains__, COLUMNS):
+        row = figures[column]
+        cells = [_cell(row[name]) for name in HEADINGS]
+        lines.append(f"| {column} | {row['top1']['n']} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def card_table(metrics: dict[str, Any]) -> str:
+    """Give the figures of a model's metadata as two Markdown tables."""
+    parts = [figures_table(metrics["test"]), strange_table(metrics["strange"])]
+    if "steady" in metrics:  # models released before it was measured have none
+        parts.append(_shares_table("noise", "same first choice", metrics["steady"]))
+    return "\n\n".join(parts)
+
+
+def strange_table(figures: dict[str, Any]) -> str:
+    """Give how many sights of each kind, none of them a cloud of the ten genera, came out certain, as Markdown."""
+    return _shares_table("no cloud of the ten genera", "certain", figures)
+
+
+def _shares_table(of: str, share_of: str, figures: dict[str, Any]) -> str:
+    lines = [f"| {of} | n | {share_of} |", "| --- | --- | --- |"]
+    lines += [f"| {kind} | {figure['n']} | {_cell(figure)} |" for kind, figure in sorted(figures.items())]
+    return "\n".join(lines)
+
+
+def _cell(figure: dict[str, Any]) -> str:
+    if figure["value"] is None:  # of no photo
+        return "-"
+    return f"{figure['value']:.1%} [{figure['low']:.1%}, {figure['high']:.1%}]"
