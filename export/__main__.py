@@ -150,7 +150,7 @@ def quantize_command(source: Path, output: Path, data: Path) -> None:
         evaluation.run_model(model, release.inputs_of(metadata, release.files(data, validation)))
         for model in (opened, Model(output))
     )
-    result = check_quantized(before.logits, after.logits, evaluation.columns(validation)["manifest"])
+    result = check_quantized(before.logits, after.logits, release.trusted(validation))
     click.echo(
         f"{output}: same first choice on {result.agreement:.1%} of {result.n}, accuracy drop {result.accuracy_drop:.1%}"
     )

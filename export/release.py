@@ -137,6 +137,12 @@ def confidence_threshold(probabilities: npt.NDArray[np.float64], labels: npt.NDA
     return round(float(confidence[enough[-1]]), 3) if enough else 1.0
 
 
+def trusted(photos: Sequence[Photo]) -> npt.NDArray[np.int64]:
+    """Give the labels that settings are made by, int64 (N,), -1 for none: the reviews', else the data set's own."""
+    labels = columns(photos)
+    return labels["review" if (labels["review"] >= 0).any() else "manifest"]
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A calibrated model file: what calibration found, and the logits (N, 10) of the validation photos."""
@@ -161,8 +167,7 @@ def candidates(recipe: Recipe, weights: Path, root: Path, folder: Path) -> tuple
     def inputs(chosen: Sequence[Photo]) -> Iterator[npt.NDArray[np.float32]]:
         return inputs_of(draft, files(root, chosen))
 
-    labels = columns(validation)
-    judged = labels["review" if (labels["review"] >= 0).any() else "manifest"]
+    judged = trusted(validation)
     if not (judged >= 0).any():
         raise CloudEdgeError("holds too few photos: one fold has none with a label", str(root))
     export_onnx(released, draft, paths["float32"])
@@ -192,7 +197,7 @@ def release(recipe: Recipe, root: Path, folder: Path, target: Path) -> None:
     chosen = made["float32"]
     if recipe.quantize:
         before, chosen = chosen, made["int8"]
-        labels = columns(pick(photos, parts.validation))["manifest"]
+        labels = trusted(pick(photos, parts.validation))
         gates["int8"] = plain(check_quantized(before.logits, chosen.logits, labels))
     metrics = measure(chosen.path, root, pick(photos, parts.test), part(photos, ~parts.train)).plain()
     rewrite(chosen.path, describe(recipe, **chosen.found, metrics={**metrics, **gates}))
