@@ -29,15 +29,19 @@ def training_transform(size: int, min_scale: float) -> v2.Compose:
 
 def normalise(batch: torch.Tensor) -> torch.Tensor:
     """Turn uint8 (N, 3, S, S) into normalised float32."""
-    mean = torch.tensor(MEAN, device=batch.device).view(1, 3, 1, 1)
-    std = torch.tensor(STD, device=batch.device).view(1, 3, 1, 1)
+    mean, std = _statistics(batch.device)
     return (batch.float() / 255 - mean) / std
 
 
 def to_pixels(batch: torch.Tensor) -> torch.Tensor:
     """Turn normalised images (N, 3, S, S) back into uint8."""
-    mean, std = torch.tensor(MEAN).view(1, 3, 1, 1), torch.tensor(STD).view(1, 3, 1, 1)
+    mean, std = _statistics(batch.device)
     return ((batch * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
+
+
+def _statistics(device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    mean, std = (torch.tensor(values, device=device).view(1, 3, 1, 1) for values in (MEAN, STD))
+    return mean, std
 
 
 def shrink(batch: torch.Tensor, size: int) -> torch.Tensor:
@@ -50,8 +54,8 @@ def shrink(batch: torch.Tensor, size: int) -> torch.Tensor:
 def add_noise(batch: torch.Tensor, most: float, generator: torch.Generator) -> torch.Tensor:
     """Add noise to normalised images (N, 3, S, S), of a deviation drawn for each from 0 to `most` grey levels."""
     deviation = torch.rand(len(batch), 1, 1, 1, generator=generator) * most / 255
-    noise = deviation * torch.randn(batch.shape, generator=generator) / torch.tensor(STD).view(1, 3, 1, 1)
-    return batch + noise.to(batch.device)
+    noise = deviation * torch.randn(batch.shape, generator=generator)
+    return batch + noise.to(batch.device) / _statistics(batch.device)[1]
 
 
 def mixup(

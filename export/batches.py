@@ -102,18 +102,14 @@ def phase_seed(recipe: Recipe, index: int) -> int:
     return recipe.seed * 100 + index
 
 
-def dice(seed: int, step: int) -> torch.Generator:
-    """Give the generator of what falls by chance in a step of the phase with that seed."""
-    return torch.Generator().manual_seed(seed * 1_000_003 + step)
-
-
 def views(
-    phase: Phase, images: torch.Tensor, targets: torch.Tensor, generator: torch.Generator
+    phase: Phase, images: torch.Tensor, targets: torch.Tensor, seed: int, step: int
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Mix a batch, or not, as the dice fall; gives what a teacher sees, what the network sees, and the targets.
+    """Mix the batch of `step`, or not, as its dice fall; gives what a teacher and the network see, and the targets.
 
     The network sees the normalised images (N, 3, S, S) smaller and noisier than its teacher, where the phase says so.
     """
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
     if torch.rand((), generator=generator).item() < phase.mixup:
         images, targets = augment.mixup(images, targets, 1.0, generator)
     seen = augment.shrink(images, phase.size)

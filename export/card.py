@@ -39,11 +39,9 @@ def figures_table(figures: dict[str, Any]) -> str:
 
 
 def card_table(metrics: dict[str, Any]) -> str:
-    """Give the figures of a model's metadata as two Markdown tables."""
-    parts = [figures_table(metrics["test"]), strange_table(metrics["strange"])]
-    if "steady" in metrics:  # models released before it was measured have none
-        parts.append(_shares_table("noise", "same first choice", metrics["steady"]))
-    return "\n\n".join(parts)
+    """Give the figures of a model's metadata as three Markdown tables."""
+    steady = _shares_table("noise", "same first choice", metrics["steady"])
+    return "\n\n".join([figures_table(metrics["test"]), strange_table(metrics["strange"]), steady])
 
 
 def strange_table(figures: dict[str, Any]) -> str:

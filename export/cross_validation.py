@@ -13,14 +13,16 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from cloudedge.classifier import CloudClassifier
 from cloudedge.errors import CloudEdgeError
+from export import outliers
 from export.batches import split_of
 from export.card import HEADINGS, figures_table, strange_table
 from export.dataset import CLASSES, Photo, load_catalogue
-from export.evaluation import Figure, evaluate, share
+from export.evaluation import Figure, classify, evaluate, share, strangers
 from export.files import plain, read_csv, write_csv, write_json
 from export.recipe import Recipe
-from export.release import candidates, measure, part, pick, train
+from export.release import candidates, files, part, pick, train
 
 SPREAD = ("top1", "top3", "level", "ece")
 
@@ -211,16 +213,16 @@ def _train_and_predict(training: Training, root: Path, shared: Path | None) -> N
     test = split_of(recipe, photos).test
     held_out = pick(photos, test)
     for arithmetic, candidate in candidates(recipe, weights, root, folder)[0].items():
-        said = measure(candidate.path, root, held_out, part(photos, test))
-        rows = said.probabilities
-        losses = [-np.log(row[CLASSES.index(photo.genus)] + 1e-12) for photo, row in zip(held_out, rows, strict=True)]
-        write_json(_strange(folder, arithmetic), said.strange)
+        classifier = CloudClassifier(candidate.path, top_k=len(CLASSES))
+        probabilities, certain = classify(classifier, files(root, held_out))
+        losses = [-np.log(row[CLASSES.index(p.genus)] + 1e-12) for p, row in zip(held_out, probabilities, strict=True)]
+        write_json(_strange(folder, arithmetic), strangers(classifier, outliers.unseen(root, part(photos, test))))
         write_csv(
             _predictions(folder, arithmetic),
             ("file", "loss", "certain", *CLASSES),
             [
                 (photo.file, float(loss), int(sure), *row.tolist())
-                for photo, loss, sure, row in zip(held_out, losses, said.certain, rows, strict=True)
+                for photo, loss, sure, row in zip(held_out, losses, certain, probabilities, strict=True)
             ],
         )
 

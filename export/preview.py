@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from export import augment
-from export.batches import Crops, TrainingSet, dice, phase_seed, views
+from export.batches import Crops, TrainingSet, phase_seed, views
 from export.contact_sheet import Tile, contact_sheet
 from export.dataset import CLASSES
 from export.recipe import Phase, Recipe
@@ -33,7 +33,7 @@ def _tiles(phase: Phase, data: TrainingSet, seed: int, step: int) -> list[Tile]:
     if not positions:
         return []
     images, targets = (torch.stack(part) for part in zip(*(crops[k] for k in positions), strict=True))
-    _, seen, targets = views(phase, augment.normalise(images), targets, dice(seed, step))
+    _, seen, targets = views(phase, augment.normalise(images), targets, seed, step)
     pixels = augment.to_pixels(seen).permute(0, 2, 3, 1).numpy()
     captions = ["" if phase.unlabelled else _caption(target) for target in targets]
     return [Tile(np.ascontiguousarray(image), caption) for image, caption in zip(pixels, captions, strict=True)]

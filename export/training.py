@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from cloudedge.errors import CloudEdgeError
 from export import augment
-from export.batches import Crops, dice, phase_seed, views
+from export.batches import Crops, phase_seed, views
 from export.batches import TrainingSet as TrainingSet  # a part of the trainer's own interface
 from export.distillation import HintLoss, verdict_loss
 from export.learning_rate import STEPS, Curve, sweep
@@ -150,7 +150,7 @@ class Trainer:
         self, phase: Phase, images: torch.Tensor, targets: torch.Tensor, optimiser: torch.optim.AdamW, seed: int
     ) -> dict[str, float]:
         batch = augment.normalise(images.to(self.device, memory_format=torch.channels_last))
-        batch, seen, targets = views(phase, batch, targets.to(self.device), dice(seed, self.step))
+        batch, seen, targets = views(phase, batch, targets.to(self.device), seed, self.step)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
             losses = self._losses(phase, batch, seen, targets)
         optimiser.zero_grad(set_to_none=True)
