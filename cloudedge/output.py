@@ -107,8 +107,10 @@ def to_terminal(rows: Iterable[Row]) -> Iterator[str]:
 
 
 def percent(probability: float) -> str:
-    """Write a probability for people to read."""
-    return "<1%" if 0 < probability < 0.005 else f"{probability:.0%}"
+    """Write a probability for people to read: what a photo shows is never 0 or 100 % sure."""
+    if probability < 0.005:
+        return "<1%"
+    return ">99%" if probability >= 0.995 else f"{probability:.0%}"
 
 
 @contextmanager

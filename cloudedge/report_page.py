@@ -12,7 +12,7 @@ from importlib.resources import files
 from itertools import islice
 
 from cloudedge import report_charts as charts
-from cloudedge.output import REASONS, printable
+from cloudedge.output import REASONS, percent, printable
 from cloudedge.report import LEVELS, NO_CLOUD, SKIES, Capture, Summary
 
 _TYPICAL, _DOUBTFUL, _LISTED_DOUBTFUL = 3, 9, 24
@@ -181,7 +181,7 @@ def _picture(capture: Capture) -> str | None:
 def _words(capture: Capture) -> str:
     """Name the sky, and how sure a genus is; the probability says nothing of a sky without a cloud's name."""
     name = SKIES[capture.sky]
-    return name if capture.sky in NO_CLOUD else f"{name}, {capture.probability:.0%}"
+    return name if capture.sky in NO_CLOUD else f"{name}, {percent(capture.probability)}"
 
 
 def _when(capture: Capture) -> str:

@@ -58,12 +58,12 @@ def on_terminal(command: str) -> str:
 
 def numbers(text: str) -> list[float]:
     """Return the probabilities in a text: percentages, and numbers that JSON would write with a point."""
-    found = re.findall(r"(<?)([0-9]+(?:\.[0-9]+)?)(%?)", text)
-    return [float(value) / (100 if percent else 1) / (2 if below else 1) for below, value, percent in found]
+    found = re.findall(r"([<>]?)([0-9]+(?:\.[0-9]+)?)(%?)", text)
+    return [float(value) / (100 if percent else 1) / (2 if sign == "<" else 1) for sign, value, percent in found]
 
 
 def words(text: str) -> list[str]:
-    return re.sub(r"<?[0-9]+(\.[0-9]+)?(e-[0-9]+)?(%?)", "0", re.sub("[█░]+", "bar", text)).split()
+    return re.sub(r"[<>]?[0-9]+(\.[0-9]+)?(e-[0-9]+)?(%?)", "0", re.sub("[█░]+", "bar", text)).split()
 
 
 def alike(shown: str, written: str) -> bool:
@@ -74,6 +74,7 @@ def alike(shown: str, written: str) -> bool:
 def test_the_comparison_sees_what_differs() -> None:
     assert alike("Cumulus ███░ 87%, 0.8714", "Cumulus ██░░ 86%, 0.86")
     assert alike("Cirrus <1%", "Cirrus 1%")
+    assert alike("Cumulus >99%", "Cumulus 99%")
     assert not alike("Cumulus 87%", "Stratus 87%")
     assert not alike("Cumulus 87%", "Cumulus 77%")
     assert not alike("0.871", "0.771")

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudedge.classifier import Classification, GenusProbability, LevelProbability
-from cloudedge.output import csv_columns, replacing, to_csv, to_json, to_jsonl, to_terminal, to_text
+from cloudedge.output import csv_columns, percent, replacing, to_csv, to_json, to_jsonl, to_terminal, to_text
 
 NAMES = st.text(st.characters(codec=None, exclude_categories=()), min_size=1)  # surrogates too: names are bytes
 
@@ -115,6 +115,11 @@ def test_text_is_one_plain_line_per_row() -> None:
         "b.jpg: Cumulus 75%, low level 88%, base < 2000 m, occasional showers; not certain: no genus stands out",
         "bad.jpg: error: is empty",
     ]
+
+
+def test_no_genus_is_written_as_wholly_sure_or_impossible() -> None:
+    shown = [percent(probability) for probability in (0.0, 0.004, 0.006, 0.5, 0.994, 0.996, 1.0)]
+    assert shown == ["<1%", "<1%", "1%", "50%", "99%", ">99%", ">99%"]
 
 
 def test_a_terminal_gets_a_paragraph_per_row() -> None:

@@ -8,4 +8,4 @@ export function make(tag, properties = {}, ...children) {
 }
 
 /** Write a probability for people to read. */
-export const percent = (p) => (p > 0 && p < 0.005 ? "<1%" : `${Math.round(100 * p)}%`);
+export const percent = (p) => (p < 0.005 ? "<1%" : p >= 0.995 ? ">99%" : `${Math.round(100 * p)}%`);
