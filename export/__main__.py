@@ -180,8 +180,8 @@ def release_command(recipe: Recipe, target: Path, data: Path, run: Path | None) 
 def cross_validate_command(recipe: Recipe, seeds: int, teachers: Path | None, data: Path, run: Path | None) -> None:
     """Train by RECIPE with each fold held out in turn, and measure all models together, each on the fold it never saw.
 
-    Started again, it goes on where it was stopped. Weights that a recipe starts from must not have learned from these
-    photos.
+    Started again, it goes on where it was stopped. Weights that a recipe starts from must not have learned from the
+    labels of these photos.
     """
     folder = run_folder(run, f"cross-{recipe.name}")
     results = cross_validation.cross_validate(recipe, data, folder, seeds=seeds, teachers=teachers)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -82,16 +80,15 @@ def cross_validate(
 ) -> dict[str, Result]:
     """Hold out each fold in turn, and the recipe's own test fold with `seeds` seeds; gives results by arithmetic.
 
-    What is there is not done again, and a training that was stopped goes on from its checkpoint. Phases without labels
-    may see every photo and are trained once. A teacher must not have learned from the labels of the held-out fold
-    either: `teachers` is the folder of a cross-validation of lite0 over the same folds. Raises CloudEdgeError without
-    one where the recipe needs it, and for a folder of another recipe.
+    What is there is not done again, and a training that was stopped goes on from its checkpoint. The weights that the
+    recipe starts from must not have learned from a label of these photos, nor may a teacher have seen those of the
+    held-out fold: `teachers` is the folder of a cross-validation of lite0 over the same folds. Raises CloudEdgeError
+    without one where the recipe needs it, and for a folder of another recipe.
     """
     _claim(recipe, folder)
     plan = trainings(recipe, folder, seeds, teachers)
-    shared = _pretrain(recipe, root, folder / "shared")
     for training in tqdm(plan, desc="trainings"):
-        _train_and_predict(training, root, shared)
+        _train_and_predict(training, root)
     photos = load_catalogue(root)
     results: dict[str, Result] = {}
     first_choices: npt.NDArray[np.int64] | None = None
@@ -187,27 +184,13 @@ def _check_teachers(recipe: Recipe, teachers: Path | None) -> None:
         raise CloudEdgeError("holds no cross-validation over the same folds (seed and folds)", str(teachers))
 
 
-def _pretrain(recipe: Recipe, root: Path, folder: Path) -> Path | None:
-    """Train the phases that come before the first label; gives their checkpoint, None where there are none."""
-    phases = tuple(takewhile(lambda phase: phase.unlabelled, recipe.phases))
-    if not phases:
-        return None
-    if not (folder / "weights.safetensors").exists():
-        train(replace(recipe, phases=phases), root, folder)
-    return folder / "checkpoint.pt"
-
-
-def _train_and_predict(training: Training, root: Path, shared: Path | None) -> None:
+def _train_and_predict(training: Training, root: Path) -> None:
     recipe, folder = training.recipe, training.folder
     if all(_predictions(folder, arithmetic).exists() for arithmetic in _arithmetics(recipe)):
         return
     folder.mkdir(exist_ok=True)
     weights = folder / "weights.safetensors"
     if not weights.exists():
-        if shared and not (folder / "checkpoint.pt").exists():
-            partial = folder / "checkpoint.partial"
-            shutil.copyfile(shared, partial)
-            partial.replace(folder / "checkpoint.pt")
         train(recipe, root, folder, seed=training.seed)
     photos = load_catalogue(root)
     test = split_of(recipe, photos).test

@@ -35,14 +35,6 @@ dark = 10.0
 average = 0.8
 
 [[phases]]
-name = "hints"
-images = 32
-size = 32
-batch = 16
-lr = 1e-3
-hint = 1.0
-
-[[phases]]
 name = "labels"
 images = 96
 size = 32
@@ -50,7 +42,7 @@ batch = 16
 lr = 1e-3
 label = 1.0
 """
-STEPS = 2 + 4 * 6  # the hints once, the labels for three folds and one more seed
+STEPS = 4 * 6  # for three folds and one more seed
 
 
 class KilledError(Exception):
@@ -64,7 +56,7 @@ def validated(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     recipe_file = folder / "tiny.toml"
     recipe_file.write_text(RECIPE, encoding="utf-8")
     arguments = ["cross-validate", str(recipe_file), "--seeds", "2", "--data", str(root), "--run", str(folder / "run")]
-    taken, killed_at = [], 2 + 6 + 3
+    taken, killed_at = [], 6 + 3
     step = Trainer._train_step
 
     def counted(*arguments: object) -> dict[str, float]:
@@ -140,19 +132,6 @@ def test_strange_sights_are_asked_of_the_model_of_every_fold(validated: tuple[Pa
         assert figure["n"] == sum(one["n"] for one in asked)
         assert figure["value"] * figure["n"] == pytest.approx(sum(one["value"] * one["n"] for one in asked))
         assert f"| {kind} | {figure['n']} | {figure['value']:.1%} [" in output
-
-
-def test_phases_without_labels_are_trained_once(validated: tuple[Path, str]) -> None:
-    run, _ = validated
-    assert sorted(path.name for path in run.iterdir()) == [
-        "figures.json",
-        "fold-0",
-        "fold-1",
-        "fold-2",
-        "fold-2-seed-2",
-        "recipe.json",
-        "shared",
-    ]
 
 
 def test_a_run_of_another_recipe_is_not_gone_on_with(validated: tuple[Path, str], root: Path, tmp_path: Path) -> None:
