@@ -126,15 +126,19 @@ def calibration_photos(photos: Sequence[Photo], parts: Split) -> list[Photo]:
 
 
 def confidence_threshold(probabilities: npt.NDArray[np.float64], labels: npt.NDArray[np.int64]) -> float:
-    """Find the lowest confidence from which on `TARGET_PRECISION` of the first choices are right; 1.0 if none.
+    """Find the lowest calibrated confidence from which on `TARGET_PRECISION` of the first choices are right; else 1.0.
 
     It counts by the lower end of its 95 % interval: the lowest of many thresholds is a lucky one, and taken by the
-    precision itself it would not hold on other photos.
+    precision itself it would not hold on other photos. Photos too few to be sure of any leave it to the calibration:
+    the confidence is that precision itself, unless they speak against it.
     """
     confidence, hit = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     order = np.argsort(-confidence)
     enough = [index for k, index in enumerate(order, start=1) if share(hit[order[:k]]).low >= TARGET_PRECISION]
-    return round(float(confidence[enough[-1]]), 3) if enough else 1.0
+    if enough:
+        return round(float(confidence[enough[-1]]), 3)
+    sure = hit[confidence >= TARGET_PRECISION]
+    return 1.0 if sure.size and sure.mean() < TARGET_PRECISION else TARGET_PRECISION
 
 
 def trusted(photos: Sequence[Photo]) -> npt.NDArray[np.int64]:

@@ -110,3 +110,11 @@ def test_the_confidence_threshold_is_the_lowest_that_surely_keeps_the_precision(
     kept = int((confidence >= confidence_threshold(probabilities, labels) - 1e-3).sum())
     assert share(labels[:kept] == 0).low >= 0.75 > share(labels[: kept + 1] == 0).low
     assert confidence_threshold(probabilities, np.ones(100, dtype=np.int64)) == 1.0
+
+
+def test_few_photos_leave_the_confidence_threshold_to_the_calibration_unless_they_speak_against_it() -> None:
+    confidence = np.array([0.9, 0.85, 0.8, 0.78, 0.6])
+    probabilities = np.stack([confidence, 1 - confidence], axis=1)
+    assert confidence_threshold(probabilities, np.array([0, 0, 1, 0, 1])) == 0.75
+    assert confidence_threshold(probabilities, np.array([0, 1, 1, 0, 0])) == 1.0
+    assert confidence_threshold(probabilities[4:], np.array([0])) == 0.75
