@@ -39,6 +39,14 @@ def test_a_released_model_was_made_by_its_recipe(name: str) -> None:
     assert Recipe.from_dict(dict(Model(packaged(name)).spec.recipe)) == recipe
 
 
+def test_the_body_that_resnet34_starts_from_fits_and_has_seen_no_label() -> None:
+    recipe, body = (load_recipe(ROOT / "export" / "recipes" / f"{name}.toml") for name in ("resnet34", "resnet34-body"))
+    assert recipe.weights == f"models/{body.name}.safetensors"
+    assert body.weights == "none"
+    assert all(phase.unlabelled for phase in body.phases)
+    assert build(recipe.architecture, str(ROOT / recipe.weights))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_card_shows_the_figures_that_the_model_tells(name: str) -> None:
     card = (ROOT / "models" / "MODEL_CARD.md").read_text(encoding="utf-8")
