@@ -20,7 +20,6 @@ from export.files import write_csv, write_json
 from export.onnx_model import GateError, check_parity, export_onnx
 from export.quantization import check_quantized, quantize
 from export.recipe import Recipe, load_recipe
-from export.training import Trainer
 
 
 class _Recipe(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
@@ -69,7 +68,7 @@ def train(recipe: Recipe, data: Path, run: Path | None, show_batch: bool) -> Non
 def lr_find(recipe: Recipe, data: Path, run: Path | None) -> None:
     """Suggest a learning rate for the phase of RECIPE that comes next, from the run's checkpoint where there is one."""
     folder = run_folder(run, recipe.name)
-    trainer = Trainer(recipe, folder)
+    trainer = release.trainer(recipe, data, folder)
     curve = trainer.sweep_rates(*training_sets(recipe, data))
     phase = recipe.phases[trainer.phase_index].name
     write_csv(folder / "lr-find.csv", ("lr", "loss"), zip(curve.rates, curve.losses, strict=True))
@@ -170,21 +169,16 @@ def release_command(recipe: Recipe, target: Path, data: Path, run: Path | None) 
 @main.command("cross-validate")
 @recipe_argument
 @click.option("--seeds", type=click.IntRange(min=1), default=1, help="Trainings of the recipe's own test fold.")
-@click.option(
-    "--teachers",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="For a recipe with a verdict: the run of a cross-validation of lite0.",
-)
 @data_option
 @run_option
-def cross_validate_command(recipe: Recipe, seeds: int, teachers: Path | None, data: Path, run: Path | None) -> None:
+def cross_validate_command(recipe: Recipe, seeds: int, data: Path, run: Path | None) -> None:
     """Train by RECIPE with each fold held out in turn, and measure all models together, each on the fold it never saw.
 
     Started again, it goes on where it was stopped. Weights that a recipe starts from must not have learned from the
     labels of these photos.
     """
     folder = run_folder(run, f"cross-{recipe.name}")
-    results = cross_validation.cross_validate(recipe, data, folder, seeds=seeds, teachers=teachers)
+    results = cross_validation.cross_validate(recipe, data, folder, seeds=seeds)
     click.echo(cross_validation.tables(results))
 
 

@@ -1,34 +1,75 @@
-"""Augmentation: random crops and light changes of uint8 photos, and mixup of whole batches."""
+"""Augmentation of whole batches on the device that trains: random crops, light changes, mixup and noise."""
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch.nn import functional as F
-from torchvision.transforms import v2
 
 # ImageNet statistics, as torchvision's weights use them.
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
+WIDEST = 16 / 9  # the aspect ratio of the crops, or its inverse, at most
+ROTATED, MOST_DEGREES = 0.25, 10.0  # the share of crops that are turned, and by how much at most
+RELIT, MOST_LIGHT, MOST_HUE = 0.75, 0.2, 0.01  # the share whose lighting changes; hue is a share of the full circle
+LUMA = (0.299, 0.587, 0.114)
+TO_YIQ = torch.tensor([LUMA, (0.596, -0.274, -0.322), (0.211, -0.523, 0.312)])  # NTSC's colours: luma and two of hue
 
-def training_transform(size: int, min_scale: float) -> v2.Compose:
-    """Build the training transform: uint8 (3, H, W) to uint8 (3, size, size).
 
-    The crop's aspect ratio goes from 9:16 to 16:9 because inference squashes whole photos to a square. Hue hardly
-    moves: the colour of the sky is signal. Rotation and lighting have the magnitudes of fastai's `aug_transforms`.
+def random_crops(pixels: torch.Tensor, size: int, min_scale: float, generator: torch.Generator) -> torch.Tensor:
+    """Draw one crop of each photo, uint8 (N, 3, H, W) to float32 grey levels (N, 3, size, size), on their device.
+
+    The crop's area is uniform from `min_scale` to 1 of the photo's, its aspect ratio from 9:16 to 16:9 because
+    inference squashes whole photos to a square. Hue hardly moves: the colour of the sky is signal. Rotation and
+    lighting have the magnitudes of fastai's `aug_transforms`. `generator` is one of the CPU, so that every device
+    draws the same crops.
     """
-    return v2.Compose(
-        [
-            v2.RandomResizedCrop(size, scale=(min_scale, 1.0), ratio=(9 / 16, 16 / 9), antialias=True),
-            v2.RandomHorizontalFlip(),
-            v2.RandomApply([v2.RandomRotation(10, interpolation=v2.InterpolationMode.BILINEAR)], p=0.25),
-            v2.RandomApply([v2.ColorJitter(brightness=0.2, contrast=0.2, saturation=0.2, hue=0.01)], p=0.75),
-        ]
-    )
+    count, twice = len(pixels), 2 * size  # sampled twice as finely, lest fine clouds turn into patterns
+    places = _places(count, min_scale, generator).to(pixels.device)
+    grid = F.affine_grid(places, [count, 3, twice, twice], align_corners=False)
+    sampled = F.grid_sample(pixels.float(), grid, padding_mode="reflection", align_corners=False)
+    return _relight(F.avg_pool2d(sampled, 2), generator)
+
+
+def _places(count: int, min_scale: float, generator: torch.Generator) -> torch.Tensor:
+    """Draw where crops lie, as `affine_grid` wants it: float32 (count, 2, 3)."""
+
+    def uniform(low: float | torch.Tensor, high: float | torch.Tensor) -> torch.Tensor:
+        return low + (high - low) * torch.rand(count, generator=generator)
+
+    area = uniform(min_scale, 1.0)
+    most = torch.minimum(torch.tensor(math.log(WIDEST)), -area.log())  # no side may be longer than the photo's
+    ratio = uniform(-most, most).exp()
+    width, height = (area * ratio).sqrt(), (area / ratio).sqrt()
+    x, y = uniform(width - 1, 1 - width), uniform(height - 1, 1 - height)
+    flip = torch.where(uniform(0.0, 1.0) < 0.5, -1.0, 1.0)
+    angle = torch.where(uniform(0.0, 1.0) < ROTATED, uniform(-1.0, 1.0) * math.radians(MOST_DEGREES), 0.0)
+    rows = [width * flip * angle.cos(), -width * angle.sin(), x, height * flip * angle.sin(), height * angle.cos(), y]
+    return torch.stack(rows, dim=1).view(count, 2, 3)
+
+
+def _relight(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Change brightness, contrast, saturation and hue of most of the images, float32 grey levels."""
+    count = len(images)
+    chosen = torch.rand(count, 1, generator=generator) < RELIT
+    change = chosen * (2 * torch.rand(count, 4, generator=generator) - 1)
+    brightness, contrast, saturation = (1 + MOST_LIGHT * change[:, :3]).T
+    angle = 2 * math.pi * MOST_HUE * change[:, 3]
+    zero, one = torch.zeros(count), torch.ones(count)
+    sine, cosine = saturation * angle.sin(), saturation * angle.cos()
+    turn = torch.stack([one, zero, zero, zero, cosine, -sine, zero, sine, cosine], dim=1).view(count, 3, 3)
+    colours = (TO_YIQ.inverse() @ turn @ TO_YIQ * brightness.view(-1, 1, 1)).to(images.device)
+    images = torch.einsum("nij,njhw->nihw", colours, images)
+    luma = torch.tensor(LUMA, device=images.device)
+    grey = torch.einsum("j,nj->n", luma, images.mean(dim=(2, 3))).view(-1, 1, 1, 1)
+    contrasted: torch.Tensor = grey + contrast.view(-1, 1, 1, 1).to(images.device) * (images - grey)
+    return contrasted.clamp(0, 255)
 
 
 def normalise(batch: torch.Tensor) -> torch.Tensor:
-    """Turn uint8 (N, 3, S, S) into normalised float32."""
+    """Turn grey levels (N, 3, S, S) into normalised float32."""
     mean, std = _statistics(batch.device)
     return (batch.float() / 255 - mean) / std
 
@@ -52,10 +93,13 @@ def shrink(batch: torch.Tensor, size: int) -> torch.Tensor:
 
 
 def add_noise(batch: torch.Tensor, most: float, generator: torch.Generator) -> torch.Tensor:
-    """Add noise to normalised images (N, 3, S, S), of a deviation drawn for each from 0 to `most` grey levels."""
-    deviation = torch.rand(len(batch), 1, 1, 1, generator=generator) * most / 255
-    noise = deviation * torch.randn(batch.shape, generator=generator)
-    return batch + noise.to(batch.device) / _statistics(batch.device)[1]
+    """Add noise to normalised images (N, 3, S, S), of a deviation drawn for each from 0 to `most` grey levels.
+
+    `generator` is that of their device: drawn elsewhere, noise would take longer than the training.
+    """
+    deviation = torch.rand(len(batch), 1, 1, 1, generator=generator, device=batch.device) * most / 255
+    noise = deviation * torch.randn(batch.shape, generator=generator, device=batch.device)
+    return batch + noise / _statistics(batch.device)[1]
 
 
 def mixup(
@@ -64,5 +108,5 @@ def mixup(
     """Mix each image and its target with another of the batch (Zhang et al. 2018, arXiv:1710.09412)."""
     concentration = torch.full((2,), alpha)
     share = torch._sample_dirichlet(concentration, generator=generator)[0].item()
-    order = torch.randperm(len(images), generator=generator)
+    order = torch.randperm(len(images), generator=generator).to(images.device)
     return share * images + (1 - share) * images[order], share * targets + (1 - share) * targets[order]

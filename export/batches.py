@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch.utils.data import Dataset
 
 from export import augment, decisions, outliers
 from export.dataset import CLASSES, Photo, Split, load_catalogue, load_pixels, soft_target, split
@@ -17,6 +16,18 @@ from export.recipe import Phase, Recipe
 
 UNDECIDED = np.full(len(CLASSES), 1 / len(CLASSES), dtype=np.float32)
 DRAWN_SHARE = 0.1  # drawn outliers for each labelled photo
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a teacher sees and what the network sees, normalised images (N, 3, S, S), and the targets (N, 10).
+
+    The network sees them smaller and noisier than its teacher, where the phase says so.
+    """
+
+    images: torch.Tensor
+    seen: torch.Tensor
+    targets: torch.Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,23 +78,41 @@ def _with_drawings(photos: TrainingSet) -> TrainingSet:
     return TrainingSet(np.concatenate([photos.pixels, *drawings]), np.concatenate([photos.targets, undecided]))
 
 
-class Crops(Dataset[tuple[torch.Tensor, torch.Tensor]]):
-    """The crops of one phase in order; crop k is the same in every run, so that a run can be resumed exactly."""
+class Batches:
+    """The batches of one phase in order, on the device that trains.
 
-    def __init__(self, data: TrainingSet, phase: Phase, seed: int) -> None:
-        self.data = data
+    Batch k holds the same crops in every run, so that a run can be resumed exactly.
+    """
+
+    def __init__(self, data: TrainingSet, phase: Phase, seed: int, device: torch.device) -> None:
+        self.phase = phase
         self.seed = seed
-        self.transform = augment.training_transform(phase.crop_size, phase.min_scale)
-        self.order = draw(data.targets, phase, seed)
+        self.pixels = torch.from_numpy(data.pixels).to(device).permute(0, 3, 1, 2)
+        self.targets = torch.from_numpy(data.targets).to(device)
+        self.order = torch.from_numpy(draw(data.targets, phase, seed)).to(device)
 
     def __len__(self) -> int:
-        return len(self.order)
+        return len(self.order) // self.phase.batch
 
-    def __getitem__(self, position: int) -> tuple[torch.Tensor, torch.Tensor]:
-        torch.manual_seed(self.seed * 1_000_003 + position)
-        index = self.order[position]
-        image = torch.from_numpy(self.data.pixels[index]).permute(2, 0, 1)
-        return self.transform(image), torch.from_numpy(self.data.targets[index])
+    def __iter__(self) -> Iterator[Batch]:
+        return (self[step] for step in range(len(self)))
+
+    def __getitem__(self, step: int) -> Batch:
+        phase, generator = self.phase, torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        chosen = self.order[step * phase.batch : (step + 1) * phase.batch]
+        crops = augment.random_crops(self.pixels[chosen], phase.crop_size, phase.min_scale, generator)
+        images, targets = augment.normalise(crops), self.targets[chosen]
+        if torch.rand((), generator=generator).item() < phase.mixup:
+            images, targets = augment.mixup(images, targets, 1.0, generator)
+        seen = augment.shrink(images, phase.size)
+        if phase.noise:
+            of_device = torch.Generator(seen.device).manual_seed(_seed(generator))
+            seen = augment.add_noise(seen, phase.noise, of_device)
+        return Batch(images, seen, targets)
+
+
+def _seed(generator: torch.Generator) -> int:
+    return int(torch.randint(2**62, (), generator=generator).item())
 
 
 def draw(targets: npt.NDArray[np.float32], phase: Phase, seed: int) -> npt.NDArray[np.int64]:
@@ -100,19 +129,3 @@ def draw(targets: npt.NDArray[np.float32], phase: Phase, seed: int) -> npt.NDArr
 def phase_seed(recipe: Recipe, index: int) -> int:
     """Give the seed of the phase at `index`, from which its crops and mixes follow."""
     return recipe.seed * 100 + index
-
-
-def views(
-    phase: Phase, images: torch.Tensor, targets: torch.Tensor, seed: int, step: int
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Mix the batch of `step`, or not, as its dice fall; gives what a teacher and the network see, and the targets.
-
-    The network sees the normalised images (N, 3, S, S) smaller and noisier than its teacher, where the phase says so.
-    """
-    generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
-    if torch.rand((), generator=generator).item() < phase.mixup:
-        images, targets = augment.mixup(images, targets, 1.0, generator)
-    seen = augment.shrink(images, phase.size)
-    if phase.noise:
-        seen = augment.add_noise(seen, phase.noise, generator)
-    return images, seen, targets

@@ -75,18 +75,15 @@ class Result:
     same_as_float32: Figure  # share of photos with the same first choice
 
 
-def cross_validate(
-    recipe: Recipe, root: Path, folder: Path, *, seeds: int = 1, teachers: Path | None = None
-) -> dict[str, Result]:
+def cross_validate(recipe: Recipe, root: Path, folder: Path, *, seeds: int = 1) -> dict[str, Result]:
     """Hold out each fold in turn, and the recipe's own test fold with `seeds` seeds; gives results by arithmetic.
 
     What is there is not done again, and a training that was stopped goes on from its checkpoint. The weights that the
-    recipe starts from must not have learned from a label of these photos, nor may a teacher have seen those of the
-    held-out fold: `teachers` is the folder of a cross-validation of lite0 over the same folds. Raises CloudEdgeError
-    without one where the recipe needs it, and for a folder of another recipe.
+    recipe starts from must not have learned from a label of these photos; its teachers are trained anew for each fold.
+    Raises CloudEdgeError for a folder of another recipe.
     """
     _claim(recipe, folder)
-    plan = trainings(recipe, folder, seeds, teachers)
+    plan = trainings(recipe, folder, seeds)
     for training in tqdm(plan, desc="trainings"):
         _train_and_predict(training, root)
     photos = load_catalogue(root)
@@ -109,17 +106,13 @@ def cross_validate(
     return results
 
 
-def trainings(recipe: Recipe, folder: Path, seeds: int, teachers: Path | None) -> list[Training]:
+def trainings(recipe: Recipe, folder: Path, seeds: int) -> list[Training]:
     """List what is to be trained: each fold with the recipe's seed, then its test fold with `seeds` - 1 others."""
-    if needed := any(phase.verdict for phase in recipe.phases):
-        _check_teachers(recipe, teachers)
     order = [(fold, recipe.seed) for fold in range(recipe.folds)]
     order += [(recipe.test_fold, recipe.seed + more) for more in range(1, seeds)]
     plan = []
     for fold, seed in order:
         held_out = replace(recipe, test_fold=fold, validation_fold=(fold + 1) % recipe.folds)
-        if needed and teachers:
-            held_out = replace(held_out, verdict_weights=str(teachers / f"fold-{fold}" / "weights.safetensors"))
         name = f"fold-{fold}" if seed == recipe.seed else f"fold-{fold}-seed-{seed}"
         plan.append(Training(held_out, seed, folder / name))
     return plan
@@ -163,25 +156,11 @@ def _spread_table(over: str, rows: Mapping[str, Mapping[str, Spread]]) -> str:
 def _claim(recipe: Recipe, folder: Path) -> None:
     """Write down whose folder it is: results of two recipes must never be pooled."""
     folder.mkdir(parents=True, exist_ok=True)
-    owner = _owner(folder)
-    if owner not in (None, recipe):
-        raise CloudEdgeError("holds a cross-validation by another recipe; give another folder with --run", str(folder))
-    if owner is None:
-        write_json(folder / "recipe.json", recipe.to_dict())
-
-
-def _owner(folder: Path) -> Recipe | None:
     path = folder / "recipe.json"
-    return Recipe.from_dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
-
-
-def _check_teachers(recipe: Recipe, teachers: Path | None) -> None:
-    problem = "learns from a trained teacher, which knows the labels of the held-out photos; cross-validate lite0 first"
-    if teachers is None:
-        raise CloudEdgeError(f"{problem}, and give its folder with --teachers", recipe.name)
-    owner = _owner(teachers)
-    if owner is None or (owner.seed, owner.folds) != (recipe.seed, recipe.folds):
-        raise CloudEdgeError("holds no cross-validation over the same folds (seed and folds)", str(teachers))
+    if not path.exists():
+        write_json(path, recipe.to_dict())
+    elif Recipe.from_dict(json.loads(path.read_text(encoding="utf-8"))) != recipe:
+        raise CloudEdgeError("holds a cross-validation by another recipe; give another folder with --run", str(folder))
 
 
 def _train_and_predict(training: Training, root: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -42,8 +44,11 @@ def _standardise(maps: torch.Tensor) -> torch.Tensor:
     return F.batch_norm(maps, None, None, training=True)
 
 
-def verdict_loss(logits: torch.Tensor, verdict: torch.Tensor, temperature: float = 2.0) -> torch.Tensor:
-    """Give KL(teacher, student) of logits (N, 10) at `temperature`, times its square (arXiv:1503.02531)."""
+def verdict_loss(logits: torch.Tensor, verdicts: Sequence[torch.Tensor], temperature: float = 2.0) -> torch.Tensor:
+    """Give KL(teachers, student) of logits (N, 10) at `temperature`, times its square (arXiv:1503.02531).
+
+    What the teachers say is the mean of their probabilities.
+    """
     student = F.log_softmax(logits / temperature, dim=1)
-    teacher = F.softmax(verdict / temperature, dim=1)
+    teacher = torch.stack([F.softmax(verdict / temperature, dim=1) for verdict in verdicts]).mean(dim=0)
     return F.kl_div(student, teacher, reduction="batchmean") * temperature**2

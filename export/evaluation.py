@@ -42,7 +42,7 @@ def share(hits: npt.NDArray[np.bool_]) -> Figure:
     p = float(hits.mean())
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return Figure(p, centre - half, centre + half, n)
+    return Figure(p, max(0.0, centre - half), min(1.0, centre + half), n)
 
 
 def bootstrap(metric: Callable[[npt.NDArray[np.int64]], float], n: int, *, rounds: int = 1000) -> Figure:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from export import augment
-from export.batches import Crops, TrainingSet, phase_seed, views
+from export.batches import Batch, Batches, TrainingSet, phase_seed
 from export.contact_sheet import Tile, contact_sheet
 from export.dataset import CLASSES
 from export.recipe import Phase, Recipe
@@ -21,21 +22,16 @@ def show_batches(recipe: Recipe, everything: TrainingSet, labelled: TrainingSet,
     paths = []
     for index, phase in enumerate(recipe.phases):
         data = everything if phase.unlabelled else labelled
-        tiles = [tile for step in range(BATCHES) for tile in _tiles(phase, data, phase_seed(recipe, index), step)]
+        batches = Batches(data, phase, phase_seed(recipe, index), torch.device("cpu"))
+        tiles = [tile for batch in islice(batches, BATCHES) for tile in _tiles(phase, batch)]
         paths.append(folder / f"batch-{phase.name}.png")
         contact_sheet(tiles, paths[-1], columns=8)
     return paths
 
 
-def _tiles(phase: Phase, data: TrainingSet, seed: int, step: int) -> list[Tile]:
-    crops = Crops(data, phase, seed)
-    positions = range(step * phase.batch, min((step + 1) * phase.batch, len(crops)))
-    if not positions:
-        return []
-    images, targets = (torch.stack(part) for part in zip(*(crops[k] for k in positions), strict=True))
-    _, seen, targets = views(phase, augment.normalise(images), targets, seed, step)
-    pixels = augment.to_pixels(seen).permute(0, 2, 3, 1).numpy()
-    captions = ["" if phase.unlabelled else _caption(target) for target in targets]
+def _tiles(phase: Phase, batch: Batch) -> list[Tile]:
+    pixels = augment.to_pixels(batch.seen).permute(0, 2, 3, 1).numpy()
+    captions = ["" if phase.unlabelled else _caption(target) for target in batch.targets]
     return [Tile(np.ascontiguousarray(image), caption) for image, caption in zip(pixels, captions, strict=True)]
 
 

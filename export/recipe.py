@@ -68,7 +68,8 @@ class Recipe:
     dark: float  # mean luminance (0..255) under which a photo is night
     phases: tuple[Phase, ...]
     quantize: bool = True  # to int8, else the released file is float32
-    verdict_weights: str = ""  # trained weights of lite0, for the phases with `verdict`
+    teacher: str = ""  # path of the recipe of lite0 that gives the teachers for the phases with `verdict`
+    teachers: int = 0  # how many, each with a seed of its own
     average: float = 0.99  # decay of the averaged weights, a tenth of a phase at most
     network: str = ""  # resnet34 or lite0, where the name is another
     data: dict[str, str] = field(default_factory=CCSN.copy)  # what the model says of the photos that it learned from

@@ -28,9 +28,10 @@ from export.judge import Judge, Released, embed
 from export.network import build, save_weights
 from export.onnx_model import check_parity, export_onnx, rewrite
 from export.quantization import check_quantized, quantize
-from export.recipe import Recipe
+from export.recipe import Recipe, load_recipe
 from export.training import Trainer
 
+WEIGHTS = "weights.safetensors"
 CALIBRATION_PHOTOS = 256
 DRAWINGS = 100  # of each kind, for the heads that tell strange sights and clear skies
 MISTAKEN = {"unfamiliar": 0.05, "clear": 0.01}  # share of the validation's clouds that may be taken for that
@@ -45,13 +46,35 @@ LICENCE = (
 def train(recipe: Recipe, root: Path, folder: Path, *, seed: int | None = None) -> Path:
     """Train in `folder`, going on from its checkpoint where there is one; gives the path of the weights.
 
-    `seed` is for everything but the folds, where it is not the recipe's.
+    `seed` is for everything but the folds, where it is not the recipe's. Teachers are trained first, on the same folds.
     """
-    seeded = recipe if seed is None else replace(recipe, seed=seed)
-    network = Trainer(seeded, folder).run(*training_sets(recipe, root))
-    path = folder / "weights.safetensors"
+    network = trainer(recipe, root, folder, seed=seed).run(*training_sets(recipe, root))
+    path = folder / WEIGHTS
     save_weights(network, path)
     return path
+
+
+def trainer(recipe: Recipe, root: Path, folder: Path, *, seed: int | None = None) -> Trainer:
+    """Give the trainer of a run, with its teachers, which are trained where their weights are not there yet."""
+    seed = recipe.seed if seed is None else seed
+    teachers = []
+    for number in range(1, recipe.teachers + 1):
+        of_one = folder / f"teacher-{number}"
+        if not (of_one / WEIGHTS).exists():
+            train(_teacher(recipe), root, of_one, seed=10 * seed + number)
+        teachers.append(of_one / WEIGHTS)
+    return Trainer(replace(recipe, seed=seed), folder, teachers)
+
+
+def _teacher(recipe: Recipe) -> Recipe:
+    """Read the recipe of the teachers, for the folds of the recipe that they teach."""
+    return replace(
+        load_recipe(Path(recipe.teacher)),
+        seed=recipe.seed,
+        folds=recipe.folds,
+        test_fold=recipe.test_fold,
+        validation_fold=recipe.validation_fold,
+    )
 
 
 def describe(recipe: Recipe, **found: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import csv
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,10 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from cloudedge.errors import CloudEdgeError
-from export import augment
-from export.batches import Crops, phase_seed, views
+from export.batches import Batch, Batches, phase_seed
 from export.batches import TrainingSet as TrainingSet  # a part of the trainer's own interface
 from export.distillation import HintLoss, verdict_loss
 from export.learning_rate import STEPS, Curve, sweep
@@ -29,9 +28,12 @@ CHECKPOINT_SECONDS = 60.0
 
 
 class Trainer:
-    """One run in one folder: `checkpoint.pt` to go on from, `log.csv` to plot."""
+    """One run in one folder: `checkpoint.pt` to go on from, `log.csv` to plot.
 
-    def __init__(self, recipe: Recipe, folder: Path) -> None:
+    `teachers` are the weights of trained lite0, for the phases with a verdict.
+    """
+
+    def __init__(self, recipe: Recipe, folder: Path, teachers: Sequence[Path] = ()) -> None:
         self.recipe = recipe
         self.folder = folder
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -39,7 +41,7 @@ class Trainer:
         self.network = self._place(build(recipe.architecture, recipe.weights))
         self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(recipe.average), use_buffers=True)
         self.pretrained = self._teacher("imagenet") if any(phase.hint for phase in recipe.phases) else None
-        self.trained = self._teacher(recipe.verdict_weights) if any(phase.verdict for phase in recipe.phases) else None
+        self.trained = [self._teacher(str(path)) for path in teachers]
         self.hints = HintLoss(self.network, self.pretrained).to(self.device) if self.pretrained else None
         # Depthwise convolutions train at half the speed of float32 on a CPU even where it multiplies bfloat16.
         on_cpu = _multiplies_bfloat16() and not self.network.depthwise
@@ -91,14 +93,13 @@ class Trainer:
         return torch.optim.AdamW(groups, lr=phase.lr, weight_decay=phase.weight_decay, fused=True)
 
     def _run_phase(self, phase: Phase, data: TrainingSet, optimiser: torch.optim.AdamW) -> None:
-        seed = phase_seed(self.recipe, self.phase_index)
-        steps = phase.images // phase.batch
-        loader = self._loader(phase, data, seed, range(self.step * phase.batch, steps * phase.batch))
+        batches = self._batches(phase, data)
+        steps = len(batches)
         self._set_mode(phase)
-        for images, targets in tqdm(loader, desc=phase.name, initial=self.step, total=steps, mininterval=5):
-            rate = one_cycle(self.step / steps, phase.lr, warmup=phase.warmup)
+        for step in tqdm(range(self.step, steps), desc=phase.name, initial=self.step, total=steps, mininterval=5):
+            rate = one_cycle(step / steps, phase.lr, warmup=phase.warmup)
             _set_rate(optimiser, rate)
-            losses = self._train_step(phase, images, targets, optimiser, seed)
+            losses = self._train_step(phase, batches[step], optimiser)
             self.step += 1
             if self.step % 10 == 0:
                 self._log(phase, rate, losses)
@@ -111,12 +112,8 @@ class Trainer:
             if phase.keep_statistics and isinstance(module, torch.nn.BatchNorm2d):
                 module.eval()
 
-    def _loader(
-        self, phase: Phase, data: TrainingSet, seed: int, positions: range
-    ) -> DataLoader[tuple[torch.Tensor, torch.Tensor]]:
-        # On a CPU the training wants every core.
-        workers = torch.get_num_threads() - 1 if self.device.type == "cuda" else 0
-        return DataLoader(Crops(data, phase, seed), batch_size=phase.batch, sampler=positions, num_workers=workers)
+    def _batches(self, phase: Phase, data: TrainingSet) -> Batches:
+        return Batches(data, phase, phase_seed(self.recipe, self.phase_index), self.device)
 
     def sweep_rates(self, all_photos: TrainingSet, labelled: TrainingSet) -> Curve:
         """Train at ever higher rates in the phase that comes next, then put every weight back.
@@ -129,56 +126,49 @@ class Trainer:
             raise CloudEdgeError("holds a run that has ended; give another folder with --run", str(self.folder))
         phase = self.recipe.phases[self.phase_index]
         phase = replace(phase, images=STEPS * phase.batch)
-        seed, optimiser = phase_seed(self.recipe, self.phase_index), self._optimiser(phase)
-        data = all_photos if phase.unlabelled else labelled
-        batches = iter(self._loader(phase, data, seed, range(phase.images)))
+        optimiser = self._optimiser(phase)
+        batches = iter(self._batches(phase, all_photos if phase.unlabelled else labelled))
         before = copy.deepcopy(self._state(optimiser))
 
         def step(rate: float) -> float:
             _set_rate(optimiser, rate)
-            images, targets = next(batches)
-            losses = self._train_step(phase, images, targets, optimiser, seed)
+            losses = self._train_step(phase, next(batches), optimiser)
             self.step += 1
-            return sum(losses.values())
+            return float(sum(losses.values()))
 
         self._set_mode(phase)
         curve = sweep(step)
         self._load(before)
         return curve
 
-    def _train_step(
-        self, phase: Phase, images: torch.Tensor, targets: torch.Tensor, optimiser: torch.optim.AdamW, seed: int
-    ) -> dict[str, float]:
-        batch = augment.normalise(images.to(self.device, memory_format=torch.channels_last))
-        batch, seen, targets = views(phase, batch, targets.to(self.device), seed, self.step)
+    def _train_step(self, phase: Phase, batch: Batch, optimiser: torch.optim.AdamW) -> dict[str, torch.Tensor]:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
-            losses = self._losses(phase, batch, seen, targets)
+            losses = self._losses(phase, batch)
         optimiser.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()
         optimiser.step()
         self.average.update_parameters(self.network)
-        return {name: loss.item() for name, loss in losses.items()}
+        return {name: loss.detach() for name, loss in losses.items()}
 
-    def _losses(
-        self, phase: Phase, batch: torch.Tensor, seen: torch.Tensor, targets: torch.Tensor
-    ) -> dict[str, torch.Tensor]:
-        """Give the losses of a batch that the teacher sees as `batch`, the network as `seen`."""
-        maps = self.network.maps(seen)
+    def _losses(self, phase: Phase, batch: Batch) -> dict[str, torch.Tensor]:
+        maps = self.network.maps(batch.seen.contiguous(memory_format=torch.channels_last))
         logits = self.network.judge(maps).float()
         losses: dict[str, torch.Tensor] = {}
-        teacher = self.trained if phase.verdict else self.pretrained
-        if teacher and (phase.hint or phase.verdict):
+        teachers = self.trained if phase.verdict else [self.pretrained] if phase.hint and self.pretrained else []
+        if teachers:
+            images = batch.images.contiguous(memory_format=torch.channels_last)
             with torch.no_grad():
-                theirs = teacher.maps(batch)
+                theirs = [teacher.maps(images) for teacher in teachers]
+                verdicts = [teacher.judge(of_one).float() for teacher, of_one in zip(teachers, theirs, strict=True)]
             if phase.hint and self.hints:
-                losses["hint"] = phase.hint * self.hints(maps, theirs).float()
+                losses["hint"] = phase.hint * self.hints(maps, theirs[0]).float()
             if phase.verdict:
-                losses["verdict"] = phase.verdict * verdict_loss(logits, teacher.judge(theirs).float())
+                losses["verdict"] = phase.verdict * verdict_loss(logits, verdicts)
         if phase.label:
-            losses["label"] = phase.label * F.cross_entropy(logits, targets)
+            losses["label"] = phase.label * F.cross_entropy(logits, batch.targets)
         return losses
 
-    def _log(self, phase: Phase, rate: float, losses: dict[str, float]) -> None:
+    def _log(self, phase: Phase, rate: float, losses: dict[str, torch.Tensor]) -> None:
         path = self.folder / "log.csv"
         fresh = not path.exists()
         with path.open("a", newline="", encoding="utf-8") as stream:

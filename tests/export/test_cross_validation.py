@@ -16,8 +16,7 @@ from export import cross_validation
 from export.__main__ import main
 from export.cross_validation import Predictions, cross_validate, spread, trainings
 from export.dataset import CLASSES, Photo, load_catalogue
-from export.files import write_json
-from export.recipe import Phase, Recipe, load_recipe
+from export.recipe import Recipe, load_recipe
 from export.training import Trainer
 
 RECIPE = """
@@ -145,24 +144,10 @@ def test_a_run_of_another_recipe_is_not_gone_on_with(validated: tuple[Path, str]
 def test_predictions_of_another_data_set_are_refused(validated: tuple[Path, str], root: Path) -> None:
     run, _ = validated
     recipe = Recipe.from_dict(json.loads((run / "recipe.json").read_text(encoding="utf-8")))
-    training = trainings(recipe, run, 1, None)[0]
+    training = trainings(recipe, run, 1)[0]
     photos = [replace(photo, file=f"other-{photo.file}") for photo in load_catalogue(root)]
     with pytest.raises(CloudEdgeError, match="other photos"):
         cross_validation._read(training, "float32", photos)
-
-
-def test_a_teacher_has_not_seen_the_labels_of_the_held_out_fold(recipe: Recipe, tmp_path: Path) -> None:
-    phase = Phase(name="labels", images=32, size=32, lr=1e-3, verdict=1.0)
-    student = replace(recipe, phases=(phase,), verdict_weights="models/lite0.safetensors")
-    with pytest.raises(CloudEdgeError, match="--teachers"):
-        trainings(student, tmp_path, 1, None)
-    write_json(tmp_path / "recipe.json", replace(recipe, seed=7).to_dict())
-    with pytest.raises(CloudEdgeError, match="same folds"):
-        trainings(student, tmp_path, 1, tmp_path)
-    write_json(tmp_path / "recipe.json", recipe.to_dict())
-    for fold, training in enumerate(trainings(student, tmp_path, 1, tmp_path)):
-        assert training.recipe.test_fold == fold
-        assert Path(training.recipe.verdict_weights) == tmp_path / f"fold-{fold}" / "weights.safetensors"
 
 
 def test_the_spread_is_over_trainings() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from export import augment
+from export import augment, release
 from export.batches import TrainingSet, draw, split_of, training_sets
 from export.dataset import CLASSES, load_catalogue
 from export.distillation import HintLoss, verdict_loss
@@ -146,8 +146,34 @@ def test_a_killed_run_goes_on_after_a_frozen_phase(recipe: Recipe, data: Trainin
 
 def test_the_verdict_loss_is_zero_for_the_teacher_itself_and_positive_otherwise() -> None:
     logits = torch.randn(4, 10, generator=torch.Generator().manual_seed(0))
-    assert verdict_loss(logits, logits).item() == pytest.approx(0, abs=1e-6)
-    assert verdict_loss(logits, logits.flip(0)).item() > 0.1
+    assert verdict_loss(logits, [logits]).item() == pytest.approx(0, abs=1e-6)
+    assert verdict_loss(logits, [logits.flip(0)]).item() > 0.1
+
+
+def test_several_teachers_give_the_mean_of_their_probabilities() -> None:
+    sure, of_another = 40.0 * torch.eye(10)[[0]], 40.0 * torch.eye(10)[[1]]
+    torn = 40.0 * torch.eye(10)[[0, 1]].sum(dim=0, keepdim=True)
+    assert verdict_loss(torn, [sure, of_another]).item() == pytest.approx(0, abs=1e-4)
+    assert verdict_loss(sure, [sure, of_another]).item() > 1
+
+
+def test_teachers_are_trained_once_on_the_folds_of_their_student_and_each_is_another(
+    recipe: Recipe, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phase = Phase(name="labels", images=8, size=32, batch=8, lr=1e-3, verdict=1.0)
+    student = replace(recipe, test_fold=2, validation_fold=0, phases=(phase,), teacher="teacher.toml", teachers=2)
+    teacher = replace(recipe, phases=(replace(phase, verdict=0.0, label=1.0),))
+    monkeypatch.setattr("export.release.load_recipe", {Path("teacher.toml"): teacher}.__getitem__)
+    sets: list[Recipe] = []
+    read = training_sets
+    monkeypatch.setattr("export.release.training_sets", lambda asked, root: sets.append(asked) or read(asked, root))
+
+    trainer = release.trainer(student, root, tmp_path)
+    release.trainer(student, root, tmp_path)
+
+    assert [(asked.test_fold, asked.validation_fold, asked.seed) for asked in sets] == [(2, 0, student.seed)] * 2
+    first, second = (network.head.weight for network in trainer.trained)
+    assert not torch.equal(first, second)
 
 
 def test_the_hint_loss_is_zero_between_equal_maps() -> None:
@@ -221,9 +247,55 @@ def test_noise_has_another_deviation_for_each_image_and_the_same_for_the_same_di
     assert 7 < deviations.max() < 8.8
 
 
-def test_crops_have_the_asked_size() -> None:
-    image = torch.randint(0, 256, (3, 100, 100), dtype=torch.uint8)
-    assert augment.training_transform(48, 0.2)(image).shape == (3, 48, 48)
+def crops_of(picture: torch.Tensor, size: int = 48, min_scale: float = 0.2, seed: int = 1) -> torch.Tensor:
+    photos = picture.to(torch.uint8).expand(100, -1, -1, -1)
+    return augment.random_crops(photos, size, min_scale, torch.Generator().manual_seed(seed))
+
+
+def test_crops_are_grey_levels_of_the_asked_size_and_fall_with_the_dice() -> None:
+    picture = torch.randint(0, 256, (3, 80, 100), generator=torch.Generator().manual_seed(0))
+    crops = crops_of(picture)
+    assert crops.shape == (100, 3, 48, 48)
+    assert (crops.min() >= 0, crops.max() <= 255, crops.max() > 100) == (True, True, True)
+    torch.testing.assert_close(crops_of(picture), crops)
+    assert not torch.equal(crops_of(picture, seed=2), crops)
+
+
+def test_crops_show_the_asked_share_of_the_photo_at_every_allowed_aspect(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(augment, "ROTATED", 0.0)
+    monkeypatch.setattr(augment, "RELIT", 0.0)
+    ramp = torch.linspace(0, 255, 200).expand(200, 200)
+    crops = crops_of(torch.stack([ramp, ramp.T, ramp]), size=50, min_scale=0.3)
+    across, down = crops[:, 0].mean(dim=1), crops[:, 1].mean(dim=2)
+    width, height = ((levels[:, -1] - levels[:, 0]) / 255 * 50 / 49 for levels in (across, down))
+    assert (width < 0).float().mean() == pytest.approx(0.5, abs=0.15)  # mirrored, and never upside down
+    assert height.min() > 0
+    area, aspect = width.abs() * height, width.abs() / height
+    assert area.min() == pytest.approx(0.3, abs=0.04)
+    assert 0.9 < area.max() < 1.01
+    assert 0.55 < aspect.min() < 0.7
+    assert 1.4 < aspect.max() < 1.8
+
+
+def test_light_changes_within_bounds_and_grey_stays_grey() -> None:
+    crops = crops_of(torch.full((3, 64, 64), 120))
+    assert (crops.amax(dim=(1, 2, 3)) - crops.amin(dim=(1, 2, 3))).max() < 0.5
+    assert 120 * 0.8 - 1 <= crops.min() < 105
+    assert 135 < crops.max() <= 120 * 1.2 + 1
+    assert ((crops - 120).abs().amax(dim=(1, 2, 3)) < 0.5).float().mean() == pytest.approx(0.25, abs=0.12)
+
+
+def test_the_colour_of_the_sky_hardly_turns() -> None:
+    sky = torch.tensor([90.0, 140.0, 220.0]).view(3, 1, 1).expand(3, 64, 64)
+    red, green, blue = crops_of(sky).mean(dim=(2, 3)).T
+    assert (red < green).all()
+    assert (green < blue).all()
+    assert ((blue - red) / 130).std() > 0.05  # but its saturation changes
+
+
+def test_what_is_finer_than_the_crop_turns_grey() -> None:
+    checks = 255 * (torch.arange(256).view(-1, 1) + torch.arange(256)).remainder(2)
+    assert crops_of(checks.expand(3, -1, -1), size=128, min_scale=0.9).std(dim=(1, 2, 3)).median() < 25  # of 127
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
