@@ -74,6 +74,11 @@ class Recipe:
     network: str = ""  # resnet34 or lite0, where the name is another
     data: dict[str, str] = field(default_factory=CCSN.copy)  # what the model says of the photos that it learned from
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for a phase that asks for a verdict where nobody gives one."""
+        if any(phase.verdict for phase in self.phases) and not (self.teacher and self.teachers):
+            raise ValueError("a phase has a verdict, but the recipe has no teacher")
+
     @property
     def architecture(self) -> str:
         """The network that is trained: resnet34 or lite0."""
@@ -90,5 +95,8 @@ class Recipe:
 
 
 def load_recipe(path: Path) -> Recipe:
-    """Read a recipe file; raises TypeError or KeyError for an unknown or missing key, TOMLDecodeError for bad TOML."""
+    """Read a recipe file.
+
+    Raises TypeError or KeyError for an unknown or missing key, ValueError for bad TOML or a verdict without a teacher.
+    """
     return Recipe.from_dict(tomllib.loads(path.read_text(encoding="utf-8")))

@@ -298,6 +298,13 @@ def test_what_is_finer_than_the_crop_turns_grey() -> None:
     assert crops_of(checks.expand(3, -1, -1), size=128, min_scale=0.9).std(dim=(1, 2, 3)).median() < 25  # of 127
 
 
+def test_a_recipe_that_asks_for_a_verdict_needs_a_teacher(recipe: Recipe) -> None:
+    phase = replace(recipe.phases[0], verdict=1.0)
+    with pytest.raises(ValueError, match="no teacher"):
+        replace(recipe, phases=(phase,))
+    assert replace(recipe, phases=(phase,), teacher="teacher.toml", teachers=1)
+
+
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_every_recipe_can_be_read_and_goes_into_the_metadata_and_back(path: Path) -> None:
     recipe = load_recipe(path)
