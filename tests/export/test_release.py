@@ -166,6 +166,7 @@ def test_train_onnx_and_quantize_are_the_steps_of_a_release(
     assert (tmp_path / "int8.onnx").stat().st_size < 0.4 * (tmp_path / "float32.onnx").stat().st_size
     integers = [numpy_helper.to_array(tensor) for tensor in onnx.load(tmp_path / "int8.onnx").graph.initializer]
     kernels = [weights.astype(int) for weights in integers if weights.dtype == np.int8 and weights.ndim == 4]
+    assert len(kernels) == 24  # of 50: the second half of the convolutions, but for that of the evidence
     assert {abs(weights).max() for weights in kernels if weights.shape[1] == 1} == {127}  # depthwise
     assert {abs(weights).max() for weights in kernels if weights.shape[1] > 1} == {64}
 
