@@ -159,10 +159,10 @@ class Trainer:
             images = batch.images.contiguous(memory_format=torch.channels_last)
             with torch.no_grad():
                 theirs = [teacher.maps(images) for teacher in teachers]
-                verdicts = [teacher.judge(of_one).float() for teacher, of_one in zip(teachers, theirs, strict=True)]
             if phase.hint and self.hints:
                 losses["hint"] = phase.hint * self.hints(maps, theirs[0]).float()
             if phase.verdict:
+                verdicts = [teacher.judge(of_one).float() for teacher, of_one in zip(teachers, theirs, strict=True)]
                 losses["verdict"] = phase.verdict * verdict_loss(logits, verdicts)
         if phase.label:
             losses["label"] = phase.label * F.cross_entropy(logits, batch.targets)
