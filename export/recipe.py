@@ -68,20 +68,20 @@ class Recipe:
     dark: float  # mean luminance (0..255) under which a photo is night
     phases: tuple[Phase, ...]
     quantize: bool = True  # to int8, else the released file is float32
-    teacher: str = ""  # path of the recipe of lite0 that gives the teachers for the phases with `verdict`
-    teachers: int = 0  # how many, each with a seed of its own
+    odds: float = 1.0  # how many times likelier the manifest's genus gets in the target, by Bayes' rule
+    teachers: tuple[str, ...] = ()  # recipes of those who teach the phases with `verdict`; hints are the first's
     average: float = 0.99  # decay of the averaged weights, a tenth of a phase at most
-    network: str = ""  # resnet34 or lite0, where the name is another
+    network: str = ""  # resnet34, lite0 or lite2, where the name is another
     data: dict[str, str] = field(default_factory=CCSN.copy)  # what the model says of the photos that it learned from
 
     def __post_init__(self) -> None:
         """Raise ValueError for a phase that asks for a verdict where nobody gives one."""
-        if any(phase.verdict for phase in self.phases) and not (self.teacher and self.teachers):
+        if any(phase.verdict for phase in self.phases) and not self.teachers:
             raise ValueError("a phase has a verdict, but the recipe has no teacher")
 
     @property
     def architecture(self) -> str:
-        """The network that is trained: resnet34 or lite0."""
+        """The network that is trained: resnet34, lite0 or lite2."""
         return self.network or self.name
 
     def to_dict(self) -> dict[str, Any]:
@@ -91,7 +91,8 @@ class Recipe:
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Recipe:
         """Read what `to_dict` gave; raises TypeError or KeyError for an unknown or missing key."""
-        return cls(**{**content, "phases": tuple(Phase(**phase) for phase in content["phases"])})
+        phases = tuple(Phase(**phase) for phase in content["phases"])
+        return cls(**{**content, "phases": phases, "teachers": tuple(content.get("teachers", ()))})
 
 
 def load_recipe(path: Path) -> Recipe:

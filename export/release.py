@@ -37,9 +37,10 @@ DRAWINGS = 100  # of each kind, for the heads that tell strange sights and clear
 MISTAKEN = {"unfamiliar": 0.05, "clear": 0.01}  # share of the validation's clouds that may be taken for that
 LEAST_CLEAR = 0.1  # however well the validation's clouds are told from a clear sky
 TARGET_PRECISION = 0.75
+LEAST_CONFIDENCE = 0.5  # however easy the validation photos: a genus less likely than not is none to be certain of
 NOISE = (2, 4, 8)  # grey levels: the deviations of the noise under which a model should be steady
 LICENCE = (
-    "MIT; trained on CCSN (CC0 1.0) with Apache-2.0 ImageNet weights of EfficientNet-Lite0 as the start or the teacher"
+    "MIT; trained on CCSN (CC0 1.0) with Apache-2.0 ImageNet weights of EfficientNet-Lite as the start or the teacher"
 )
 
 
@@ -54,22 +55,30 @@ def train(recipe: Recipe, root: Path, folder: Path, *, seed: int | None = None) 
     return path
 
 
+def trained(recipe: Recipe, root: Path, folder: Path, *, seed: int | None = None) -> Path:
+    """Give the path of the weights in `folder`; trains where they are not there yet."""
+    path = folder / WEIGHTS
+    return path if path.exists() else train(recipe, root, folder, seed=seed)
+
+
 def trainer(recipe: Recipe, root: Path, folder: Path, *, seed: int | None = None) -> Trainer:
-    """Give the trainer of a run, with its teachers, which are trained where their weights are not there yet."""
+    """Give the trainer of a run, with its teachers, which are trained where their weights are not there yet.
+
+    The first teacher has the seed of the run, so that it is what its recipe gives by itself.
+    """
     seed = recipe.seed if seed is None else seed
     teachers = []
-    for number in range(1, recipe.teachers + 1):
-        of_one = folder / f"teacher-{number}"
-        if not (of_one / WEIGHTS).exists():
-            train(_teacher(recipe), root, of_one, seed=10 * seed + number)
-        teachers.append(of_one / WEIGHTS)
+    for number, path in enumerate(recipe.teachers):
+        teacher = _on_folds_of(recipe, load_recipe(Path(path)))
+        weights = trained(teacher, root, folder / f"teacher-{number + 1}", seed=seed + 100 * number)
+        teachers.append(build(teacher.architecture, str(weights)))
     return Trainer(replace(recipe, seed=seed), folder, teachers)
 
 
-def _teacher(recipe: Recipe) -> Recipe:
-    """Read the recipe of the teachers, for the folds of the recipe that they teach."""
+def _on_folds_of(recipe: Recipe, teacher: Recipe) -> Recipe:
+    """Give the recipe of a teacher for the folds of the recipe that it teaches."""
     return replace(
-        load_recipe(Path(recipe.teacher)),
+        teacher,
         seed=recipe.seed,
         folds=recipe.folds,
         test_fold=recipe.test_fold,
@@ -126,7 +135,7 @@ def with_judge(recipe: Recipe, weights: Path, root: Path) -> Released:
     network, metadata = build(recipe.architecture, str(weights)), describe(recipe)
     photos = load_catalogue(root, decisions.PATH)
     training = part(photos, split_of(recipe, photos).train)
-    targets = [soft_target(photo, recipe.labels) for photo in training]
+    targets = [soft_target(photo, recipe.labels, recipe.odds) for photo in training]
     clouds = [(photo, target.argmax()) for photo, target in zip(training, targets, strict=True) if target is not None]
 
     def embeddings(chosen: Sequence[Photo], drawn: Sequence[str] = ()) -> npt.NDArray[np.float32]:
@@ -152,14 +161,14 @@ def confidence_threshold(probabilities: npt.NDArray[np.float64], labels: npt.NDA
     """Find the lowest calibrated confidence from which on `TARGET_PRECISION` of the first choices are right; else 1.0.
 
     It counts by the lower end of its 95 % interval: the lowest of many thresholds is a lucky one, and taken by the
-    precision itself it would not hold on other photos. Photos too few to be sure of any leave it to the calibration:
-    the confidence is that precision itself, unless they speak against it.
+    precision itself it would not hold on other photos. It is `LEAST_CONFIDENCE` at least. Photos too few to be sure of
+    any leave it to the calibration: the confidence is that precision itself, unless they speak against it.
     """
     confidence, hit = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     order = np.argsort(-confidence)
     enough = [index for k, index in enumerate(order, start=1) if share(hit[order[:k]]).low >= TARGET_PRECISION]
     if enough:
-        return round(float(confidence[enough[-1]]), 3)
+        return max(LEAST_CONFIDENCE, round(float(confidence[enough[-1]]), 3))
     sure = hit[confidence >= TARGET_PRECISION]
     return 1.0 if sure.size and sure.mean() < TARGET_PRECISION else TARGET_PRECISION
 
@@ -216,7 +225,7 @@ def release(recipe: Recipe, root: Path, folder: Path, target: Path) -> None:
 
     Raises GateError, and then writes nothing to `target`.
     """
-    weights = train(recipe, root, folder)
+    weights = trained(recipe, root, folder)
     photos = load_catalogue(root)
     parts = split_of(recipe, photos)
     made, difference = candidates(recipe, weights, root, folder)

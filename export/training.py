@@ -30,18 +30,19 @@ CHECKPOINT_SECONDS = 60.0
 class Trainer:
     """One run in one folder: `checkpoint.pt` to go on from, `log.csv` to plot.
 
-    `teachers` are the weights of trained lite0, for the phases with a verdict.
+    `teachers` are trained networks, for the phases with a verdict.
     """
 
-    def __init__(self, recipe: Recipe, folder: Path, teachers: Sequence[Path] = ()) -> None:
+    def __init__(self, recipe: Recipe, folder: Path, teachers: Sequence[CloudNetwork] = ()) -> None:
         self.recipe = recipe
         self.folder = folder
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         torch.manual_seed(recipe.seed)
         self.network = self._place(build(recipe.architecture, recipe.weights))
         self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(recipe.average), use_buffers=True)
-        self.pretrained = self._teacher("imagenet") if any(phase.hint for phase in recipe.phases) else None
-        self.trained = [self._teacher(str(path)) for path in teachers]
+        hinted = any(phase.hint for phase in recipe.phases)
+        self.pretrained = self._frozen(build("lite0", "imagenet")) if hinted else None
+        self.trained = [self._frozen(teacher) for teacher in teachers]
         self.hints = HintLoss(self.network, self.pretrained).to(self.device) if self.pretrained else None
         # Depthwise convolutions train at half the speed of float32 on a CPU even where it multiplies bfloat16.
         on_cpu = _multiplies_bfloat16() and not self.network.depthwise
@@ -54,8 +55,8 @@ class Trainer:
     def _place(self, network: CloudNetwork) -> CloudNetwork:
         return network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
-    def _teacher(self, weights: str) -> CloudNetwork:
-        return self._place(build("lite0", weights)).requires_grad_(False).eval()
+    def _frozen(self, teacher: CloudNetwork) -> CloudNetwork:
+        return self._place(teacher).requires_grad_(False).eval()
 
     @property
     def checkpoint(self) -> Path:

@@ -35,6 +35,21 @@ def test_a_target_mixes_the_manifest_and_the_reviews_by_weight() -> None:
     assert target.sum() == pytest.approx(1)
 
 
+def test_odds_multiply_the_probability_of_the_listed_genus() -> None:
+    before, after = soft_target(PHOTO, WEIGHTS), soft_target(PHOTO, WEIGHTS, odds=4.0)
+    assert before is not None
+    assert after is not None
+    cirrus, cirrostratus = CLASSES.index("Cirrus"), CLASSES.index("Cirrostratus")
+    assert after[cirrus] / after[cirrostratus] == pytest.approx(4 * before[cirrus] / before[cirrostratus])
+    assert after.sum() == pytest.approx(1)
+
+
+def test_a_photo_without_reviews_is_what_the_manifest_says() -> None:
+    target = soft_target(replace(PHOTO, reviews={}), {**WEIGHTS, "manifest": 0.0})
+    assert target is not None
+    assert target[CLASSES.index("Cirrus")] == 1
+
+
 def test_what_a_reviewer_leaves_open_is_spread_over_the_genera() -> None:
     target = review_target(replace(PHOTO, reviews={"1": {"Cirrus": 0.5}}))
     assert target is not None

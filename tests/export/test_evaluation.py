@@ -112,6 +112,11 @@ def test_the_confidence_threshold_is_the_lowest_that_surely_keeps_the_precision(
     assert confidence_threshold(probabilities, np.ones(100, dtype=np.int64)) == 1.0
 
 
+def test_easy_photos_do_not_make_certain_of_what_is_less_likely_than_not() -> None:
+    probabilities = np.tile([0.3, 0.25, 0.25, 0.2], (100, 1))
+    assert confidence_threshold(probabilities, np.zeros(100, dtype=np.int64)) == 0.5
+
+
 def test_few_photos_leave_the_confidence_threshold_to_the_calibration_unless_they_speak_against_it() -> None:
     confidence = np.array([0.9, 0.85, 0.8, 0.78, 0.6])
     probabilities = np.stack([confidence, 1 - confidence], axis=1)

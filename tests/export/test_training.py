@@ -14,7 +14,7 @@ from export import augment, release
 from export.batches import TrainingSet, draw, split_of, training_sets
 from export.dataset import CLASSES, load_catalogue
 from export.distillation import HintLoss, verdict_loss
-from export.network import Lite0, Resnet34, build, save_weights
+from export.network import Lite0, Lite2, Resnet34, build, save_weights
 from export.recipe import Phase, Recipe, load_recipe
 from export.training import Trainer
 
@@ -157,13 +157,15 @@ def test_several_teachers_give_the_mean_of_their_probabilities() -> None:
     assert verdict_loss(sure, [sure, of_another]).item() > 1
 
 
-def test_teachers_are_trained_once_on_the_folds_of_their_student_and_each_is_another(
+def test_teachers_are_trained_once_by_their_recipes_on_the_folds_of_their_student_and_each_is_another(
     recipe: Recipe, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     phase = Phase(name="labels", images=8, size=32, batch=8, lr=1e-3, verdict=1.0)
-    student = replace(recipe, test_fold=2, validation_fold=0, phases=(phase,), teacher="teacher.toml", teachers=2)
+    teachers = ("small.toml", "large.toml", "small.toml")
+    student = replace(recipe, test_fold=2, validation_fold=0, phases=(phase,), teachers=teachers)
     teacher = replace(recipe, phases=(replace(phase, verdict=0.0, label=1.0),))
-    monkeypatch.setattr("export.release.load_recipe", {Path("teacher.toml"): teacher}.__getitem__)
+    recipes = {Path("small.toml"): teacher, Path("large.toml"): replace(teacher, network="lite2")}
+    monkeypatch.setattr("export.release.load_recipe", recipes.__getitem__)
     sets: list[Recipe] = []
     read = training_sets
     monkeypatch.setattr("export.release.training_sets", lambda asked, root: sets.append(asked) or read(asked, root))
@@ -171,9 +173,10 @@ def test_teachers_are_trained_once_on_the_folds_of_their_student_and_each_is_ano
     trainer = release.trainer(student, root, tmp_path)
     release.trainer(student, root, tmp_path)
 
-    assert [(asked.test_fold, asked.validation_fold, asked.seed) for asked in sets] == [(2, 0, student.seed)] * 2
-    first, second = (network.head.weight for network in trainer.trained)
-    assert not torch.equal(first, second)
+    assert [(asked.test_fold, asked.validation_fold, asked.seed) for asked in sets] == [(2, 0, student.seed)] * 3
+    assert [type(network) for network in trainer.trained] == [Lite0, Lite2, Lite0]
+    first, _, third = (network.head.weight for network in trainer.trained)
+    assert not torch.equal(first, third)
 
 
 def test_the_hint_loss_is_zero_between_equal_maps() -> None:
@@ -302,7 +305,7 @@ def test_a_recipe_that_asks_for_a_verdict_needs_a_teacher(recipe: Recipe) -> Non
     phase = replace(recipe.phases[0], verdict=1.0)
     with pytest.raises(ValueError, match="no teacher"):
         replace(recipe, phases=(phase,))
-    assert replace(recipe, phases=(phase,), teacher="teacher.toml", teachers=1)
+    assert replace(recipe, phases=(phase,), teachers=("teacher.toml",))
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
