@@ -225,7 +225,7 @@ def release(recipe: Recipe, root: Path, folder: Path, target: Path) -> None:
 
     Raises GateError, and then writes nothing to `target`.
     """
-    weights = trained(recipe, root, folder)
+    weights = train(recipe, root, folder)
     photos = load_catalogue(root)
     parts = split_of(recipe, photos)
     made, difference = candidates(recipe, weights, root, folder)

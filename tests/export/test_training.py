@@ -178,6 +178,9 @@ def test_teachers_are_trained_once_by_their_recipes_on_the_folds_of_their_studen
     first, _, third = (network.head.weight for network in trainer.trained)
     assert not torch.equal(first, third)
 
+    alone = release.train(replace(teacher, test_fold=2, validation_fold=0), root, tmp_path / "alone")
+    assert torch.equal(first, build("lite0", str(alone)).head.weight)
+
 
 def test_the_hint_loss_is_zero_between_equal_maps() -> None:
     ours, theirs = Resnet34(), Lite0()
