@@ -31,6 +31,8 @@ class Figure:
     n: int
 
     def __str__(self) -> str:
+        if self.n == 0:
+            return "of no photo"
         return f"{self.value:6.1%}  [{self.low:.1%}, {self.high:.1%}]  n={self.n}"
 
 

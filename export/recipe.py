@@ -96,8 +96,15 @@ class Recipe:
 
 
 def load_recipe(path: Path) -> Recipe:
-    """Read a recipe file.
+    """Read a recipe file, and those of its teachers.
 
-    Raises TypeError or KeyError for an unknown or missing key, ValueError for bad TOML or a verdict without a teacher.
+    Raises TypeError or KeyError for an unknown or missing key, ValueError for bad TOML or what cannot be trained by, such
+    as a verdict without a teacher, OSError for a file that is not there, be it a recipe or the weights to start from.
     """
-    return Recipe.from_dict(tomllib.loads(path.read_text(encoding="utf-8")))
+    recipe = Recipe.from_dict(tomllib.loads(path.read_text(encoding="utf-8")))
+    if recipe.weights not in ("none", "imagenet"):
+        Path(recipe.weights).stat()
+    teachers = [load_recipe(Path(teacher)) for teacher in recipe.teachers]
+    if any(phase.hint and phase.verdict for phase in recipe.phases) and teachers[0].architecture != "lite0":
+        raise ValueError("a phase has a hint and a verdict, for which the first teacher must be a lite0")
+    return recipe

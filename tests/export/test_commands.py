@@ -83,6 +83,27 @@ def recipe_file(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (('weights = "none"', 'weights = "gone.safetensors"'), "gone.safetensors"),
+        (("dark = 10.0", 'dark = 10.0\nteachers = ["gone.toml"]'), "gone.toml"),
+        (("label = 1.0", "label = 1.0\nverdict = 1.0"), "no teacher"),
+        (("label = 1.0", "label = 1.0\nlabels = 1.0"), "labels"),
+        (("seed = 1", "seed = "), "line"),
+    ],
+)
+def test_a_recipe_that_nothing_can_be_trained_by_is_refused_in_one_line(
+    recipe_file: Path, tmp_path: Path, change: tuple[str, str], problem: str
+) -> None:
+    recipe_file.write_text(RECIPE.replace(*change), encoding="utf-8")
+    result = CliRunner().invoke(main, ["train", str(recipe_file), "--run", str(tmp_path / "run")])
+    assert result.exit_code == 2
+    last = result.output.splitlines()[-1]
+    assert last.startswith("Error: Invalid value for 'RECIPE'")
+    assert problem in last
+
+
 def plain(root: Path, tmp_path: Path) -> Path:
     """Give the drawn data set without its reviews."""
     folder = tmp_path / "plain"

@@ -32,6 +32,7 @@ def test_a_share_of_nothing_is_unknown() -> None:
     figure = share(np.array([], dtype=bool))
     assert np.isnan(figure.value)
     assert (figure.low, figure.high) == (0, 1)
+    assert str(figure) == "of no photo"
     assert plain({"strange": [figure]}) == {"strange": [{"value": None, "low": 0.0, "high": 1.0, "n": 0}]}
 
 

@@ -311,6 +311,13 @@ def test_a_recipe_that_asks_for_a_verdict_needs_a_teacher(recipe: Recipe) -> Non
     assert replace(recipe, phases=(phase,), teachers=("teacher.toml",))
 
 
+def test_hints_beside_a_verdict_need_a_lite0_for_the_first_teacher(tmp_path: Path) -> None:
+    text = (RECIPES[0].parent / "resnet34.toml").read_text(encoding="utf-8")
+    (tmp_path / "student.toml").write_text(text.replace("lite0.toml", "teacher-large.toml"), encoding="utf-8")
+    with pytest.raises(ValueError, match="must be a lite0"):
+        load_recipe(tmp_path / "student.toml")
+
+
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_every_recipe_can_be_read_and_goes_into_the_metadata_and_back(path: Path) -> None:
     recipe = load_recipe(path)
