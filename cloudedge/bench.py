@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import platform
+import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +88,6 @@ def measure(model: str, threads: int | None, photos: dict[str, str], seconds: fl
 
 def device() -> dict[str, Any]:
     """Say what is measured on: processor, cores, memory (MB), system, and the versions that matter."""
-    from importlib.metadata import version
-
     return {
         "device": _device_name(),
         "cores": os.cpu_count(),
@@ -95,14 +95,49 @@ def device() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "python": platform.python_version(),
-        **{name: version(name) for name in ("cloudedge", "onnxruntime", "numpy", "pillow")},
+        **_apart(_versions),
     }
 
 
 def _apart(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function in a new process, so that neither its memory nor its imports are anybody else's."""
+    """Call a function in a new process, so that neither its memory nor its imports are anybody else's.
+
+    It ends with this call, however that ends.
+    """
+    others = active_children()
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        return pool.submit(function, *arguments).result()
+        with _interrupts_held():  # the new process inherits that: Ctrl-C is for this one
+            future = pool.submit(function, *arguments)
+        try:
+            return future.result()
+        except BaseException:
+            for child in set(active_children()).difference(others):
+                child.terminate()
+            raise
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold back a Ctrl-C until the block has ended, where the system can."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _versions() -> dict[str, str]:
+    import numpy
+    import onnxruntime
+    import PIL
+
+    from cloudedge import __version__
+
+    found = {"cloudedge": __version__, "onnxruntime": onnxruntime.__version__}
+    return {**found, "numpy": numpy.__version__, "pillow": PIL.__version__}
 
 
 def _draw(path: str, width: int, height: int) -> None:

@@ -10,16 +10,18 @@ import re
 from datetime import datetime, timezone
 
 _DATE = r"(?P<year>(?:19|20)[0-9]{2})(?P<dash>[-_.]?)(?P<month>[0-9]{2})(?P=dash)(?P<day>[0-9]{2})"
+_HALF = r"(?:[ _\u202f]?(?P<half>[AaPp])[Mm](?![A-Za-z]))?"  # of the day, behind a clock of twelve hours
 _OFFSET = r"(?P<offset>Z(?![A-Za-z])|[+][0-9]{2}:?[0-9]{2}(?![0-9])|-[0-9]{2}:[0-9]{2}(?![0-9]))?"
 
 # A date and a time of day in one name: 20240601_123045, 20240601123045, 2024-06-01T12:30:45Z, 2024-06-01_12-30-45,
-# IMG_20240601_123045678 (milliseconds), 2024-06-01 at 12.30.45, 2024-06-01_12h30m45, 2024-06-01_1230, 202406011230.
-# A time that runs on into more digits is not trusted.
+# IMG_20240601_123045678 (milliseconds), 2024-06-01 at 12.30.45, 2024-06-01 at 12.30.45 PM, 2024-06-01_12h30m45,
+# 2024-06-01_1230, 202406011230. A time that runs on into more digits is not trusted, nor one that is a resolution:
+# 20240601_1920x1080, 20240601_1440p.
 _TIME = re.compile(
     rf"(?<![0-9]){_DATE}(?:[-_T. ]| at |(?<=[0-9]{{8}}))"
     rf"(?P<hour>[0-9]{{2}})(?P<colon>[-_.:h]?)(?P<minute>[0-9]{{2}})"
     rf"(?:(?:(?P=colon)|(?<=h[0-9]{{2}})m)(?P<second>[0-9]{{2}})(?:[0-9]{{3}}|[.][0-9]{{1,9}}(?=[Z+-]|$))?)?"
-    rf"(?![0-9]){_OFFSET}"
+    rf"(?![0-9]|[xX][0-9]|[pPi](?![A-Za-z])){_HALF}{_OFFSET}"
 )
 
 # A date that a folder carries: 2024-06-01, 20240601, cam1_2024-06-01; or several folders: 2024/06/01, 2024/06-01,
@@ -30,13 +32,13 @@ _DATE_FOLDERS = re.compile(
     r"|/(?P<year3>(?:19|20)[0-9]{2})/(?P<month3>[0-9]{2})(?P<day3>[0-9]{2})(?=/)"
 )
 
-# A time of day below such a folder: 12-30-45, cam1_12-30-45, 123045, 12/30/45, 12/30-45, 12h30, 12-30, 1230_hd. Four
-# bare digits (0930.jpg, IMG_0930.jpg) are a camera's counter more often than not, so they are left alone.
+# A time of day below such a folder: 12-30-45, cam1_12-30-45, 12-30-45 PM, 123045, 12/30/45, 12/30-45, 12h30, 12-30,
+# 1230_hd. Four bare digits (0930.jpg, IMG_0930.jpg) are a camera's counter more often than not, so they are left alone.
 _CLOCK = re.compile(
     r"(?:/|/[^/]*[-_ ])(?P<hour>[0-9]{2})"
     r"(?:(?P<colon>[-_.:])(?P<minute>[0-9]{2})(?:(?P=colon)(?P<second>[0-9]{2}))?"
     r"|h(?P<minute2>[0-9]{2})(?:m(?P<second2>[0-9]{2})s?)?"
-    r"|/(?P<minute3>[0-9]{2})(?:[-_./](?P<second3>[0-9]{2}))?)(?![0-9])[^/]*$"
+    rf"|/(?P<minute3>[0-9]{{2}})(?:[-_./](?P<second3>[0-9]{{2}}))?)(?![0-9]){_HALF}[^/]*$"
     r"|(?:/|/[^/]*[^0-9A-Za-z/])(?P<hour4>[0-9]{2})(?P<minute4>[0-9]{2})(?P<second4>[0-9]{2})(?![0-9A-Za-z])[^/]*$"
     r"|/(?P<hour5>[0-9]{2})(?P<minute5>[0-9]{2})(?=_[a-z]+$)"
 )
@@ -49,7 +51,8 @@ _EPOCH = re.compile(r"(?<![0-9A-Za-z])(1[1-9][0-9]{8})(?:[0-9]{3}|[.][0-9]{1,6})
 def captured_at(path: str) -> str | None:
     """Return when a photo was taken, as its row will say: from EXIF, else from its name.
 
-    No pixel is decoded, but of HEIC. A file that cannot be read is judged by its name alone.
+    No pixel is decoded, but of HEIC, and of a PNG in which no EXIF data come before the pixels. A file that cannot be
+    read is judged by its name alone.
     """
     from PIL import ExifTags
 
@@ -120,7 +123,13 @@ def _moment(*matches: re.Match[str]) -> str | None:
         offset = f"{offset[:3]}:{offset[3:]}"
     day = f"{parts['year']}-{parts['month']}-{parts['day']}"
     try:
-        clock = f"{parts['hour']}:{parts['minute']}:{parts.get('second', '00')}"
+        hour = _of_24(int(parts["hour"]), parts.get("half", ""))
+        clock = f"{hour:02}:{parts['minute']}:{parts.get('second', '00')}"
         return datetime.fromisoformat(f"{day}T{clock}{offset}").isoformat()
     except ValueError:  # the digits have the shape of a time, but there is no such day or hour
         return None
+
+
+def _of_24(hour: int, half: str) -> int:
+    """Turn an hour that is followed by AM or PM into one of 24; 12 PM is noon."""
+    return hour % 12 + 12 * (half in "Pp") if half and 1 <= hour <= 12 else hour

@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from cloudedge import image, preprocess
+from cloudedge.capture_time import captured_at_from_name
 from cloudedge.crop import WHOLE, Box, check, cut, side_to_decode
 from cloudedge.errors import ImageError
 from cloudedge.evidence import EvidenceMaps, seen
-from cloudedge.folder import captured_at_from_name
 from cloudedge.genera import Genus, Level, by_name
 from cloudedge.image import Source
 from cloudedge.model import Model, Outputs, usable_cpus

@@ -17,7 +17,7 @@ import click
 
 from cloudedge import __version__, interruption, output
 from cloudedge.cli_common import EXIT_CODES, INTERRUPTED, MODEL_UNUSABLE, NOT_ALL_CLASSIFIED, broken, model_options
-from cloudedge.errors import ModelError
+from cloudedge.errors import CloudEdgeError, ModelError
 from cloudedge.genera import GENERA
 
 
@@ -59,9 +59,12 @@ def _end_with(error: Exception) -> NoReturn:
     if isinstance(error, ModelError):
         click.echo(f"Error: {error}", err=True)
         sys.exit(MODEL_UNUSABLE)
+    if isinstance(error, CloudEdgeError):
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(NOT_ALL_CLASSIFIED)
     if isinstance(error, OSError):  # photos give rows instead, so it is the output: a full disk, say
         click.echo(f"Error: the output cannot be written: {error.strerror or error}", err=True)
-        with suppress(OSError, ValueError):  # at exit Python would try once more, and end with 120
+        with suppress(OSError, ValueError, AttributeError):  # at exit Python would try once more, and end with 120
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(NOT_ALL_CLASSIFIED)
     raise error

@@ -12,7 +12,8 @@ import click
 
 from cloudedge import bench as measuring
 from cloudedge import output
-from cloudedge.cli_common import threads_option
+from cloudedge.cli_common import broken, threads_option
+from cloudedge.cli_types import Finite
 from cloudedge.errors import ModelError
 
 
@@ -21,7 +22,7 @@ from cloudedge.errors import ModelError
 @threads_option
 @click.option(
     "--seconds",
-    type=click.FloatRange(0, min_open=True),
+    type=Finite(0, min_open=True),
     default=5.0,
     show_default=True,
     metavar="S",
@@ -39,6 +40,8 @@ def bench(model: tuple[str, ...], threads: int | None, seconds: float, format_: 
         models = [asdict(times) for times in measuring.bench(model, threads, seconds)]
     except BrokenProcessPool as error:
         raise ModelError("the process that measured died; onnxruntime may not fit this processor") from error
+    except ImportError as error:
+        raise broken(error) from error
     found = {"device": device, "models": models}
     click.echo(json.dumps(found, indent=2) if format_ == "json" else "\n".join(_lines(found)))
 

@@ -6,7 +6,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO
@@ -184,13 +184,17 @@ def _keyed_rows(
     def sources() -> Iterator[Source]:
         for path in photos:
             keys.append(journal.key(path, signature(path)) if journal else "")
-            if path != STDIN:
-                yield path
-            else:
-                yield sys.stdin.buffer.read() if sys.stdin else b""
+            yield path if path != STDIN else _standard_input()
 
     for row in interruption.held(classify(interruption.let_through(sources()))):
         yield row, keys.popleft()
+
+
+def _standard_input() -> bytes:
+    """Read all of it; nothing, as the row will say, where it is closed or cannot be read."""
+    with suppress(OSError):
+        return sys.stdin.buffer.read() if sys.stdin else b""
+    return b""
 
 
 def _counted(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from cloudedge import folder, interruption, journal, output
-from cloudedge.cli_types import Crop
+from cloudedge.cli_types import Crop, Finite, Glob
 from cloudedge.errors import CloudEdgeError, ModelError
 from cloudedge.genera import GENERA
 
@@ -81,7 +81,7 @@ def answer_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.option(
             "--min-confidence",
-            type=click.FloatRange(0, 1),
+            type=Finite(0, 1),
             metavar="P",
             help="Below this probability an answer is not certain.  [default: what the model says]",
         ),
@@ -98,7 +98,9 @@ def answer_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-glob_option = click.option("--glob", metavar="PATTERN", help="In folders, only photos whose name fits, '*-noon.jpg'.")
+glob_option = click.option(
+    "--glob", type=Glob(), metavar="PATTERN", help="In folders, only photos whose name fits, '*-noon.jpg'."
+)
 
 
 def open_classifier(model: str, threads: int | None, answer: Answer, max_pixels: int | None = None) -> CloudClassifier:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,8 @@ def report(results: str, target: str | None, zone: ZoneInfo | None) -> None:
     except OSError as error:
         problem = f"{output.printable(results)} cannot be read: {error.strerror}."
         raise click.BadParameter(problem, param_hint="RESULTS") from error
+    if target is not None and os.path.exists(target) and os.path.samefile(target, results):
+        raise click.BadParameter("that is RESULTS itself; choose another.", param_hint="--output")
     with ExitStack() as stack:
         stream = open_output(target, stack)
         for piece in report_page.page(summary, results):

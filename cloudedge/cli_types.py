@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 from datetime import datetime
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
@@ -71,6 +73,29 @@ class Zone(_Type):
             self.fail("there is no such time zone; give one such as Europe/Vienna or UTC", param, ctx)
 
 
+class Glob(_Type):
+    """A pattern that names can fit."""
+
+    name = "glob"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            PurePath("name").match(value)
+        except ValueError:
+            self.fail("give a pattern for names, such as '*_hd.jpg'", param, ctx)
+        return str(value)
+
+
+class Finite(click.FloatRange):
+    """A number that is neither infinite nor none at all, which `FloatRange` lets pass."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number", param, ctx)
+        return number
+
+
 class Command(_Type):
     """A command line, taken apart as a shell would but never given to one."""
 
@@ -82,6 +107,8 @@ class Command(_Type):
 
         try:
             command = shlex.split(value, posix=os.name == "posix")
+            if os.name != "posix":  # there the quotes stay, because a backslash must
+                command = [word[1:-1] if len(word) > 1 and word[0] == word[-1] == '"' else word for word in command]
         except ValueError as error:
             self.fail(f"{error}", param, ctx)
         if not command or not shutil.which(command[0]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -11,10 +12,11 @@ from typing import Any
 
 import click
 
-from cloudedge import hook, output
+from cloudedge import hook, interruption, output
 from cloudedge.cli_common import (
     EXIT_CODES,
     INTERRUPTED,
+    STDOUT,
     Answer,
     answer_options,
     colour,
@@ -26,7 +28,7 @@ from cloudedge.cli_common import (
     settings_of,
     writer,
 )
-from cloudedge.cli_types import Command
+from cloudedge.cli_types import Command, Finite
 from cloudedge.journal import Ledger
 
 
@@ -48,7 +50,7 @@ from cloudedge.journal import Ledger
 @click.option("--exec", "command", type=Command(), metavar="COMMAND", help="Run on each row, JSON on standard input.")
 @click.option(
     "--exec-timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Finite(min=0, min_open=True, max=86_400),
     default=60,
     show_default=True,
     metavar="SECONDS",
@@ -56,7 +58,7 @@ from cloudedge.journal import Ledger
 )
 @click.option(
     "--settle",
-    type=click.FloatRange(min=0),
+    type=Finite(min=0),
     default=2,
     show_default=True,
     metavar="SECONDS",
@@ -64,7 +66,7 @@ from cloudedge.journal import Ledger
 )
 @click.option(
     "--poll",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Finite(min=0, min_open=True),
     metavar="SECONDS",
     help="Look through the folder that often, as network shares need it, instead of being told of changes.",
 )
@@ -96,6 +98,12 @@ def watch(
     def say(text: str) -> None:
         click.echo(f"{output.printable(root)}: {text}", err=True)
 
+    if os.path.exists(root) and not os.path.isdir(root):
+        problem = "is a file; give its folder, and --glob with its name."
+        raise click.BadParameter(f"{output.printable(root)} {problem}", param_hint="DIR")
+    kind = format_of(target, None, otherwise="jsonl")
+    if target == STDOUT or kind == "json":
+        raise click.BadParameter("give a file whose name ends in .jsonl or .csv.", param_hint="--output")
     if poll is None:
         _require_watchfiles()
     stop, received = _stop_on_signals()
@@ -107,7 +115,6 @@ def watch(
     with ExitStack() as stack:
         ledger = Ledger(settings_of(classifier, answer))
         if target is not None:
-            kind = format_of(target, None, otherwise="jsonl")
             ledger = stack.enter_context(open_journal(target, kind, classifier, answer, changes.changed))
         watcher = watching.Watch(root, classifier.classify_many, ledger, settle, glob=glob or None)
         if target is None:
@@ -147,6 +154,5 @@ def _stop_on_signals() -> tuple[threading.Event, list[int]]:
         received.append(number)
         stop.set()
 
-    signal.signal(signal.SIGTERM, note)
-    signal.signal(signal.SIGINT, note)
+    interruption.handle_with(note)
     return stop, received

@@ -80,7 +80,7 @@ def _fit(photo: Image.Image) -> Image.Image:
     """Scale a photo to where it can be looked at and has room for the words below."""
     scale = min(LONG_SIDE / max(photo.size), 1.0)
     scale = max(scale, SHORT_SIDE / photo.width)
-    size = round(photo.width * scale), max(1, min(round(photo.height * scale), 4 * LONG_SIDE))
+    size = round(photo.width * scale), max(2, min(round(photo.height * scale), 4 * LONG_SIDE))
     return photo.resize(size, Image.Resampling.LANCZOS) if size != photo.size else photo
 
 

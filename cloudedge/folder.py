@@ -10,7 +10,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from cloudedge import capture_time
-from cloudedge.capture_time import captured_at_from_name as captured_at_from_name  # the classifier asks for it here
+from cloudedge.errors import CloudEdgeError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -129,16 +129,21 @@ def collected(photos: Iterable[str], by_time: bool = False) -> Iterator[PhotoLis
     """Find all the photos before the first is used: to know their number, or to have them in the order of their times.
 
     Half a million paths do not fit well into the memory of a small device, so they go into a temporary SQLite file,
-    which is gone at the end. By time, photos without one come last.
+    which is gone at the end. By time, photos without one come last. Raises CloudEdgeError where the file cannot be
+    written.
     """
     import sqlite3
 
     rows = ((os.fsencode(path), _instant(path) if by_time else None) for path in photos)
     database = sqlite3.connect("")
     try:
-        database.execute("PRAGMA journal_mode = OFF")
-        database.execute("CREATE TABLE photos (path BLOB, time REAL)")
-        database.executemany("INSERT INTO photos VALUES (?, ?)", rows)
+        try:
+            database.execute("PRAGMA journal_mode = OFF")
+            database.execute("CREATE TABLE photos (path BLOB, time REAL)")
+            database.executemany("INSERT INTO photos VALUES (?, ?)", rows)
+        except sqlite3.Error as error:
+            problem = f"the list of photos does not fit on the disk of temporary files ({error})"
+            raise CloudEdgeError(problem) from error
         yield PhotoList(database, by_time)
     finally:
         database.close()

@@ -77,6 +77,8 @@ def read(source: Source, size: int | None = None, max_pixels: int = MAX_JPEG_PIX
             height, width = _checked(source).shape[:2]
             return Photo(source, (width, height))
         if isinstance(source, Image.Image):
+            if 0 in source.size:
+                raise ImageError("the image has no pixels; give one that has some")
             return _photo(source)
         with _stream(source) as stream:
             image = open_image(stream, max_pixels)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a KeyboardInterrupt that comes where it does no harm.
+"""Ctrl-C, SIGTERM and SIGHUP as a KeyboardInterrupt that comes where it does no harm.
 
 Python's own handler raises it between any two instructions, also while the main thread waits for another one: a lock is
 then released twice, which ends the program with a RuntimeError, or never, which lets it hang. Here a signal that comes
@@ -8,21 +8,28 @@ while results are waited for is raised just after; and once raised, no second on
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from types import FrameType
 from typing import TypeVar
 
 T = TypeVar("T")
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# Ctrl-C, the end of a service, and of the terminal or connection that a program was started from; Windows lacks that.
+_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 _came = _held = _raised = False
 
 
 def install() -> None:
-    """Take over both signals, but not a Ctrl-C that whoever started the program wants ignored (`nohup`)."""
+    """Take over the signals."""
+    handle_with(_note)
+
+
+def handle_with(handler: Callable[[int, FrameType | None], object]) -> None:
+    """Let a function handle the signals, but none that whoever started the program wants ignored, as `nohup` does."""
     for number in _SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, _note)
+            signal.signal(number, handler)
 
 
 def came() -> bool:

@@ -128,13 +128,13 @@ def replacing(path: str) -> Iterator[TextIO]:
     temporary = os.path.join(os.path.dirname(target), f"{TEMPORARY_PREFIX}{os.urandom(6).hex()}.tmp")
     try:
         with open(temporary, "x", encoding="utf-8", newline="") as stream:
+            if os.path.exists(target):
+                import shutil  # takes a while to load
+
+                shutil.copymode(target, temporary)
             yield stream
             stream.flush()
             os.fsync(stream.fileno())  # or a power cut soon after could leave the new name on an empty file
-        if os.path.exists(target):
-            import shutil  # takes a while to load
-
-            shutil.copymode(target, temporary)
         os.replace(temporary, target)
     except BaseException:
         with suppress(FileNotFoundError):

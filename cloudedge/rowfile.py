@@ -65,5 +65,5 @@ def _from_csv(line: str, columns: Sequence[str]) -> dict[str, Any]:
     row["path"] = row["path"] or ""  # that of no file, but somebody has asked for it
     for name in _NUMBERS:
         row[name] = float(row[name]) if row.get(name) else None
-    row["certain"] = json.loads(row["certain"]) if row.get("certain") else None
+    row["certain"] = json.loads(row["certain"].lower()) if row.get("certain") else None  # TRUE of spreadsheets
     return row

@@ -56,15 +56,22 @@ class Watch:
         self._waiting: dict[str, _Arrival] = {}
         self._folders: dict[str, float] = {}  # new ones, to be looked through once more: their first files give no hint
         self._more = False
+        self._awaited = False  # whether the folder's first sight is to be taken for done
 
     def take_for_done(self) -> None:
-        """Take all that lies in the folder for done, so that only what comes from now on counts."""
+        """Take all that lies in the folder for done, so that only what comes from now on counts.
+
+        Where the folder is not there yet, that is done when it is first seen.
+        """
+        self._awaited = not os.path.isdir(self._root)
         for path in self._photos(self._root):
             self._ledger.write({}, self._ledger.key(path, signature(path)))
 
     def captures(self, hints: Hints) -> Iterator[tuple[Classification, str]]:
         """Yield the result and the key of each complete capture; the caller writes both to the ledger."""
         for paths in hints:
+            if paths is None and self._awaited:
+                self.take_for_done()
             self._look_at([self._root] if paths is None else paths)
             again = [path for path, due in self._folders.items() if due <= self._clock()]
             for path in again:

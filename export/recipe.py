@@ -98,8 +98,8 @@ class Recipe:
 def load_recipe(path: Path) -> Recipe:
     """Read a recipe file, and those of its teachers.
 
-    Raises TypeError or KeyError for an unknown or missing key, ValueError for bad TOML or what cannot be trained by, such
-    as a verdict without a teacher, OSError for a file that is not there, be it a recipe or the weights to start from.
+    Raises TypeError or KeyError for an unknown or missing key, ValueError for bad TOML or what cannot be trained by (a
+    verdict without a teacher, say), OSError for a file that is not there, be it a recipe or the weights to start from.
     """
     recipe = Recipe.from_dict(tomllib.loads(path.read_text(encoding="utf-8")))
     if recipe.weights not in ("none", "imagenet"):

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +56,23 @@ def test_an_unusable_model_is_said_in_one_line(tmp_path: Path) -> None:
     done = run("--model", tmp_path / "no.onnx")
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr == f"Error: {tmp_path / 'no.onnx'}: no such file\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the programs that were started are found under /proc")
+@pytest.mark.parametrize("to_group", [False, True])
+def test_a_signal_ends_the_measuring(tiny: Path, to_group: bool) -> None:
+    command = [sys.executable, "-m", "cloudedge", "bench", "--model", str(tiny), "--seconds", "3600"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, encoding="utf-8", start_new_session=True)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    while process.poll() is None and len(children.read_text().split()) < 2:  # the one that measures, and its tracker
+        time.sleep(0.01)
+    if to_group:  # as Ctrl-C does
+        os.killpg(process.pid, signal.SIGINT)
+    else:
+        process.terminate()
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in stderr
 
 
 def test_a_sky_is_the_same_each_time_and_no_other_seeds() -> None:

@@ -44,6 +44,14 @@ MINUTE = "2024-06-01T12:30:00"
         ("2024.06.01 12.30.45.jpg", LOCAL),
         ("Screenshot_2024-06-01-12-30-45.png", LOCAL),
         ("WhatsApp Image 2024-06-01 at 12.30.45.jpeg", LOCAL),
+        ("WhatsApp Image 2024-06-01 at 12.30.45 PM.jpeg", LOCAL),
+        ("WhatsApp Image 2024-06-01 at 00.30.45.jpeg", "2024-06-01T00:30:45"),
+        ("Screenshot 2024-06-01 at 12.30.45\u202fAM.png", "2024-06-01T00:30:45"),
+        ("Screenshot 2024-06-01 at 11.30.45\u202fPM.png", "2024-06-01T23:30:45"),
+        ("2024-06-01_10-30am.jpg", "2024-06-01T10:30:00"),
+        ("2024-06-01_01-30pm.jpg", "2024-06-01T13:30:00"),
+        ("2024-06-01/01-30-45 PM.jpg", "2024-06-01T13:30:45"),
+        ("20240601_123045_Pro.jpg", LOCAL),
         ("2024-06-01_12h30m45s.jpg", LOCAL),
         ("2024-06-01_12h30.jpg", MINUTE),
         ("2024-06-01_12-30.jpg", MINUTE),
@@ -94,6 +102,8 @@ def test_the_names_that_webcams_write_are_read(name: str, time: str) -> None:
         "01-06-2024_12-30-45.jpg",
         "image24-06-01_12-30-45.jpg",
         "1920x1080_123045.jpg",
+        "sky_20240601_1920x1080.jpg",
+        "2024-06-01_1440p.jpg",
         "IMG_1234567890123456.jpg",
         "0717245045.jpg",
         "2024060112.jpg",
@@ -134,7 +144,7 @@ def test_every_moment_is_read_back(moment: datetime, form: str) -> None:
     assert captured_at_from_name(f"cam_{utc.timestamp():.0f}.jpg") == utc.isoformat()
 
 
-@given(st.text("0123456789-_/. hTZ+", max_size=40))
+@given(st.text("0123456789-_/. hTZ+aPMx", max_size=40))
 def test_any_name_is_taken(name: str) -> None:
     time = captured_at_from_name(name)
     assert time is None or datetime.fromisoformat(time)

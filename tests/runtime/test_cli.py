@@ -118,6 +118,15 @@ def test_nothing_on_stdin_is_an_error_row() -> None:
     assert (rows(done)[0]["path"], rows(done)[0]["status"]) == ("-", "error")
 
 
+@posix
+def test_what_cannot_be_read_from_stdin_is_an_error_row(tmp_path: Path) -> None:
+    with open(tmp_path / "for writing", "wb") as stdin:
+        done = classify("--format", "jsonl", "-", stdin=stdin)
+    assert done.returncode == 1
+    assert rows(done)[0]["status"] == "error"
+    assert "Traceback" not in done.stderr
+
+
 def test_no_photo_found_is_said_and_exits_1(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     done = classify("--format", "json", tmp_path)
@@ -182,8 +191,8 @@ def test_an_output_file_holds_what_stdout_would(zoo: Path) -> None:
 
 
 @posix
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_an_interruption_keeps_the_output_as_it_was_and_exits_130(photos: list[Path], stop: signal.Signals) -> None:
+@pytest.mark.parametrize("stop", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_an_interruption_keeps_the_output_as_it_was_and_exits_130(photos: list[Path], stop: str) -> None:
     folder = photos[0].parent
     target = folder / "rows.json"
     target.write_text("of an earlier run")
@@ -191,7 +200,7 @@ def test_an_interruption_keeps_the_output_as_it_was_and_exits_130(photos: list[P
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8") as process:
         while process.poll() is None and not list(folder.glob(".*")):  # until the output has been begun
             time.sleep(0.01)
-        process.send_signal(stop)  # it waits, now or soon, for a photo on standard input
+        process.send_signal(signal.Signals[stop])  # it waits, now or soon, for a photo on standard input
         process.wait(timeout=60)
         stderr = process.stderr.read() if process.stderr else ""
     assert process.returncode == 130

@@ -12,6 +12,7 @@ import os
 import random
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -25,6 +26,8 @@ import pytest
 from PIL import Image
 
 from cloudedge.classifier import CloudClassifier
+from cloudedge.errors import CloudEdgeError
+from cloudedge.folder import collected
 
 TINY = str(Path(__file__).parent / "fixtures" / "tiny.onnx")
 CLASSIFY = [sys.executable, "-m", "cloudedge", "classify", "--model", TINY, "--threads", "1"]
@@ -173,6 +176,8 @@ def test_the_name_of_the_output_says_the_format(month: Path) -> None:
         ("--crop", "0,0,nan,1"),
         ("--since", "yesterday"),
         ("--min-confidence", "2"),
+        ("--min-confidence", "nan"),
+        ("--glob", "."),
     ],
 )
 def test_wrong_usage_exits_2_and_leaves_no_trace(tmp_path: Path, options: tuple[str, ...]) -> None:
@@ -313,6 +318,18 @@ def test_a_full_disk_is_one_line_and_leaves_whole_rows(month: Path) -> None:
     assert whole_rows[-1].endswith("\n")
     classify(month, "-o", target, "--resume", "-q")
     assert len(target.read_text().splitlines()) == 24
+
+
+def test_a_full_disk_of_temporary_files_is_one_line(month: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def connect(path: str) -> sqlite3.Connection:
+        database = sqlite3_connect(path)
+        database.execute("PRAGMA max_page_count = 1")  # stands for the full disk
+        return database
+
+    sqlite3_connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    with pytest.raises(CloudEdgeError, match="does not fit on the disk of temporary files"), collected(["a.jpg"]):
+        pass
 
 
 @posix

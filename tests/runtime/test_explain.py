@@ -93,7 +93,7 @@ def test_where_nothing_speaks_for_a_genus_nothing_is_coloured(result, draw_sky):
     assert (picture.max(axis=2) - picture.min(axis=2)).max() < 20
 
 
-@pytest.mark.parametrize("size", [(4000, 3000), (30, 40), (3000, 200), (20, 900)])
+@pytest.mark.parametrize("size", [(4000, 3000), (30, 40), (3000, 200), (3000, 1), (20, 900)])
 def test_the_picture_is_neither_huge_nor_too_small_to_read(result, size):
     width, height = size
     pixels = np.full((height, width, 3), 128, np.uint8)

@@ -411,6 +411,7 @@ def test_an_empty_file_says_so(tmp_path):
     (tmp_path / "sky.jpg").touch()
     assert "is empty" in problem(tmp_path / "sky.jpg")
     assert "is empty" in problem(b"")
+    assert "has no pixels" in problem(Image.new("RGB", (0, 5)))
 
 
 @pytest.mark.parametrize(

@@ -214,6 +214,7 @@ def test_permissions_links_and_devices_are_left_as_they_are(tmp_path: Path) -> N
     for path in (str(link), str(fresh), os.devnull):
         with replacing(path) as stream:
             stream.write("row\n")
+            assert all(file.stat().st_mode & 0o7 == 0 for file in tmp_path.glob(".*") if path == str(link))
     assert link.is_symlink()
     assert target.read_text() == "row\n"
     assert target.stat().st_mode & 0o777 == 0o640

@@ -20,6 +20,7 @@ from cloudedge import output, report_charts
 from cloudedge.genera import GENERA, by_name
 from cloudedge.report import Summary, summarise
 from cloudedge.report_page import page
+from cloudedge.rowfile import read_rows
 
 CLOUDEDGE = [sys.executable, "-m", "cloudedge"]
 VOID = {"meta", "img", "br"}
@@ -299,6 +300,25 @@ def test_what_is_no_file_of_rows_is_one_line(tmp_path: Path, name: str, content:
     assert problem in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "page.html").exists()
+
+
+def test_the_page_never_replaces_the_rows(tmp_path: Path) -> None:
+    rows, link = tmp_path / "rows.jsonl", tmp_path / "link.html"
+    rows.write_text(json.dumps(row()) + "\n")
+    link.symlink_to(rows)
+    for target in (rows, link):
+        done = run(rows, "-o", target)
+        assert done.returncode == 2
+        assert "that is RESULTS itself" in done.stderr
+        assert rows.read_text() == json.dumps(row()) + "\n"
+
+
+def test_csv_that_a_spreadsheet_has_written_is_read(tmp_path: Path) -> None:
+    text = "".join(output.to_csv(year(20), top_k=3))
+    (tmp_path / "rows.csv").write_text(text.replace(",true,", ",TRUE,").replace(",false,", ",False,"))
+    done = run(tmp_path / "rows.csv", "-o", tmp_path / "page.html")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {row["certain"] for row in read_rows(str(tmp_path / "rows.csv")) if row["status"] == "ok"} == {True, False}
 
 
 def test_an_unknown_time_zone_is_wrong_usage(tmp_path: Path) -> None:

@@ -182,6 +182,17 @@ def test_what_was_there_before_can_be_taken_for_done(camera: Camera) -> None:
     assert camera.look(after=2) == [("new.jpg", "ok")]
 
 
+def test_a_folder_that_comes_later_brings_nothing_new_with_it(camera: Camera) -> None:
+    camera.root.rmdir()
+    camera.watch.take_for_done()
+    assert camera.look() == []
+    camera.put("old.jpg")
+    camera.look(None)
+    camera.put("new.jpg")
+    camera.look(None, after=2)
+    assert camera.look(after=2) == [("new.jpg", "ok")]
+
+
 def row(sky: str) -> dict[str, Any]:
     status = "error" if sky == "error" else "ok"
     reason = sky if sky in ("dark", "clear", "unfamiliar", "low_confidence") else None
@@ -361,7 +372,20 @@ def test_a_second_program_does_not_write_to_the_same_journal(tmp_path: Path, pho
 
 
 @pytest.mark.parametrize(
-    "options", [("--exec", "no-such-program"), ("--exec", "'"), ("--poll", "0"), ("--agree", "0"), ("-o", "a.jpg")]
+    "options",
+    [
+        ("--exec", "no-such-program"),
+        ("--exec", "'"),
+        ("--exec-timeout", "inf"),
+        ("--exec-timeout", "9999999"),
+        ("--poll", "0"),
+        ("--poll", "nan"),
+        ("--settle", "inf"),
+        ("--agree", "0"),
+        ("-o", "a.jpg"),
+        ("-o", "rows.json"),
+        ("-o", "-"),
+    ],
 )
 def test_wrong_usage_exits_2(tmp_path: Path, options: tuple[str, ...]) -> None:
     command = [*CLOUDEDGE, "watch", str(tmp_path), "--model", TINY, *options]
@@ -370,13 +394,21 @@ def test_wrong_usage_exits_2(tmp_path: Path, options: tuple[str, ...]) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_file_is_no_folder_to_watch(tmp_path: Path) -> None:
+    (tmp_path / "latest.jpg").touch()
+    command = [*CLOUDEDGE, "watch", str(tmp_path / "latest.jpg"), "--model", TINY]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "latest.jpg is a file; give its folder, and --glob with its name." in done.stderr
+
+
 @posix
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
-def test_a_signal_ends_it_cleanly(tmp_path: Path, number: signal.Signals, code: int) -> None:
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 0), ("SIGINT", 130), ("SIGHUP", 0)])
+def test_a_signal_ends_it_cleanly(tmp_path: Path, name: str, code: int) -> None:
     with watching(tmp_path / "no-such", "-o", tmp_path / "rows.csv") as process:
         assert process.stderr
         assert "no-such: is not there; waiting for it" in process.stderr.readline()
-        process.send_signal(number)
+        process.send_signal(signal.Signals[name])
         assert process.wait(timeout=60) == code
         assert process.stderr.read() == ""
     assert (tmp_path / "rows.csv").read_text().startswith("path,status,")
