@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import re
 import signal
 import socket
 from typing import Any
@@ -31,13 +32,15 @@ def serve(host: str, port: int, token: str | None, model: str, threads: int | No
     """Serve a page to drop photos on, and the API behind it.
 
     Photos are looked at in memory and forgotten. By default only this machine can reach the page. SIGTERM ends it with
-    exit code 0, after what is at work.
+    exit code 0; what is at work has 30 seconds to get its answer.
     """
     try:
         from cloudedge.serve import app, server
         from cloudedge.serve.upload import Limits
     except ImportError as error:
         raise click.UsageError(f"to serve, run: pip install 'cloudedge[serve]' ({error}).") from error
+    if token and not re.fullmatch("[!-~]+", token):  # no browser sends another
+        raise click.UsageError("--token may have the letters, digits and signs of ASCII, and no spaces.")
     received = _note_signals()
     answer, limits = Answer(**options), Limits()
     classifier = open_classifier(model, threads, answer, limits.photo_pixels)

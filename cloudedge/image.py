@@ -232,8 +232,10 @@ def _rgb(image: Image.Image) -> Image.Image:
     elif image.mode == "La":  # Pillow converts it to nothing else
         image = image.convert("LA")
     if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
+        image = image.convert("RGBA") if image.mode != "RGBA" else image  # a copy of a large one may not fit
+        opaque = Image.new("RGB", image.size, "white")
+        opaque.paste(image, mask=image)
+        return opaque
     return image.convert("RGB")
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
@@ -27,6 +27,8 @@ from cloudedge.genera import GENERA
 from cloudedge.serve.desk import Desk, ToRow
 from cloudedge.serve.openapi import description
 from cloudedge.serve.upload import Limits, Room, receive
+
+T = TypeVar("T")
 
 # All that is served from the disk; it is read once, at the start.
 _PAGE = {
@@ -66,9 +68,11 @@ def make_app(
 
     async def classify(request: Request) -> Response:
         with_evidence = _flag(request, "evidence")
+        if request.headers.get("sec-fetch-site") == "cross-site":
+            raise HTTPException(403, "another site's page asks for this; open the page of this server instead")
         with room.enter() as hold:
             uploads = await receive(request, limits, hold)
-            answers = await asyncio.gather(*(desk.answer(upload, with_evidence) for upload in uploads))
+            answers = await _unless_gone(request, desk.answers(uploads, with_evidence))
         rows = [answer.row for answer in answers]
         if any(answer.status == 200 for answer in answers):
             return _respond(_json(rows))
@@ -130,6 +134,26 @@ class _Guard:
     def _may_pass(self, headers: Headers) -> bool:
         shown = headers.get("authorization", "").encode()
         return self._token is None or hmac.compare_digest(shown, f"Bearer {self._token}".encode())
+
+
+async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Wait for work, which is given up where the client hangs up meanwhile, or the server must end."""
+    working, leaving = asyncio.create_task(work), asyncio.create_task(_hang_up(request))
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        raise ClientDisconnect
+    except asyncio.CancelledError:
+        raise HTTPException(503, "the server is ending; try again later") from None
+    finally:
+        working.cancel()
+        leaving.cancel()
+
+
+async def _hang_up(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _flag(request: Request, name: str) -> bool:

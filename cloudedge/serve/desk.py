@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -33,18 +33,17 @@ class Desk:
     """Classifies uploads in threads of its own; `to_row` makes a row of a result."""
 
     def __init__(self, classifier: CloudClassifier, to_row: ToRow) -> None:
-        self.model = classifier.model
         self._classifier, self._to_row = classifier, to_row
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="cloudedge-serve")
 
-    async def answer(self, upload: Upload, with_evidence: bool) -> Answer:
-        """Classify an upload; ModelError when the model fails."""
+    async def answers(self, uploads: Iterable[Upload], with_evidence: bool) -> list[Answer]:
+        """Classify uploads, one at a time so that other requests get their turn; ModelError when the model fails."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, self._answer, upload, with_evidence)
+        return [await loop.run_in_executor(self._pool, self._answer, upload, with_evidence) for upload in uploads]
 
     def close(self) -> None:
-        """Wait for what is at work, and end the threads."""
-        self._pool.shutdown()
+        """Wait for the photos at work, but for no others, and end the threads."""
+        self._pool.shutdown(cancel_futures=True)
 
     def _answer(self, upload: Upload, with_evidence: bool) -> Answer:
         try:

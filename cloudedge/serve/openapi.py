@@ -62,6 +62,7 @@ def _classify() -> Schema:
         "responses": {
             "200": _answer("A row for each photo, in their order.", _list("Row")),
             "400": _problem("There is no photo, the form cannot be read, or there are too many files in it."),
+            "403": _problem("The page of another site asks for this."),
             "408": _problem("The photo came too slowly."),
             "413": _problem("The request is too large, or the photo has too many pixels."),
             "415": _problem("It is no photo, or in an unknown format."),

@@ -20,7 +20,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def make_server(app: Starlette, header_seconds: float) -> uvicorn.Server:
-    """Make what serves until SIGINT or SIGTERM; what is at work by then still gets its answer."""
+    """Make what serves until SIGINT or SIGTERM; what is at work by then has `_SECONDS_TO_END` to get its answer."""
 
     class Protocol(_PatientProtocol):
         patience = header_seconds

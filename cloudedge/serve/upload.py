@@ -28,6 +28,7 @@ class Limits:
     body_seconds: float = 20.0  # for a body to come, and a second more for each ...
     bytes_per_second: int = 16_384  # ... that have come
     header_seconds: float = 15.0
+    name_characters: int = 1024
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,6 +98,8 @@ async def _files(request: Request, limits: Limits, pieces: AsyncGenerator[bytes,
     except (ValueError, LookupError) as error:  # a charset of the client's invention
         raise HTTPException(400, "the form cannot be read") from error
     files = [entry for _, entry in form.multi_items() if isinstance(entry, UploadFile)]
+    if any(len(entry.filename or "") > limits.name_characters for entry in files):
+        raise HTTPException(400, f"a file's name has more than {limits.name_characters} characters; send a shorter one")
     return [Upload(entry.filename or None, entry.file.read()) for entry in files]
 
 

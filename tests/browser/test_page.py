@@ -81,6 +81,7 @@ def test_the_evidence_is_switched_on_and_off(browser, cumulus, rows):
     assert not overlay.is_displayed()
     button.click()
     assert overlay.is_displayed()
+    assert (button.text, button.get_attribute("aria-pressed")) == ("Show where it is seen", "true")
     assert overlay.get_attribute("aria-label").startswith(f"What speaks for {row['genus']} lies mostly ")
     assert browser.text("#status") == overlay.get_attribute("aria-label")
     assert f"speaks for {row['genus']}" in browser.text(".legend")
@@ -283,12 +284,14 @@ def test_a_server_with_a_token_asks_for_it(driver, cumulus, tmp_path):
     with server(tmp_path / "log", "--token", "sesame") as address:
         browser = Browser(driver, address)
         driver.get(address)
-        for token, words in (("wrong", "This server asks for a token:"), ("sesame", "That is not the token")):
+        asks, again = "This server asks for a token:", "That is not the token"
+        for token, words in (("wrong", asks), ("пароль", again), ("sesame", again)):
             browser.wait(lambda words=words: words in browser.text("#token"))
             assert browser.run("return document.activeElement.id") == "secret"
             browser.one("#secret").send_keys(token + "\n")
         browser.wait(lambda: "Model:" in browser.text("footer"))
         assert not browser.one("#token").is_displayed()
+        assert browser.run("return document.activeElement.id") == "files"
         browser.choose(cumulus)
         assert shown(browser.wait_for_cards(1)[0])[0] == "Cumulus"
         driver.get("about:blank")
@@ -310,6 +313,8 @@ def test_a_server_that_is_gone_is_told_of_and_may_be_tried_again(browser, cumulu
     (card,) = browser.wait_for_cards(1)
     assert "the server cannot be reached" in card.text
     browser.command("Network.emulateNetworkConditions", offline=False, **offline)
-    card.find_element("css selector", ".again").click()
+    tab_to(browser, lambda element: "again" in element.get_attribute("class"))
+    press(browser, "Enter")
+    assert active(browser).tag_name == "article"  # the button is gone, but not the place in the page
     browser.wait(lambda: browser.all("article h2"))
     assert shown(card)[0] == "Cumulus"

@@ -199,6 +199,44 @@ def test_beyond_the_bound_the_answer_is_503_and_then_it_goes_on(explaining, jpeg
         assert client.post(jpeg).status == 200
 
 
+def test_who_hangs_up_while_others_wait_is_not_worked_for(explaining, jpeg):
+    asked = []
+
+    class Counting(Stuck):
+        def classify(self, source):
+            asked.append(source)
+            return super().classify(source)
+
+    classifier = Counting(explaining, threads=1)
+    classifier.may_go = threading.Event()
+    with served(classifier) as client:
+        body = form(*[(f"{number}.jpg", jpeg) for number in range(20)])
+        for _ in range(4):
+            with head(client, len(body), "multipart/form-data; boundary=limit") as connection:
+                connection.sendall(body)
+                while client.get("/healthz").json["requests"] < 1:
+                    time.sleep(0.01)
+            while client.get("/healthz").json["requests"]:
+                time.sleep(0.01)
+        classifier.may_go.set()
+        assert client.post(jpeg).status == 200
+    assert len(asked) <= 3  # the two that were at work when their clients left, and the last one
+
+
+def test_another_site_cannot_make_it_work(client, jpeg):
+    refused = client.post(jpeg, sec_fetch_site="cross-site")
+    assert refused.status == 403
+    assert "another site" in refused.json["error"]
+    assert client.post(jpeg, sec_fetch_site="same-origin").status == 200
+
+
+def test_a_name_of_any_length_is_refused(client, jpeg):
+    refused = client.form(("/20240601" + "/-12-30" * 10_000 + ".jpg", jpeg))
+    assert refused.status == 400
+    assert "a file's name has more than 1024 characters" in refused.json["error"] or "form" in refused.json["error"]
+    assert client.form(("x" * 250 + ".jpg", jpeg)).status == 200
+
+
 def test_all_that_is_at_work_is_bounded_in_bytes_too(explaining, jpeg):
     classifier = Stuck(explaining, threads=1)
     classifier.may_go = threading.Event()
@@ -214,8 +252,8 @@ def test_all_that_is_at_work_is_bounded_in_bytes_too(explaining, jpeg):
         assert client.post(jpeg).status == 200
 
 
-def head(client, length):
-    start = f"POST /classify HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n\r\n"
+def head(client, length, kind="image/jpeg"):
+    start = f"POST /classify HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n"
     connection = socket.create_connection(("127.0.0.1", client.port), timeout=20)
     connection.sendall(start.encode())
     return connection
@@ -406,6 +444,8 @@ def test_what_keeps_it_from_serving_is_said_in_one_line(explaining, tmp_path):
                 ["--host", "no.such.host.invalid", "--model", str(explaining)],
             ),
             (3, "no such packaged model", ["--model", "nosuch"]),
+            (2, "--token may have", ["--token", "ünï"]),
+            (2, "--token may have", ["--token", "open sesame"]),
         ]
         for code, words, arguments in cases:
             command = [sys.executable, "-m", "cloudedge", "serve", *arguments]
@@ -426,7 +466,7 @@ def test_without_the_extra_it_says_what_to_install(explaining):
 
 
 def test_limits_are_those_that_are_documented():
-    assert replace(Limits()) == Limits(64 << 20, 20, 50_000_000, 32, 256 << 20, 20.0, 16_384, 15.0)
+    assert replace(Limits()) == Limits(64 << 20, 20, 50_000_000, 32, 256 << 20, 20.0, 16_384, 15.0, 1024)
 
 
 @pytest.mark.parametrize("name", ["serve", "explain"])

@@ -37,7 +37,7 @@ function work() {
   while (onTheirWay < AT_ONCE && waiting.length) {
     const card = waiting.shift();
     onTheirWay += 1;
-    classify(card).finally(() => {
+    classify(card).catch((error) => refuse(card, `could not be sent: ${error.message}`, true)).finally(() => {
       onTheirWay -= 1;
       done += 1;
       work();
@@ -70,7 +70,7 @@ async function classify(card) {
     } else if (status === 200) {
       const [row] = body;
       card.show(row, genera[row.genus]?.look ?? "");
-      last = `${row.path}: ${row.certain ? "" : "not sure, perhaps "}${row.genus}, ${percent(row.probability)}.`;
+      last = `${card.file.name}: ${row.certain ? "" : "not sure, perhaps "}${row.genus}, ${percent(row.probability)}.`;
       return undefined;
     } else {
       return refuse(card, body?.error ?? `was answered with the status ${status}`, status >= 500 || status === 408);
@@ -140,8 +140,10 @@ function askForToken() {
     byId("secret").focus();
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      sessionStorage.setItem("token", byId("secret").value);
+      // No header takes other characters, and no server has a token with them: an empty one is asked for again.
+      sessionStorage.setItem("token", /^[!-~]+$/.test(byId("secret").value) ? byId("secret").value : "");
       form.hidden = true;
+      byId("files").focus();
       asked = null;
       resolve();
     }, { once: true });

@@ -119,7 +119,6 @@ export class Card {
     }
     const why = this.find(".why");
     why.setAttribute("aria-pressed", String(Boolean(this.showsWhy)));
-    why.textContent = this.showsWhy ? "Show the photo alone" : "Show where it is seen";
     this.element.classList.toggle("shows-why", this.showsWhy);
     this.find(".overlay").hidden = this.find(".legend").hidden = !this.showsWhy;
     if (this.showsWhy) this.drawEvidence(genus);
@@ -140,12 +139,11 @@ export class Card {
 
   fail(problem, again = false) {
     this.find(".progress").hidden = true;
-    this.element.classList.add("failed");
     this.words(make("p", { className: "notice problem" }, make("strong", { textContent: this.file.name }), ` ${problem}`));
     if (!again) return;
     const button = make("button", { type: "button", className: "again", textContent: "Try again" });
     button.addEventListener("click", () => {
-      this.element.classList.remove("failed");
+      this.element.focus(); // before the button goes
       this.words();
       this.wait("Waiting");
       this.again(this);
