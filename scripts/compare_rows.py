@@ -18,7 +18,7 @@ def main(here: str, there: str) -> None:
             sys.exit(f"{one['path']}: {one['genus']} here, {other['genus']} there")
         there_by_genus = {entry["genus"]: entry["probability"] for entry in other["top"]}
         apart = [abs(entry["probability"] - there_by_genus.get(entry["genus"], 2)) for entry in one["top"]]
-        widest = max(widest, *apart)
+        widest = max([widest, *apart])
     print(f"{len(pairs)} rows, the same genera, probabilities at most {widest:.4f} apart")
     if not pairs or widest > TOLERANCE:
         sys.exit(f"more than {TOLERANCE} apart")

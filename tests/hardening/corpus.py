@@ -122,6 +122,7 @@ def bombs() -> Iterator[tuple[str, bytes]]:
         data = b"".join(row.compress(bytes(1 + side // 8)) for _ in range(side)) + row.flush()
         yield f"{side}.png", png_header(side, side, depth=1, colour=0) + png_chunk(b"IDAT", data) + png_chunk(b"IEND")
     yield "9000.webp", encoded("WEBP", Image.new("RGB", (9000, 9000)), lossless=True, method=0)
+    yield "9400-clear.webp", encoded("WEBP", Image.new("RGBA", (9400, 9400)), lossless=True, method=0)
     for side in (9000, 30_000):
         yield f"{side}.tif", encoded("TIFF", Image.new("1", (side, side)), compression="group4")
         yield f"{side}.gif", encoded("GIF", Image.new("P", (side, side)))

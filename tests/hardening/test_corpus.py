@@ -20,7 +20,7 @@ from conftest import TINY, Worker
 from corpus import CONTENTS, sound
 from figures import FIGURES, Figures
 from serving import Client, Reply, program
-from worker import measured
+from worker import measured, memory
 
 from cloudedge import CloudClassifier
 from cloudedge.serve.upload import Limits
@@ -115,10 +115,11 @@ def test_the_server_answers_each_and_goes_on(bad_input: dict[str, list[Path]], t
     figures = FIGURES["uploads"] = Figures()
     problems = []
     with program(tmp_path / "log", "--model", TINY, "--threads", "1") as server:
+        needed = memory(server.process.pid, "VmRSS")
         for path in uploads(bad_input):
             figures.inputs += 1
             try:
-                reply, cost = measured(server.process.pid, lambda path=path: upload(server.client, path))
+                reply, cost = measured(server.process.pid, needed, lambda path=path: upload(server.client, path))
             except (OSError, HTTPException) as error:
                 problem: str | None = f"gets no answer: {error!r}"
             else:

@@ -17,15 +17,15 @@ from cloudedge import CloudClassifier
 T = TypeVar("T")
 
 
-def measured(process: int, ask: Callable[[], T]) -> tuple[T, dict[str, float]]:
-    """Return an answer, and what a process took for it: seconds of computing, and MiB beyond those in use before."""
+def measured(process: int, needed: float, ask: Callable[[], T]) -> tuple[T, dict[str, float]]:
+    """Return an answer, and what a process took for it: seconds of computing, and MiB beyond those it needs anyway."""
     with open(f"/proc/{process}/clear_refs", "w") as stream:
         stream.write("5")  # the peak starts anew from what is in use now
     clock = ~process << 3 | 2  # as clock_getcpuclockid(3) makes it: of computing, whatever else the machine does
-    before, began = memory(process, "VmRSS"), time.clock_gettime(clock)
+    began = time.clock_gettime(clock)
     answer = ask()
     seconds = time.clock_gettime(clock) - began
-    return answer, {"seconds": seconds, "mebibytes": max(0.0, memory(process, "VmHWM") - before)}
+    return answer, {"seconds": seconds, "mebibytes": max(0.0, memory(process, "VmHWM") - needed)}
 
 
 def memory(process: int, name: str) -> float:
@@ -36,9 +36,10 @@ def memory(process: int, name: str) -> float:
 
 def main(model: str) -> None:
     classifier = CloudClassifier(model, threads=1)
+    needed = memory(os.getpid(), "VmRSS")
     for line in sys.stdin:
         path = json.loads(line)
-        (result,), cost = measured(os.getpid(), lambda path=path: list(classifier.classify_many([path])))
+        (result,), cost = measured(os.getpid(), needed, lambda path=path: list(classifier.classify_many([path])))
         print(json.dumps({"row": result.to_dict(), **cost}), flush=True)
 
 
