@@ -14,12 +14,12 @@ _HALF = r"(?:[ _\u202f]?(?P<half>[AaPp])[Mm](?![A-Za-z]))?"  # of the day, behin
 _OFFSET = r"(?P<offset>Z(?![A-Za-z])|[+][0-9]{2}:?[0-9]{2}(?![0-9])|-[0-9]{2}:[0-9]{2}(?![0-9]))?"
 
 # A date and a time of day in one name: 20240601_123045, 20240601123045, 2024-06-01T12:30:45Z, 2024-06-01_12-30-45,
-# IMG_20240601_123045678 (milliseconds), 2024-06-01 at 12.30.45, 2024-06-01 at 12.30.45 PM, 2024-06-01_12h30m45,
-# 2024-06-01_1230, 202406011230. A time that runs on into more digits is not trusted, nor one that is a resolution:
-# 20240601_1920x1080, 20240601_1440p.
+# IMG_20240601_123045678 (milliseconds), 2024-06-01 at 12.30.45, 2024-06-01 um 12.30.45, 2024-06-01 at 1.30.45 PM,
+# 2024-06-01_12h30m45, 2024-06-01_1230, 202406011230. A time that runs on into more digits is not trusted, nor one that
+# is a resolution: 20240601_1920x1080, 20240601_1440p.
 _TIME = re.compile(
-    rf"(?<![0-9]){_DATE}(?:[-_T. ]| at |(?<=[0-9]{{8}}))"
-    rf"(?P<hour>[0-9]{{2}})(?P<colon>[-_.:h]?)(?P<minute>[0-9]{{2}})"
+    rf"(?<![0-9]){_DATE}(?:[-_T. ]| [^\W\d_]{{1,3}} |(?<=[0-9]{{8}}))"
+    rf"(?P<hour>[0-9]{{2}}|(?<= )[0-9](?=[.][0-9]{{2}}[.]))(?P<colon>[-_.:h]?)(?P<minute>[0-9]{{2}})"
     rf"(?:(?:(?P=colon)|(?<=h[0-9]{{2}})m)(?P<second>[0-9]{{2}})(?:[0-9]{{3}}|[.][0-9]{{1,9}}(?=[Z+-]|$))?)?"
     rf"(?![0-9]|[xX][0-9]|[pPi](?![A-Za-z])){_HALF}{_OFFSET}"
 )

@@ -77,6 +77,17 @@ _ELSEWHERE = ("bench", "classify", "explain", "report", "serve", "watch")
 class _Commands(click.Group):
     """The commands, those of _ELSEWHERE loaded when they are asked for."""
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            if not os.path.exists(args[0]):
+                raise
+            hint = f"{error.message} To name its cloud: cloudedge classify {output.printable(args[0])}"
+            raise click.UsageError(hint, ctx) from error
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted({*super().list_commands(ctx), *_ELSEWHERE})
 

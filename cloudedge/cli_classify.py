@@ -6,7 +6,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from cloudedge import folder, interruption, output
+from cloudedge.capture_time import is_before
 from cloudedge.cli_common import (
     EXIT_CODES,
     INTERRUPTED,
@@ -30,6 +31,7 @@ from cloudedge.cli_common import (
     open_classifier,
     open_journal,
     open_output,
+    standard_input,
     writer,
 )
 from cloudedge.cli_types import Moment, Shard
@@ -47,6 +49,9 @@ class Tally:
     failed: int = 0
     done_before: int = 0
     passed_over: int = 0
+    left_out: int = 0  # by --since and --until, those without a time among them
+    undated: int = 0
+    of_other_shards: int = 0
     unreadable_folders: int = 0
     began: float = field(default_factory=time.monotonic)
 
@@ -57,6 +62,10 @@ class Tally:
     def pass_over(self, path: str) -> None:
         self.passed_over += 1
 
+    def leave_out(self, time: str | None) -> None:
+        self.left_out += 1
+        self.undated += time is None
+
     def report_folder(self, error: OSError) -> None:
         self.unreadable_folders += 1
         click.echo(f"Error: {output.printable(str(error.filename))}: cannot be read: {error.strerror}", err=True)
@@ -66,8 +75,13 @@ class Tally:
 
     def __str__(self) -> str:
         before = f", {self.done_before} done before" if self.done_before else ""
-        others = f", {count(self.passed_over, 'other file')} passed over" if self.passed_over else ""
-        return f"{count(self.photos, 'photo')}, {self.failed} failed{before}{others}"
+        return f"{count(self.photos, 'photo')}, {self.failed} failed{before}{self.rest}"
+
+    @property
+    def rest(self) -> str:
+        undated = f" ({self.undated} without a time)" if self.undated else ""
+        left_out = f", {self.left_out} taken at another time{undated}" if self.left_out else ""
+        return left_out + (f", {count(self.passed_over, 'other file')} passed over" if self.passed_over else "")
 
 
 @click.command(epilog=EXIT_CODES, short_help="Print a row for each photo.")
@@ -119,6 +133,9 @@ def classify(
     format_ = format_of(target, format_)
     if resume and (target in (None, STDOUT) or format_ not in ("jsonl", "csv") or STDIN in paths):
         raise click.UsageError("--resume needs -o FILE, jsonl or csv, and photos that are files.")
+    since, until = selection["since"], selection["until"]
+    if since and until and not is_before(since, until):
+        raise click.UsageError("--since is not before --until.")
     answer = Answer(top_k, crop, min_confidence)
     classifier = open_classifier(model, threads, answer)
     tally = Tally()
@@ -156,12 +173,20 @@ def _selected(
 ) -> Iterable[str]:
     photos: Iterable[str] = folder.find_photos(paths, tally.pass_over, tally.report_folder, glob or None, recursive)
     if shard:
-        photos = (path for path in photos if folder.in_shard(path, *shard))
+        photos = _of_shard(photos, shard, tally)
     if journal:
         photos = _to_do(photos, journal, tally)
     if since or until:  # last, because it opens the files
-        photos = folder.taken_between(photos, since, until)
+        photos = folder.taken_between(photos, since, until, tally.leave_out)
     return photos
+
+
+def _of_shard(photos: Iterable[str], shard: tuple[int, int], tally: Tally) -> Iterator[str]:
+    for path in photos:
+        if folder.in_shard(path, *shard):
+            yield path
+        else:
+            tally.of_other_shards += 1
 
 
 def _to_do(photos: Iterable[str], journal: Journal, tally: Tally) -> Iterator[str]:
@@ -184,17 +209,10 @@ def _keyed_rows(
     def sources() -> Iterator[Source]:
         for path in photos:
             keys.append(journal.key(path, signature(path)) if journal else "")
-            yield path if path != STDIN else _standard_input()
+            yield path if path != STDIN else standard_input()
 
     for row in interruption.held(classify(interruption.let_through(sources()))):
         yield row, keys.popleft()
-
-
-def _standard_input() -> bytes:
-    """Read all of it; nothing, as the row will say, where it is closed or cannot be read."""
-    with suppress(OSError):
-        return sys.stdin.buffer.read() if sys.stdin else b""
-    return b""
 
 
 def _counted(
@@ -231,9 +249,10 @@ def _progress(length: int, tally: Tally, stack: ExitStack) -> Callable[[], objec
 def _close(tally: Tally, quiet: bool) -> None:
     """Say what became of the run, and leave with the exit code that says the same."""
     found = tally.photos + tally.done_before
-    if found == 0:
-        click.echo(f"No photo found, {count(tally.passed_over, 'other file')} passed over.", err=True)
-    elif not quiet and (found > 1 or tally.passed_over):
+    if found == 0 and not tally.of_other_shards:
+        click.echo(f"No photo found{tally.rest}.", err=True)
+        raise click.exceptions.Exit(NOT_ALL_CLASSIFIED)
+    if not quiet and (found != 1 or tally.rest):
         click.echo(str(tally), err=True)
-    if found == 0 or tally.failed or tally.unreadable_folders:
+    if tally.failed or tally.unreadable_folders:
         raise click.exceptions.Exit(NOT_ALL_CLASSIFIED)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # these load numpy and onnxruntime, and --help has no use for
     from cloudedge.crop import Box
 
 STDIN = STDOUT = "-"
+LARGEST_INPUT = 512 << 20  # bytes; no photo that will be decoded has more
 NOT_ALL_CLASSIFIED, MODEL_UNUSABLE, INTERRUPTED = 1, 3, 130
 
 EXIT_CODES = """Exit codes: 0 every photo was classified; 1 some were not; 2 wrong usage; 3 the model or onnxruntime
@@ -165,17 +166,23 @@ def open_journal(
     others = sum(number for model, number in opened.models.items() if model != f"{spec.name} {spec.version}")
     if others:
         rows = f"{count(others, 'row')} of another model"
-        click.echo(f"{output.printable(target)}: {rows} stay, and their photos are classified again.", err=True)
+        again = "stays, and its photo is" if others == 1 else "stay, and their photos are"
+        click.echo(f"{output.printable(target)}: {rows} {again} classified again.", err=True)
     return opened
 
 
 def open_output(target: str | None, stack: ExitStack) -> TextIO:
     """Open the file that is replaced at the end, or standard output."""
-    if target is None or target == STDOUT:
+    if target in (None, STDOUT, "/dev/stdout"):  # the last, opened anew, would cost what `>>` has kept
         if sys.stdout is None:  # `>&-`, as opposed to a pipe whose reader has gone
             raise click.UsageError("standard output is closed; give -o FILE.")
         return sys.stdout
+    assert target is not None
     refuse_photo(target)
+    try:
+        journal.refuse_to_replace(target)
+    except journal.JournalError as error:
+        raise click.BadParameter(f"{error}.", param_hint="--output") from error
     try:
         return stack.enter_context(output.replacing(target))
     except OSError as error:
@@ -183,16 +190,31 @@ def open_output(target: str | None, stack: ExitStack) -> TextIO:
 
 
 def refuse_photo(target: str) -> None:
-    """A slip such as `-o a.jpg` must not cost a photo."""
-    if folder.claims_to_be_photo(target):
-        problem = f"{output.printable(target)} has the name of a photo; choose another."
+    """A slip such as `-o a.jpg` must cost neither a photo nor a model."""
+    if folder.claims_to_be_photo(target) or target.endswith(".onnx"):
+        problem = f"{output.printable(target)} has the name of a photo or of a model; choose another."
         raise click.BadParameter(problem, param_hint="--output")
 
 
 def unwritable(target: str, error: OSError) -> click.BadParameter:
     """Say that an output cannot be written."""
-    problem = f"{output.printable(target)} cannot be written: {error.strerror}."
+    parent = os.path.dirname(target) or os.curdir
+    why = error.strerror if os.path.isdir(parent) else "its folder does not exist"
+    problem = f"{output.printable(target)} cannot be written: {why}."
     return click.BadParameter(problem, param_hint="--output")
+
+
+def standard_input() -> bytes:
+    """Read all of it; nothing where it is closed or cannot be read. Raises UsageError where it is no photo's size."""
+    try:
+        data = sys.stdin.buffer.read(LARGEST_INPUT + 1) if sys.stdin else b""
+    except OSError:
+        return b""
+    except MemoryError:
+        data = None
+    if data is None or len(data) > LARGEST_INPUT:
+        raise click.UsageError(f"standard input brings more than {LARGEST_INPUT >> 20} MB or than fits; is it a photo?")
+    return data
 
 
 def format_of(target: str | None, format_: str | None, otherwise: str = "text") -> str:

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 import click
 
 from cloudedge import output
-from cloudedge.cli_common import EXIT_CODES, Answer, crop_option, model_options, open_classifier, unwritable
+from cloudedge.cli_common import (
+    EXIT_CODES,
+    STDIN,
+    Answer,
+    crop_option,
+    model_options,
+    open_classifier,
+    standard_input,
+    unwritable,
+)
 from cloudedge.errors import ImageError, ModelError
 from cloudedge.genera import GENERA
 
@@ -23,7 +32,7 @@ _SOFTWARE, _SIGNATURE = 0x0131, "cloudedge explain"  # an EXIF tag, and what it 
 
 
 @click.command(epilog=EXIT_CODES, short_help="Draw where in a photo a genus is seen.")
-@click.argument("photo", metavar="PHOTO")
+@click.argument("path", metavar="PHOTO")
 @click.option("-o", "--output", "target", required=True, metavar="FILE", help="The picture: .jpg, .png or .webp.")
 @click.option(
     "--genus",
@@ -33,8 +42,8 @@ _SOFTWARE, _SIGNATURE = 0x0131, "cloudedge explain"  # an EXIF tag, and what it 
 )
 @crop_option
 @model_options
-def explain(photo: str, target: str, genus: str | None, crop: Box | None, model: str, threads: int | None) -> None:
-    """Draw PHOTO with what speaks for its genus laid over it in colour, and print its row.
+def explain(path: str, target: str, genus: str | None, crop: Box | None, model: str, threads: int | None) -> None:
+    """Draw PHOTO, a file or - for standard input, with what speaks for its genus in colour, and print its row.
 
     The colours show what the model's answer is made of, not what is true. An earlier picture is replaced, any other
     file is not.
@@ -48,6 +57,7 @@ def explain(photo: str, target: str, genus: str | None, crop: Box | None, model:
     if os.path.lexists(target) and not _is_ours(target):
         problem = f"{output.printable(target)} is there already; choose another name, or delete it."
         raise click.BadParameter(problem, param_hint="--output")
+    photo = standard_input() if path == STDIN else path
     try:
         result = classifier.classify(photo)
         pixels = image.read(photo, explain.LONG_SIDE).pixels
@@ -58,7 +68,7 @@ def explain(photo: str, target: str, genus: str | None, crop: Box | None, model:
     except ValueError as error:
         raise ModelError(f"{error}; choose another", model) from error
     _save(picture, target, kind)
-    click.echo("".join(output.to_text([result.to_dict()])), nl=False)
+    click.echo("".join(output.to_text([{**result.to_dict(), "path": path}])), nl=False)
 
 
 def _is_ours(path: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -31,17 +32,22 @@ def report(results: str, target: str | None, zone: ZoneInfo | None) -> None:
     """Make one HTML page from RESULTS, a file of rows as JSON Lines or CSV.
 
     It needs no network, and shows the genus by day and hour, the shares of genera and levels, what is uncertain and
-    what failed, and small pictures where the photos are still there.
+    what failed, and small pictures where the photos are still there. A capture that was classified again counts once,
+    by its last row.
     """
     from cloudedge import report, report_page
 
     try:
-        summary = report.summarise(rowfile.read_rows(results), zone)
+        read = partial(rowfile.read_rows, results)
+        rows = report.without_repeats(read) if os.path.isfile(results) else read()  # a pipe can be read but once
+        summary = report.summarise(rows, zone)
     except CloudEdgeError as error:
         raise click.BadParameter(f"{error}.", param_hint="RESULTS") from error
     except OSError as error:
         problem = f"{output.printable(results)} cannot be read: {error.strerror}."
         raise click.BadParameter(problem, param_hint="RESULTS") from error
+    if target is not None and target.lower().endswith((".jsonl", ".csv", ".json")):
+        raise click.BadParameter("the page is no rows; choose a name that ends in .html.", param_hint="--output")
     if target is not None and os.path.exists(target) and os.path.samefile(target, results):
         raise click.BadParameter("that is RESULTS itself; choose another.", param_hint="--output")
     with ExitStack() as stack:

@@ -39,7 +39,7 @@ def serve(host: str, port: int, token: str | None, model: str, threads: int | No
         from cloudedge.serve.upload import Limits
     except ImportError as error:
         raise click.UsageError(f"to serve, run: pip install 'cloudedge[serve]' ({error}).") from error
-    if token and not re.fullmatch("[!-~]+", token):  # no browser sends another
+    if token is not None and not re.fullmatch("[!-~]+", token):  # no browser sends another
         raise click.UsageError("--token may have the letters, digits and signs of ASCII, and no spaces.")
     received = _note_signals()
     answer, limits = Answer(**options), Limits()
@@ -52,7 +52,7 @@ def serve(host: str, port: int, token: str | None, model: str, threads: int | No
     for name in ("uvicorn.error", "python_multipart"):  # what strangers send wrongly is no news
         logging.getLogger(name).setLevel(logging.ERROR)
     _announce(listener, token)
-    application = app.make_app(classifier, answer.row, token or None, limits)
+    application = app.make_app(classifier, answer.row, token, limits)
     server.make_server(application, limits.header_seconds).run(sockets=[listener])
     raise click.exceptions.Exit(INTERRUPTED if signal.SIGINT in received else 0)
 

@@ -37,7 +37,7 @@ def find_photos(
     `photos_below`.
     """
     for path in paths:
-        if os.path.isdir(path) and not claims_to_be_photo(path):
+        if os.path.isdir(path):
             yield from photos_below(path, passed_over, onerror, glob, recursive)
         else:
             yield path
@@ -52,10 +52,10 @@ def photos_below(
 ) -> Iterator[str]:
     """Yield the photos in a folder and, if `recursive`, in its sub-folders, sorted by name, lazily.
 
-    Every entry with a photo's extension is yielded, even if it turns out to be something else (a sub-folder named
-    x.jpg), so that whoever reads it can say what is wrong with it; with `glob`, only where that fits its name (or the
-    end of its path: `noon/*.jpg`). What is hidden, other files and links to folders (which may run in circles) are
-    handed to `passed_over`. A folder that cannot be read goes to `onerror`.
+    Every file with a photo's extension is yielded, even if it turns out to be something else, so that whoever reads it
+    can say what is wrong with it; with `glob`, only where that fits its name (or the end of its path: `noon/*.jpg`).
+    What is hidden, other files and links to folders (which may run in circles) are handed to `passed_over`. A folder
+    that cannot be read goes to `onerror`.
     """
     pending = _last_first(folder, onerror)  # a stack, not recursion: folders may nest deeper than Python's calls
     while pending:
@@ -63,13 +63,15 @@ def photos_below(
         if entry.name.startswith("."):
             if not entry.name.startswith(TEMPORARY_PREFIX):
                 passed_over(entry.path)
-        elif claims_to_be_photo(entry.name):
-            if glob is None or PurePath(entry.path).match(glob):
-                yield entry.path
-        elif not entry.is_dir(follow_symlinks=False):
+        elif entry.is_dir(follow_symlinks=False):
+            if recursive:
+                pending += _last_first(entry.path, onerror)
+        elif not claims_to_be_photo(entry.name) or (entry.is_symlink() and os.path.isdir(entry.path)):
             passed_over(entry.path)
-        elif recursive:
-            pending += _last_first(entry.path, onerror)
+        elif glob is None or PurePath(entry.path).match(glob):
+            yield entry.path
+        else:
+            passed_over(entry.path)
 
 
 def claims_to_be_photo(path: str) -> bool:
@@ -83,8 +85,9 @@ def is_wanted(path: str, root: str, glob: str | None) -> bool:
     parents = (os.path.join(root, *names[:depth]) for depth in range(1, len(names)))
     return (
         claims_to_be_photo(path)
+        and not os.path.isdir(path)
         and not any(name.startswith(".") for name in names)
-        and not any(claims_to_be_photo(parent) or os.path.islink(parent) for parent in parents)
+        and not any(os.path.islink(parent) for parent in parents)
         and (glob is None or PurePath(path).match(glob))
     )
 
@@ -97,14 +100,23 @@ def in_shard(path: str, number: int, count: int) -> bool:
     return int.from_bytes(digest, "big") % count == number - 1
 
 
-def taken_between(photos: Iterable[str], since: datetime | None, until: datetime | None) -> Iterator[str]:
-    """Yield the photos with since <= captured_at < until; one without a time is left out."""
+def taken_between(
+    photos: Iterable[str],
+    since: datetime | None,
+    until: datetime | None,
+    left_out: Callable[[str | None], object] = lambda time: None,
+) -> Iterator[str]:
+    """Yield the photos with since <= captured_at < until; the times of the others, or None, go to `left_out`."""
     for path in photos:
         text = capture_time.captured_at(path)
         time = datetime.fromisoformat(text) if text else None
-        if time is None or (since and capture_time.is_before(time, since)):
-            continue
-        if until is None or capture_time.is_before(time, until):
+        if (
+            time is None
+            or (since and capture_time.is_before(time, since))
+            or (until and not capture_time.is_before(time, until))
+        ):
+            left_out(text)
+        else:
             yield path
 
 

@@ -21,6 +21,9 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
+_KEYLESS = "has rows without a key, as they are without --resume; choose another file"
+_KEY = re.compile(rb'"key": "[0-9a-f]{16}"}\s*$')
+
 Signature: TypeAlias = tuple[int, int] | None  # size in bytes and time of change in ns; None for what is not there
 
 
@@ -151,12 +154,13 @@ class Journal(Ledger):
                 row = None
                 if not self._columns or rowfile.csv_header(line) != self._columns:
                     if self._columns and number == 1:
+                        if rowfile.csv_header(line) == self._columns[:-1]:
+                            raise JournalError(_KEYLESS, self.path)
                         raise JournalError("has other columns (--top-k?) or is no CSV; choose another file", self.path)
                     row = rowfile.parse(line, self._columns, self.path, number)
                     key = row.get("key")
                     if not (isinstance(key, str) and re.fullmatch("[0-9a-f]{16}", key)):
-                        problem = "has rows without a key, as they are without --resume; choose another file"
-                        raise JournalError(problem, self.path)
+                        raise JournalError(_KEYLESS, self.path)
                 yield end, line, row
 
     def _line(self, row: output.Row) -> str:
@@ -173,7 +177,18 @@ class Journal(Ledger):
         if has_failed or not is_ok:
             self._last[row["path"]] = hash(line)
 
+    def _is_in_place(self) -> bool:
+        """Tell whether the file still has its name; else somebody has moved it away, and a new one is begun."""
+        try:
+            return os.path.samestat(os.fstat(self._stream.fileno()), os.stat(self.path))
+        except FileNotFoundError:
+            return False
+
     def _append(self, data: bytes) -> None:
+        if not self._is_in_place():
+            self._stream.close()
+            self._stream = _open_locked(self.path)
+            self._load(lambda row: None)
         end = self._stream.seek(0, os.SEEK_END)
         try:
             while data:
@@ -182,6 +197,29 @@ class Journal(Ledger):
             with suppress(OSError):
                 self._stream.truncate(end)
             raise
+
+
+def refuse_to_replace(path: str) -> None:
+    """Raise JournalError where a journal would be lost if another file took its place."""
+    if not os.path.isfile(path):
+        return
+    with suppress(OSError), open(path, "rb") as stream:
+        if fcntl is not None:
+            _lock(stream, path)  # given back at once
+        line = stream.readline(1 << 20)
+        columns = rowfile.csv_header(line)
+        if columns[-1:] == ["key"] if columns else _KEY.search(line):
+            problem = "holds rows of --resume or watch, which would be lost; add --resume, or choose another file"
+            raise JournalError(problem, path)
+
+
+def _lock(stream: BinaryIO, path: str) -> None:
+    """Lock a file while it is open; some network shares have no locks."""
+    with suppress(OSError):
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise JournalError("is being written by another cloudedge; wait for its end", path) from error
 
 
 def _open_locked(path: str) -> BinaryIO:
@@ -193,11 +231,7 @@ def _open_locked(path: str) -> BinaryIO:
             status = os.fstat(stream.fileno())
             if fcntl is None:
                 return stream
-            with suppress(OSError):  # some network shares have no locks
-                try:
-                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError as error:
-                    raise JournalError("is being written by another cloudedge; wait for its end", path) from error
+            _lock(stream, path)
             if os.path.samestat(status, os.stat(path)):  # and was not replaced just before
                 return stream
         except BaseException:

@@ -26,6 +26,7 @@ REASONS = {
     "dark": "the photo is too dark",
     "clear": "the sky looks clear",
 }
+NAMELESS = ("unfamiliar", "dark", "clear")  # the reasons for which a photo shows nothing that has a cloud's name
 
 _BAR_WIDTH = 24
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -121,8 +122,8 @@ def replacing(path: str) -> Iterator[TextIO]:
     device or a named pipe, is written directly. Raises OSError where the file cannot be made.
     """
     target = os.path.realpath(path)  # a link stays a link
-    if os.path.exists(target) and not os.path.isfile(target):
-        with open(target, "w", encoding="utf-8", newline="") as stream:
+    if os.path.exists(path) and not os.path.isfile(path):  # not `target`: /dev/fd/63 leads to no path
+        with open(path, "w", encoding="utf-8", newline="") as stream:
             yield stream
         return
     temporary = os.path.join(os.path.dirname(target), f"{TEMPORARY_PREFIX}{os.urandom(6).hex()}.tmp")
@@ -155,7 +156,10 @@ def _csv_cell(value: Any) -> str:
 def _summary(row: Row) -> str:
     if row["status"] == "error":
         return f"error: {printable(row['error'])}"
-    text = f"{row['genus']} {percent(row['probability'])}, {', '.join(_setting(row))}"
+    guess = f"{row['genus']} {percent(row['probability'])}"
+    if row["reason"] in NAMELESS:  # neither base nor rain of a cloud that is hardly there
+        return f"{_doubt(row)}; best guess {guess}"
+    text = f"{guess}, {', '.join(_setting(row))}"
     return text if row["certain"] else f"{text}; {_doubt(row)}"
 
 
@@ -163,13 +167,17 @@ def _paragraph(row: Row) -> Iterator[str]:
     filled = round(row["probability"] * _BAR_WIDTH)
     bar = click.style("█" * filled, fg="cyan") + click.style("░" * (_BAR_WIDTH - filled), dim=True)
     genus = click.style(f"{row['genus']} ({row['abbreviation']})", fg="cyan", bold=True)
+    is_nameless = row["reason"] in NAMELESS
+    if is_nameless:
+        yield click.style(f"{_doubt(row)}; the best guess:", fg="yellow")
     yield f"{genus}  {bar}  {percent(row['probability'])}"
-    yield " · ".join(_setting(row))
+    if not is_nameless:
+        yield " · ".join(_setting(row))
     if others := row["top"][1:]:
         yield "or " + ", ".join(f"{entry['genus']} {percent(entry['probability'])}" for entry in others)
     if row["captured_at"]:
         yield f"taken {row['captured_at'].replace('T', ' ')}"
-    if not row["certain"]:
+    if not row["certain"] and not is_nameless:
         yield click.style(_doubt(row), fg="yellow")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
 
@@ -81,6 +81,22 @@ class Summary:
     def most_doubtful(self) -> list[Capture]:
         """Return the least sure captures, from different days where they have the same reason, the least sure first."""
         return sorted(self.doubtful.values(), reverse=True)
+
+
+def without_repeats(read: Callable[[], Iterable[Row]]) -> Iterator[Row]:
+    """Yield the last row of each capture: one that was classified again, by another model say, is still one capture.
+
+    `read` gives all rows, each time it is called. A capture is told by its path and time; where it has no time, by its
+    path and the key of a journal; without either each row is one.
+    """
+    last: dict[int, int] = {}
+    for number, row in enumerate(read()):
+        if mark := row["captured_at"] or row.get("key"):
+            last[hash((row["path"], mark))] = number
+    for number, row in enumerate(read()):
+        mark = row["captured_at"] or row.get("key")
+        if last.get(hash((row["path"], mark)), number) == number:
+            yield row
 
 
 def summarise(rows: Iterable[Row], zone: tzinfo | None = None) -> Summary:

@@ -53,7 +53,7 @@ def _figures(summary: Summary) -> Iterator[str]:
     most = max(genera, key=lambda sky: genera[sky]) if genera else None
     tiles = [
         (f"{summary.captures:,}", "captures"),
-        (f"{len(summary.days):,}", "days"),
+        (f"{len(summary.days):,}", "day" if len(summary.days) == 1 else "days"),
         (_percent(named - sum(summary.uncertain.values()), named), "of the clouds named with certainty"),
         (SKIES[most] if most else "none", "most frequent genus"),
         (f"{summary.failed:,}", "failed"),

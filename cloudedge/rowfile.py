@@ -5,31 +5,35 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from cloudedge.errors import CloudEdgeError
 from cloudedge.genera import GENERA
 
 _GENERA = {genus.name for genus in GENERA}
+_LONGEST = 1 << 20  # bytes of a line; a device may have no end of it
+_OF_NO_ROW = (b"", b"[", b"]", b"[]")
 _NUMBERS = ("probability", "level_probability")
 
 
 def read_rows(path: str) -> Iterator[dict[str, Any]]:
     """Yield the rows of a file, from its format as it is found; a row of CSV stays flat.
 
-    A last line without its end is still being written and is left out; so are repeated headers, where outputs have
-    been joined. Raises CloudEdgeError for a line that is no row, OSError for a file that cannot be read.
+    JSON may be Lines, or the array that `classify` writes, a row on each line. A last line without its end is still
+    being written and is left out; so are empty lines, and repeated headers, where outputs have been joined. Raises
+    CloudEdgeError for a line that is no row, OSError for a file that cannot be read.
     """
     columns: list[str] | None = None
     with open(path, "rb") as stream:
-        for number, line in enumerate(stream, start=1):
-            if not line.endswith(b"\n"):
+        for number, line in enumerate(iter(partial(stream.readline, _LONGEST), b""), start=1):
+            if not line.endswith(b"\n") and len(line) < _LONGEST:
                 return
             header = csv_header(line)
             if number == 1 and header:
                 columns = header
-            elif not (columns and header == columns):
-                yield parse(line, columns, path, number)
+            elif not (columns and header == columns) and line.strip() not in _OF_NO_ROW:
+                yield parse(line if columns else line.rstrip(b",\r\n"), columns, path, number)
 
 
 def csv_header(line: bytes) -> list[str] | None:

@@ -17,6 +17,7 @@ from typing import Any
 from cloudedge import folder
 from cloudedge.classifier import Classification
 from cloudedge.journal import Ledger, Signature, signature
+from cloudedge.output import NAMELESS
 
 RESCAN_SECONDS = 600.0
 PATIENCE_SECONDS = 60.0  # so long an unreadable file may take to become a photo
@@ -83,7 +84,7 @@ class Watch:
 
     def _look_at(self, paths: Iterable[str], new: bool = True) -> None:
         for path in paths:
-            if os.path.isdir(path) and not folder.claims_to_be_photo(path):
+            if os.path.isdir(path):
                 if new and path != self._root:
                     self._folders[path] = self._clock() + max(self._settle, 1.0)
                 found = (photo for photo in self._photos(path) if self._is_new(photo))
@@ -156,7 +157,7 @@ class Changes:
         """Take in the next row, and say whether the sky has changed with it."""
         if row["status"] == "error":
             return False
-        sky = row["genus"] if row["reason"] in (None, "low_confidence") else "no cloud's name"
+        sky = "no cloud's name" if row["reason"] in NAMELESS else row["genus"]
         self._agreeing = self._agreeing + 1 if sky == self._candidate else 1
         self._candidate = sky
         if sky == self._sky or self._agreeing < self._number:

@@ -7,6 +7,7 @@ import gc
 import io
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -53,7 +54,7 @@ def zoo(photos: list[Path]) -> Path:
     folder = photos[0].parent
     (folder / "cut.jpg").write_bytes(photos[0].read_bytes()[:400])
     (folder / "empty.jpg").touch()
-    (folder / "folder.jpg").mkdir()
+    (folder / "page.jpg").write_text("<html>not found</html>")
     (folder / "text.jpg").write_text("no photo at all")
     (folder / "notes.txt").write_text("no photo, and no claim to be one")
     return folder
@@ -80,7 +81,7 @@ def test_a_bad_photo_is_a_row_and_leaves_the_others_as_they_are(zoo: Path, photo
     bad = {Path(row["path"]).name: row["error"] for row in rows(done) if row["status"] == "error"}
     assert done.returncode == 1
     assert good == alone
-    assert sorted(bad) == ["cut.jpg", "empty.jpg", "folder.jpg", "no-such.jpg", "text.jpg"]
+    assert sorted(bad) == ["cut.jpg", "empty.jpg", "no-such.jpg", "page.jpg", "text.jpg"]
     assert all(error and "\n" not in error for error in bad.values())
     assert done.stderr == "17 photos, 5 failed, 1 other file passed over\n"
 
@@ -125,6 +126,35 @@ def test_what_cannot_be_read_from_stdin_is_an_error_row(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert rows(done)[0]["status"] == "error"
     assert "Traceback" not in done.stderr
+
+
+@posix
+def test_standard_input_without_an_end_is_wrong_usage() -> None:
+    limit = "from cloudedge import cli_common; cli_common.LARGEST_INPUT = 1 << 20"
+    program = f"{limit}; from cloudedge.cli import main; main()"
+    with open("/dev/zero", "rb") as stdin:
+        command = [sys.executable, "-c", program, "classify", "--model", TINY, "-"]
+        done = subprocess.run(command, stdin=stdin, capture_output=True, encoding="utf-8", timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "standard input brings more than 1 MB or than fits; is it a photo?" in done.stderr
+
+
+@posix
+def test_an_output_that_is_a_stream_is_written_to(photos: list[Path], tmp_path: Path) -> None:
+    expected = classify("--format", "csv", photos[0]).stdout
+    assert classify("-o", "/dev/stdout", "--format", "csv", photos[0]).stdout == expected
+    command = shlex.join([*CLOUDEDGE, "classify", "--model", TINY, "--format", "csv", str(photos[0])])
+    script = f"echo old > log; ({command} -o /dev/stdout; echo new) >> log; {command} -o >(cat > other); sleep 0.5"
+    subprocess.run(["bash", "-c", script], cwd=tmp_path, check=True, timeout=60)
+    assert (tmp_path / "log").read_text() == f"old\n{expected}new\n"
+    assert (tmp_path / "other").read_text() == expected
+
+
+def test_a_photo_in_place_of_a_command_is_told_what_to_say(photos: list[Path]) -> None:
+    done = run(photos[0])
+    assert done.returncode == 2
+    assert f"To name its cloud: cloudedge classify {photos[0]}" in done.stderr
+    assert "classify" not in run("no-such").stderr.partition("Error")[2]
 
 
 def test_no_photo_found_is_said_and_exits_1(tmp_path: Path) -> None:

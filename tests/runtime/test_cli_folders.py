@@ -90,9 +90,16 @@ def test_since_until_glob_and_depth_choose(month: Path) -> None:
         "2024-06-03T08:00:00",
     }
     assert len(rows(between)) == 8
+    assert between.stderr == "8 photos, 1 failed, 16 taken at another time\n"
     noon = classify(month / "b", "--glob", "12-*.jpg", "--format", "jsonl")
     assert {Path(path).name for path in paths(noon)} == {"12-00-00.jpg"}
     assert len(rows(noon)) == 4
+    assert noon.stderr == "4 photos, 0 failed, 8 other files passed over\n"
+    (month / "no-time.jpg").touch()
+    late = classify(month, "--since", "2025-01-01")
+    assert (late.returncode, late.stdout) == (1, "")
+    assert late.stderr == "No photo found, 25 taken at another time (1 without a time).\n"
+    (month / "no-time.jpg").unlink()
     assert classify(month, "--no-recursive").returncode == 1
     assert len(rows(classify(month / "b/2024/06/01", "--no-recursive", "--format", "jsonl"))) == 3
 
@@ -108,6 +115,9 @@ def test_shards_joined_are_the_whole(month: Path) -> None:
     whole = rows(classify(month, "--format", "jsonl"))
     shards = [rows(classify(month, "--shard", f"{number}/3", "--format", "jsonl")) for number in (1, 2, 3)]
     assert all(shards)
+    each = [classify(month / "b/2024/06/01/08-00-00.jpg", "--shard", f"{number}/2") for number in (1, 2)]
+    assert [done.returncode for done in each] == [0, 0]  # an empty shard is no failure
+    assert sorted(done.stderr for done in each) == ["", "0 photos, 0 failed\n"]
     assert sorted(chain(*shards), key=lambda row: row["path"]) == whole
 
 
@@ -175,6 +185,8 @@ def test_the_name_of_the_output_says_the_format(month: Path) -> None:
         ("--crop", "0,0,1,1.1"),
         ("--crop", "0,0,nan,1"),
         ("--since", "yesterday"),
+        ("--since", "2024-06-02", "--until", "2024-06-01"),
+        ("-o", "my.onnx"),
         ("--min-confidence", "2"),
         ("--min-confidence", "nan"),
         ("--glob", "."),
@@ -215,6 +227,19 @@ def test_rows_of_a_resumed_run_are_those_of_a_plain_one_and_a_key(month: Path) -
     resumed = [json.loads(line) for line in (month / "rows.jsonl").read_text().splitlines()]
     assert all(re.fullmatch("[0-9a-f]{16}", row.pop("key")) for row in resumed)
     assert resumed == plain
+
+
+def test_without_resume_a_journal_is_not_replaced(month: Path) -> None:
+    for name in ("rows.jsonl", "rows.csv"):
+        target = month / name
+        classify(month, "-o", target, "--resume", "-q")
+        before = target.read_bytes()
+        done = classify(month / "b", "-o", target)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "holds rows of --resume or watch, which would be lost; add --resume" in done.stderr
+        assert target.read_bytes() == before
+        classify(month, "-o", month / f"plain-{name}", "-q")
+        assert classify(month / "b", "-o", month / f"plain-{name}").returncode == 0  # rows without keys are replaced
 
 
 def test_rows_of_another_model_stay_and_are_told_of(

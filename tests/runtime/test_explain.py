@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,9 +20,9 @@ from cloudedge.explain import LONG_SIDE, colours, explain, overlay
 ROOT = Path(__file__).parents[2]
 
 
-def program(*arguments: object) -> subprocess.CompletedProcess[str]:
+def program(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "cloudedge", "explain", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, check=False, **options)
 
 
 @pytest.fixture
@@ -140,6 +141,15 @@ def test_an_earlier_picture_is_replaced_and_any_other_file_is_not(explaining, ph
     assert done.returncode == 2
     assert "is there already" in done.stderr
     assert photo.read_bytes() == before
+
+
+def test_a_photo_may_come_on_standard_input(explaining, photo, tmp_path):
+    of_file, of_input = tmp_path / "file.png", tmp_path / "input.png"
+    assert program(photo, "-o", of_file, "--model", explaining).returncode == 0
+    with photo.open("rb") as stdin:
+        done = program("-", "-o", of_input, "--model", explaining, stdin=stdin)
+    assert (done.returncode, done.stdout[:3]) == (0, "-: ")
+    assert of_input.read_bytes() == of_file.read_bytes()
 
 
 def test_what_goes_wrong_is_said_in_one_line(explaining, tiny, photo, tmp_path):

@@ -61,26 +61,30 @@ def test_what_is_hidden_or_no_photo_is_passed_over_and_told_but_not_what_is_bein
     assert list(map(os.path.basename, passed_over)) == [".hidden.jpg", ".thumbs", "notes.txt"]
 
 
-def test_a_folder_named_like_a_photo_is_yielded_and_not_read(tree: Path) -> None:
-    (tree / "folder.jpg").mkdir()
-    (tree / "folder.jpg" / "inside.jpg").touch()
-    assert "sky/folder.jpg" in found("sky")
-    assert "sky/folder.jpg/inside.jpg" not in found("sky")
-    assert found("sky/folder.jpg") == ["sky/folder.jpg"]
+def test_a_folder_is_read_whatever_its_name(tree: Path) -> None:
+    (tree / "trip.jpg").mkdir()
+    (tree / "trip.jpg" / "inside.jpg").touch()
+    assert found("sky")[-1] == "sky/trip.jpg/inside.jpg"
+    assert found("sky/trip.jpg") == ["sky/trip.jpg/inside.jpg"]
+    assert is_wanted("sky/trip.jpg/inside.jpg", "sky", None)
+    assert not is_wanted("sky/trip.jpg", "sky", None)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
 def test_links_to_photos_are_followed_and_links_to_folders_are_not(tree: Path) -> None:
     (tree / "loop").symlink_to(tree, target_is_directory=True)
+    (tree / "loop.jpg").symlink_to(tree, target_is_directory=True)
     (tree / "2024" / "up").symlink_to("..", target_is_directory=True)
     (tree / "z.jpg").symlink_to("b.jpg")
     (tree / "broken.jpg").symlink_to("gone.jpg")
+    (tree / "circle.jpg").symlink_to("circle.jpg")
     assert found("sky") == [
         "sky/2024/c.jpeg",
         "sky/2024/d.webp",
         "sky/a.PNG",
         "sky/b.jpg",
         "sky/broken.jpg",
+        "sky/circle.jpg",
         "sky/z.jpg",
     ]
     assert found("sky/loop/2024") == ["sky/loop/2024/c.jpeg", "sky/loop/2024/d.webp"]
@@ -136,13 +140,11 @@ def test_sub_folders_may_be_left_out(tree: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
 def test_is_wanted_says_what_a_search_would_yield(tree: Path) -> None:
     (tree / "loop").symlink_to(tree, target_is_directory=True)
-    (tree / "folder.jpg").mkdir()
     paths = [os.path.join(folder, name) for folder, _, names in os.walk("sky", followlinks=False) for name in names]
-    paths += ["sky/loop/b.jpg", "sky/folder.jpg/inside.jpg"]
+    paths += ["sky/loop/b.jpg"]
     for glob in (None, "*.jpg"):
-        assert sorted(path for path in paths if is_wanted(path, "sky", glob)) == sorted(
-            path for path in photos_below("sky", glob=glob) if not path.endswith("folder.jpg")
-        )
+        wanted = sorted(path for path in paths if is_wanted(path, "sky", glob))
+        assert wanted == sorted(photos_below("sky", glob=glob))
     assert all(is_wanted(path, "sky/loop", None) for path in photos_below("sky/loop"))  # a root may be a link
 
 
@@ -186,3 +188,6 @@ def test_photos_between_two_times(tmp_path: Path) -> None:
     assert list(taken_between(names, since, until)) == names[1:3]
     assert list(taken_between(names, since, None)) == names[1:5]
     assert list(taken_between(names, None, until)) == names[:3]
+    left_out: list[str | None] = []
+    list(taken_between(names, since, until, left_out.append))
+    assert left_out == ["2024-06-01T12:00:00", "2024-06-04T12:00:00", "2024-06-05T12:00:00", None]

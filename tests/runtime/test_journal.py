@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cloudedge.errors import CloudEdgeError
-from cloudedge.journal import Journal, JournalError, signature
+from cloudedge.journal import Journal, JournalError, refuse_to_replace, signature
 from cloudedge.output import csv_columns, csv_line
 from cloudedge.rowfile import read_rows
 
@@ -172,7 +172,7 @@ def test_what_was_put_together_of_pieces_is_settled_by_one_resume(
         ('{"path": "a.jpg"}\n', "jsonl", "line 1 is no row"),
         (json.dumps(good("a.jpg")) + "\n", "jsonl", "without a key"),
         (json.dumps({**good("a.jpg"), "key": "of another kind"}) + "\n", "jsonl", "without a key"),
-        (csv_line(csv_columns(1)), "csv", "other columns"),
+        (csv_line(csv_columns(1)), "csv", "without a key"),
         (csv_line([*csv_columns(2), "key"]), "csv", "other columns"),
     ],
 )
@@ -217,6 +217,30 @@ def test_one_program_at_a_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX devices and links")
+def test_a_file_that_is_moved_away_is_begun_anew_and_what_is_done_stays_done(tmp_path: Path) -> None:
+    target = tmp_path / "rows"
+    with Journal(str(target), "csv", 1, "tiny") as journal:
+        journal.write(good("a.jpg"), journal.key("a.jpg", None))
+        target.rename(tmp_path / "rows.1")
+        journal.write(good("a.jpg"), journal.key("a.jpg", None))
+        journal.write(good("b.jpg"), journal.key("b.jpg", None))
+        target.unlink()
+        journal.write(good("c.jpg"), journal.key("c.jpg", None))
+    assert [row["path"] for row in read_rows(str(tmp_path / "rows.1"))] == ["a.jpg"]
+    assert [row["path"] for row in read_rows(str(target))] == ["c.jpg"]
+
+
+def test_nothing_takes_the_place_of_a_journal_that_is_being_written(tmp_path: Path) -> None:
+    target = tmp_path / "rows"
+    with (
+        Journal(str(target), "jsonl", 1, "tiny"),
+        pytest.raises(JournalError, match="is being written by another cloudedge"),
+    ):
+        refuse_to_replace(str(target))
+    refuse_to_replace(str(target))
+    refuse_to_replace(str(tmp_path / "none"))
+
+
 def test_a_device_is_refused_and_a_link_stays_a_link(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for target in (Path(os.devnull), tmp_path, tmp_path / "pipe"):

@@ -110,9 +110,11 @@ def test_csv_has_as_many_columns_as_asked_for_even_where_the_model_knows_fewer_g
 
 def test_text_is_one_plain_line_per_row() -> None:
     unsure = good("b.jpg", certain=False, reason="low_confidence")
-    assert "".join(to_text([good(), unsure, bad()])).splitlines() == [
+    dark = good("c.jpg", certain=False, reason="dark")
+    assert "".join(to_text([good(), unsure, dark, bad()])).splitlines() == [
         "a.jpg: Cumulus 75%, low level 88%, base < 2000 m, occasional showers",
         "b.jpg: Cumulus 75%, low level 88%, base < 2000 m, occasional showers; not certain: no genus stands out",
+        "c.jpg: not certain: the photo is too dark; best guess Cumulus 75%",
         "bad.jpg: error: is empty",
     ]
 
@@ -123,8 +125,9 @@ def test_no_genus_is_written_as_wholly_sure_or_impossible() -> None:
 
 
 def test_a_terminal_gets_a_paragraph_per_row() -> None:
-    unsure = good("b.jpg", certain=False, reason="dark", captured_at=None)
-    pieces = list(to_terminal([good(), unsure, bad()]))
+    unsure = good("b.jpg", certain=False, reason="low_confidence", captured_at=None)
+    dark = good("c.jpg", certain=False, reason="dark", captured_at=None)
+    pieces = list(to_terminal([good(), unsure, dark, bad()]))
     assert [click.unstyle(piece).splitlines() for piece in pieces] == [
         [
             "a.jpg",
@@ -138,7 +141,13 @@ def test_a_terminal_gets_a_paragraph_per_row() -> None:
             "  Cumulus (Cu)  ██████████████████░░░░░░  75%",
             "  low level 88% · base < 2000 m · occasional showers",
             "  or Stratus 12%, Cirrus <1%",
-            "  not certain: the photo is too dark",
+            "  not certain: no genus stands out",
+        ],
+        [
+            "c.jpg",
+            "  not certain: the photo is too dark; the best guess:",
+            "  Cumulus (Cu)  ██████████████████░░░░░░  75%",
+            "  or Stratus 12%, Cirrus <1%",
         ],
         ["bad.jpg", "  error: is empty"],
     ]

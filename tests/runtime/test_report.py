@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import pytest
 
 from cloudedge import output, report_charts
 from cloudedge.genera import GENERA, by_name
-from cloudedge.report import Summary, summarise
+from cloudedge.report import Summary, summarise, without_repeats
 from cloudedge.report_page import page
 from cloudedge.rowfile import read_rows
 
@@ -302,14 +303,37 @@ def test_what_is_no_file_of_rows_is_one_line(tmp_path: Path, name: str, content:
     assert not (tmp_path / "page.html").exists()
 
 
+def test_what_was_classified_again_counts_once_by_its_last_row(tmp_path: Path) -> None:
+    again = [row(), row() | {"model": "other 1.0.0"}, row(captured_at="2024-06-01T13:00:00")]
+    undated = [row(captured_at=None) | {"key": key} for key in ("1" * 16, "2" * 16, "2" * 16)]
+    plain = [row(captured_at=None)] * 2
+    rows = [*again, *undated, *plain]
+    kept = list(without_repeats(lambda: iter(rows)))
+    assert kept == [again[1], again[2], undated[0], undated[2], *plain]
+
+
+def test_a_json_array_and_empty_lines_are_read_and_a_line_without_end_is_not(tmp_path: Path) -> None:
+    rows = year(20)
+    (tmp_path / "rows.json").write_text("".join(output.to_json(rows)))
+    assert list(read_rows(str(tmp_path / "rows.json"))) == rows
+    (tmp_path / "rows.jsonl").write_text("\n".join(output.to_jsonl(rows)) + "\n")
+    assert list(read_rows(str(tmp_path / "rows.jsonl"))) == rows
+    (tmp_path / "none.json").write_text("".join(output.to_json([])))
+    assert list(read_rows(str(tmp_path / "none.json"))) == []
+    if os.path.exists("/dev/zero"):
+        done = run("/dev/zero")
+        assert done.returncode == 2
+        assert "line 1 is no row" in done.stderr
+
+
 def test_the_page_never_replaces_the_rows(tmp_path: Path) -> None:
     rows, link = tmp_path / "rows.jsonl", tmp_path / "link.html"
     rows.write_text(json.dumps(row()) + "\n")
     link.symlink_to(rows)
-    for target in (rows, link):
+    for target, problem in ((link, "that is RESULTS itself"), (rows, "ends in .html"), ("other.csv", "ends in .html")):
         done = run(rows, "-o", target)
         assert done.returncode == 2
-        assert "that is RESULTS itself" in done.stderr
+        assert problem in done.stderr
         assert rows.read_text() == json.dumps(row()) + "\n"
 
 
