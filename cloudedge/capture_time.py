@@ -51,16 +51,16 @@ _EPOCH = re.compile(r"(?<![0-9A-Za-z])(1[1-9][0-9]{8})(?:[0-9]{3}|[.][0-9]{1,6})
 def captured_at(path: str) -> str | None:
     """Return when a photo was taken, as its row will say: from EXIF, else from its name.
 
-    No pixel is decoded, but of HEIC, and of a PNG in which no EXIF data come before the pixels. A file that cannot be
-    read is judged by its name alone.
+    No pixel is decoded, but of a PNG in which no EXIF data come before the pixels. A file that cannot be read is judged
+    by its name alone.
     """
     from PIL import ExifTags
 
     from cloudedge import image  # loads numpy too
 
     try:
-        with image.open_file(path) as stream, image.open_image(stream) as picture:
-            tags = picture.getexif().get_ifd(ExifTags.IFD.Exif)
+        with image.open_file(path) as stream:
+            tags = image.read_exif(stream).get_ifd(ExifTags.IFD.Exif)
             return image.exif_time(tags) or captured_at_from_name(path)
     except Exception:  # on a damaged file a decoder may raise nearly anything; its row will say so
         return captured_at_from_name(path)

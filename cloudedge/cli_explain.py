@@ -77,7 +77,7 @@ def _is_ours(path: str) -> bool:
 
     try:
         with open(path, "rb") as stream:
-            return bool(image.open_image(stream).getexif().get(_SOFTWARE) == _SIGNATURE)
+            return bool(image.read_exif(stream).get(_SOFTWARE) == _SIGNATURE)
     except Exception:  # whatever it is, it is not ours
         return False
 

@@ -34,18 +34,28 @@ def decode(data: bytes, max_pixels: int) -> Image.Image:
 
     Raises ImageError, MemoryError, or ValueError with what is wrong with a damaged one.
     """
-    if find_spec("pi_heif") is None:
-        raise UnknownFormatError(_MISSING)
-    output = _ask_child(data, max_pixels)
-    end = output.find(b"\n")
-    answer, pixels = json.loads(output[: end + 1]), memoryview(output)[end + 1 :]
-    if "error" in answer:
-        raise _failure(answer["error"], answer["detail"])
+    answer, pixels = _ask(data, max_pixels)
     from PIL import Image
 
     image = Image.frombytes(answer["mode"], answer["size"], pixels, "raw", answer["mode"], answer["stride"])
     image.info["exif"] = bytes.fromhex(answer["exif"])
     return image
+
+
+def exif(data: bytes) -> bytes:
+    """Return the EXIF data of a HEIC photo, of which no pixel is decoded; raises what `decode` does."""
+    return bytes.fromhex(_ask(data, 0)[0]["exif"])
+
+
+def _ask(data: bytes, max_pixels: int) -> tuple[dict[str, Any], memoryview]:
+    if find_spec("pi_heif") is None:
+        raise UnknownFormatError(_MISSING)
+    output = _ask_child(data, max_pixels)
+    end = output.find(b"\n")
+    answer = json.loads(output[: end + 1])
+    if "error" in answer:
+        raise _failure(answer["error"], answer["detail"])
+    return answer, memoryview(output)[end + 1 :]
 
 
 def _ask_child(data: bytes, max_pixels: int) -> bytes:
@@ -89,14 +99,16 @@ def _failure(kind: str, detail: str) -> Exception:
 
 
 def main() -> None:
-    """Be the child: decode the photo on standard input."""
+    """Be the child: decode the photo on standard input; of one that may have no pixel, give the EXIF data alone."""
     max_pixels, seconds = map(int, sys.argv[1:])
     if sys.platform != "win32":
         signal.alarm(seconds + 5)  # a decoder that hangs outlives a parent that is killed; this ends it
     try:
         photo, exif = _read(sys.stdin.buffer.read(), max_pixels)
-        pixels = photo.data  # decodes, which may change the size; the memory is gone with the photo
-        answer = {"mode": photo.mode, "size": photo.size, "stride": photo.stride, "exif": exif.hex()}
+        answer, pixels = {"exif": exif.hex()}, b""
+        if max_pixels:
+            pixels = photo.data  # decodes, which may change the size; the memory is gone with the photo
+            answer |= {"mode": photo.mode, "size": photo.size, "stride": photo.stride}
     except Exception as error:
         answer, pixels = {"error": type(error).__name__, "detail": str(error) or type(error).__name__}, b""
     sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
@@ -109,6 +121,7 @@ def _read(data: bytes, max_pixels: int) -> tuple[Any, bytes]:
 
     photo = pi_heif.open_heif(data)
     width, height = photo.size
-    check_size(width, height, max_pixels)
+    if max_pixels:
+        check_size(width, height, max_pixels)
     pi_heif.set_orientation(photo.info)  # the format has a rotation of its own, and the decoder minds it
     return photo, photo.info.get("exif") or b""

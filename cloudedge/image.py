@@ -145,6 +145,19 @@ def open_file(path: str) -> BinaryIO:
         raise ImageError(f"cannot be opened ({detail}); check the path") from error
 
 
+def read_exif(stream: BinaryIO) -> Image.Exif:
+    """Return the EXIF data of a photo; of HEIC, too, without decoding it. Raises what `open_image` does."""
+    head = stream.read(16)
+    stream.seek(0)
+    if not _is_heif(head):
+        return open_image(stream).getexif()
+    from cloudedge import heif  # which many a program never needs
+
+    exif = Image.Exif()
+    exif.load(heif.exif(stream.read()))
+    return exif
+
+
 def open_image(stream: BinaryIO, max_pixels: int = MAX_JPEG_PIXELS) -> Image.Image:
     """Return a photo of which only the header is read, but HEIC whole.
 
@@ -155,13 +168,17 @@ def open_image(stream: BinaryIO, max_pixels: int = MAX_JPEG_PIXELS) -> Image.Ima
     if not head:
         raise ImageError("is empty; copy or download it again")
     source = stream if isinstance(stream, io.BytesIO) else Reader(stream)
-    if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
-        from cloudedge import heif  # which many a program never needs
+    if _is_heif(head):
+        from cloudedge import heif
 
         return heif.decode(source.read(), min(max_pixels, MAX_PIXELS))
     image = _opener(head)(source)
     check_size(*image.size, max_pixels if image.format == "JPEG" else min(max_pixels, MAX_PIXELS))
     return image
+
+
+def _is_heif(head: bytes) -> bool:
+    return head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS
 
 
 def _opener(head: bytes) -> Callable[[Any], Image.Image]:

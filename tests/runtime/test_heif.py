@@ -70,6 +70,15 @@ def test_heic_is_read_upright_with_the_time_of_its_capture(photo, draw_sky):
     assert found.captured_at == captured_at(str(photo)) == "2024-06-01T12:30:45"
 
 
+def test_its_time_is_found_without_decoding_it(photo, decoder):
+    import pi_heif
+
+    info = {"exif": bytes(pi_heif.open_heif(photo.read_bytes()).info["exif"])}
+    decoder(SHORT_LIVED.replace("{}", repr(info)).replace("memoryview(memory)", "property(lambda self: 1 / 0)"))
+    assert captured_at(str(photo)) == "2024-06-01T12:30:45"
+    assert "division by zero" in problem(photo)
+
+
 @pytest.mark.parametrize("brand", [b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"])
 def test_heic_is_read_whatever_brand_its_writer_gives_it(brand, photo):
     assert read(photo.read_bytes().replace(b"ftypheic", b"ftyp" + brand)).pixels.shape == (64, 96, 3)
