@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
+from export.files import replacing
+
 THUMBNAIL = 128
 MARGIN = 4
 LINE = 13
@@ -47,9 +49,8 @@ def contact_sheet(tiles: Sequence[Tile], path: Path, *, columns: int = 10) -> No
         for row, line in enumerate(tile.caption.split("\n")):
             fitted = _fit(line, draw, font)
             draw.text((left, top + THUMBNAIL + row * LINE), fitted, fill="black", font=font)
-    partial = path.with_name(f".{path.name}.partial")
-    sheet.save(partial, format="PNG")
-    partial.replace(path)
+    with replacing(path) as partial:
+        sheet.save(partial, format="PNG")
 
 
 def _fit(

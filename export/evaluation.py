@@ -62,12 +62,31 @@ def softmax(logits: npt.NDArray[np.floating], temperature: float = 1.0) -> Array
     return np.asarray(exponent / exponent.sum(axis=1, keepdims=True))
 
 
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """The photos whose first choice is about as likely: their mean probability, and the share that is right."""
+
+    number: int
+    confidence: float
+    right: float
+    photos: int
+
+
+def calibration_bins(probabilities: Array, labels: npt.NDArray[np.int64]) -> list[Bin]:
+    """Put photos, probabilities (N, C) with labels (N,), into ten equal bins by their first choice; none is empty."""
+    confidence, hit = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    numbers = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    return [
+        Bin(int(b), float(confidence[inside].mean()), float(hit[inside].mean()), int(inside.sum()))
+        for b in np.unique(numbers)
+        for inside in [numbers == b]
+    ]
+
+
 def calibration_error(probabilities: Array, labels: npt.NDArray[np.int64]) -> float:
     """Give the expected calibration error of the first choice over ten equal bins (Guo et al., arXiv:1706.04599)."""
-    confidence, hit = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-    bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-    gaps = [abs(hit[bins == b].mean() - confidence[bins == b].mean()) * (bins == b).mean() for b in np.unique(bins)]
-    return float(sum(gaps))
+    bins = calibration_bins(probabilities, labels)
+    return float(sum(abs(b.right - b.confidence) * (b.photos / len(labels)) for b in bins))
 
 
 def fit_temperature(logits: npt.NDArray[np.floating], labels: npt.NDArray[np.int64]) -> float:

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from cloudedge.genera import GENERA
-from export.evaluation import CALIBRATION_BINS, Array
+from export.evaluation import CALIBRATION_BINS, Array, calibration_bins
+from export.files import replacing
 from export.learning_rate import Curve, Suggestions
 
 ABBREVIATIONS = [genus.abbreviation for genus in GENERA]
@@ -32,22 +33,21 @@ def confusion_matrix(counts: npt.NDArray[np.int64], title: str, path: Path) -> N
     axes.set_xticks(range(len(ABBREVIATIONS)), ABBREVIATIONS)
     axes.set_yticks(range(len(ABBREVIATIONS)), ABBREVIATIONS)
     axes.set(xlabel="predicted", ylabel="label", title=title)
-    figure.savefig(path, dpi=110)
+    _save(figure, path)
 
 
 def reliability(probabilities: Array, labels: npt.NDArray[np.int64], title: str, path: Path) -> None:
     """Draw how often the first choice is right against how sure it is, and how many photos stand behind each point."""
-    confidence, hit = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-    bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-    used = np.unique(bins)
+    bins = calibration_bins(probabilities, labels)
     figure = Figure(figsize=(5.2, 5.2), layout="constrained")
     upper, lower = figure.subplots(2, sharex=True, height_ratios=(3, 1))
     upper.plot([0, 1], [0, 1], color="0.6", linestyle="--")
-    upper.plot([confidence[bins == b].mean() for b in used], [hit[bins == b].mean() for b in used], marker="o")
+    upper.plot([b.confidence for b in bins], [b.right for b in bins], marker="o")
     upper.set(ylabel="share right", title=title, xlim=(0, 1), ylim=(0, 1))
-    lower.bar((used + 0.5) / CALIBRATION_BINS, [int((bins == b).sum()) for b in used], width=0.9 / CALIBRATION_BINS)
+    places = [(b.number + 0.5) / CALIBRATION_BINS for b in bins]
+    lower.bar(places, [b.photos for b in bins], width=0.9 / CALIBRATION_BINS)
     lower.set(xlabel="probability of the first choice", ylabel="photos")
-    figure.savefig(path, dpi=110)
+    _save(figure, path)
 
 
 def loss_curves(log: Path, path: Path) -> None:
@@ -66,7 +66,7 @@ def loss_curves(log: Path, path: Path) -> None:
             axes.text(k, axes.get_ylim()[1], rows[k]["phase"], va="top", fontsize=8)
     axes.set(xlabel="logged steps", ylabel="weighted loss")
     axes.legend()
-    figure.savefig(path, dpi=110)
+    _save(figure, path)
 
 
 def learning_rates(curve: Curve, suggestions: Suggestions, title: str, path: Path) -> None:
@@ -81,4 +81,9 @@ def learning_rates(curve: Curve, suggestions: Suggestions, title: str, path: Pat
     # Where the loss has gone away nothing is to be seen, and at its height the rest would be a flat line.
     axes.set_ylim(0.97 * curve.losses.min(), 1.2 * curve.losses[0])
     axes.legend()
-    figure.savefig(path, dpi=110)
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with replacing(path) as partial:
+        figure.savefig(partial, dpi=110, format="png")
