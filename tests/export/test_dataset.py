@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from cloudedge.errors import CloudEdgeError
 from export.dataset import (
     CLASSES,
+    DEFAULT_ROOT,
     Photo,
     assign_folds,
-    data_root,
     load_catalogue,
     load_pixels,
     review_target,
@@ -108,9 +110,47 @@ def test_pixels_come_in_one_size(root: Path) -> None:
     assert pixels.dtype == np.uint8
 
 
+MANIFEST = "file,genus,photo_group,label_conflict,sha256\na.png,Cirrus,0,0,\nb.png,Cumulus,1,1,\n"
+REVIEW = "file,reviewer,first,p1,second,p2,third,p3\na.png,1,Cirrus,.9,Cirrostratus,.1,,\n"
+
+
+def catalogue(folder: Path, manifest: str = MANIFEST, review: str = REVIEW) -> list[Photo]:
+    (folder / "manifest.csv").write_text(manifest, encoding="utf-8")
+    (folder / "review.csv").write_text(review, encoding="utf-8")
+    return load_catalogue(folder)
+
+
+def test_a_manifest_that_a_spreadsheet_has_saved_is_read(tmp_path: Path) -> None:
+    expected = catalogue(tmp_path)
+    assert expected[0].reviews == {"1": {"Cirrus": 0.9, "Cirrostratus": 0.1}}
+    marked = ("\ufeff" + text.replace("\n", "\r\n") for text in (MANIFEST, REVIEW))
+    assert catalogue(tmp_path, *marked) == expected
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (("photo_group", "group"), "manifest.csv: has no column 'photo_group'"),
+        ((",1,1,", ",one,1,"), "manifest.csv: line 3: photo_group is 'one'; make it a whole number"),
+        (("a.png,Cirrus,0,0,\nb.png,Cumulus,1,1,\n", ""), "manifest.csv: lists no photo of one of the ten genera"),
+        ((MANIFEST, MANIFEST.replace("Cirrus", "one").replace("Cumulus", "two")), "python -m export data import"),
+        (("p3", "p4"), "review.csv: has no column 'p3'"),
+        ((",.9,", ",much,"), "review.csv: line 2: p1 is 'much'; make it a probability from 0 to 1"),
+        ((",.9,", ",nan,"), "review.csv: line 2: p1 is 'nan'"),
+        ((",.1,", ",1.1,"), "review.csv: line 2: p2 is '1.1'"),
+        (("Cirrus,.9,Cirrostratus,.1", ",,,"), "review.csv: line 2: names nothing"),
+    ],
+)
+def test_a_bad_row_is_told_with_its_file_and_line(change: tuple[str, str], problem: str, tmp_path: Path) -> None:
+    with pytest.raises(CloudEdgeError) as refused:
+        catalogue(tmp_path, MANIFEST.replace(*change), REVIEW.replace(*change))
+    assert problem in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
 @pytest.fixture
 def real_root() -> Path:
-    root = data_root()
+    root = Path(os.environ.get("CLOUDEDGE_DATA", DEFAULT_ROOT))
     if not (root / "manifest.csv").exists():
         pytest.skip(f"no photos at {root}; set CLOUDEDGE_DATA to the folder with manifest.csv")
     return root

@@ -1,0 +1,92 @@
+"""Recipes that nothing can be trained by are refused before anything is trained."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from export.recipe import Recipe, load_recipe
+
+RECIPE = """
+name = "lite0"
+version = "0.0.1"
+weights = "none"
+input_size = 64
+interpolation = "bicubic"
+seed = 1
+folds = 4
+test_fold = 0
+validation_fold = 1
+labels = { manifest = 1.0 }
+dark = 10.0
+
+[[phases]]
+name = "labels"
+images = 64
+size = 32
+batch = 4
+lr = 1e-3
+label = 1.0
+"""
+SECOND = RECIPE[RECIPE.index("[[phases]]") :]
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (("folds = 4", "folds = 2"), "folds must be 3 at least"),
+        (("test_fold = 0", "test_fold = 4"), "test_fold must be from 0 to 3"),
+        (("validation_fold = 1", "validation_fold = -1"), "validation_fold must be from 0 to 3"),
+        (("validation_fold = 1", "validation_fold = 0"), "must differ"),
+        (('name = "lite0"', 'name = "mine"'), "network must be one of resnet34, lite0, lite2, not 'mine'"),
+        (('name = "lite0"', 'name = "../lite0"\nnetwork = "lite0"'), "the name '../lite0'"),
+        (("seed = 1\n", ""), "'seed' is missing"),
+        (("seed = 1", "seed = 1.5"), "seed must be a whole number, not 1.5"),
+        (("seed = 1", "seeds = 1"), "'seeds' is unknown"),
+        (("dark = 10.0", "dark = true"), "dark must be a number, not True"),
+        (("dark = 10.0", "dark = nan"), "dark must be a number, not nan"),
+        (("dark = 10.0", 'dark = 10.0\nteachers = "teacher.toml"'), "teachers must be a list, not 'teacher.toml'"),
+        (("{ manifest = 1.0 }", "{ manifest = 'much' }"), "labels must be numbers"),
+        (("{ manifest = 1.0 }", "{ 1 = 1.0 }"), "labels must say how much the manifest counts"),
+        (("input_size = 64", "input_size = 60"), "input_size must be a multiple of 32, not 60"),
+        (("bicubic", "nearest"), "interpolation"),
+        (("images = 64", "images = 3"), "phase 1: images must be as many as those of one batch at least"),
+        (("images = 64", 'images = "64"'), "phase 1: images must be a whole number, not '64'"),
+        (("lr = 1e-3", "lr = 0"), "phase 1: lr must be above 0"),
+        (("label = 1.0", "label = 0.0"), "phase 1: hint, verdict or label must be above 0"),
+        (('name = "labels"', 'name = "a/b"'), "phase 1: the name 'a/b'"),
+        (("label = 1.0", f"label = 1.0\n{SECOND}"), "each phase must have a name of its own"),
+        (("label = 1.0", "label = 1.0\nmixup = 0.6\ncutmix = 0.5"), "mixup and cutmix together must be 1 at most"),
+        (("label = 1.0", "label = 1.0\ntrivial_augment = 1"), "trivial_augment must be true or false, not 1"),
+        (("[[phases]]", "[phases]"), "phases must be a list"),
+    ],
+)
+def test_what_cannot_be_trained_by_is_told_with_its_key(change: tuple[str, str], problem: str, tmp_path: Path) -> None:
+    assert change[0] in RECIPE
+    (tmp_path / "tiny.toml").write_text(RECIPE.replace(*change, 1), encoding="utf-8")
+    with pytest.raises(ValueError) as refused:  # noqa: PT011  # the text is held below, without being a pattern
+        load_recipe(tmp_path / "tiny.toml")
+    assert problem in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_recipe_among_its_own_teachers_is_refused(tmp_path: Path) -> None:
+    for name, teacher in (("a", "b"), ("b", "a")):
+        taught = RECIPE.replace("dark", f'teachers = ["{tmp_path / teacher}.toml"]\ndark')
+        (tmp_path / f"{name}.toml").write_text(taught, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"teacher .*b\.toml: teacher .*a\.toml: .*a\.toml is among its own teachers"):
+        load_recipe(tmp_path / "a.toml")
+
+
+def test_two_teachers_may_be_of_one_recipe(tmp_path: Path) -> None:
+    (tmp_path / "b.toml").write_text(RECIPE, encoding="utf-8")
+    taught = RECIPE.replace("dark", f'teachers = ["{tmp_path / "b.toml"}", "{tmp_path / "b.toml"}"]\ndark')
+    (tmp_path / "a.toml").write_text(taught, encoding="utf-8")
+    assert len(load_recipe(tmp_path / "a.toml").teachers) == 2
+
+
+def test_a_run_may_start_from_other_weights(recipe: Recipe) -> None:
+    assert recipe.starting_from(Path("mine.safetensors")) == replace(recipe, weights="mine.safetensors")
+    assert recipe.starting_from(None) == recipe
