@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -80,10 +80,12 @@ def read_list(path: Path) -> list[tuple[str, str]]:
 def fetch(wanted: Sequence[tuple[str, str]], root: Path) -> list[Outcome]:
     """Download what `root` does not hold yet into one folder per genus; gives the outcome of every address.
 
-    `fetched.csv` in `root` keeps the outcomes: started again, the run tries what is missing and what failed.
+    `fetched.csv` in `root` keeps the outcomes: started again, the run tries what is missing and what failed, and moves
+    what is wanted under another genus by now.
     """
-    journal = root / "fetched.csv"
-    done = {o.url: o for o in _read_journal(journal) if o.copy or (o.file and (root / o.file).exists())}
+    journal, genera = root / "fetched.csv", dict(wanted)
+    here = [o for o in _read_journal(journal) if o.copy or (o.file and (root / o.file).exists())]
+    done = {o.url: _moved(o, genera.get(o.url, o.genus), root) for o in here}
     missing = [(url, genus) for url, genus in wanted if url not in done]
     with ThreadPoolExecutor(PARALLEL) as pool:
         try:
@@ -102,6 +104,16 @@ def _read_journal(path: Path) -> Iterator[Outcome]:
     if path.exists():
         for row in read_csv(path, HEADER):
             yield Outcome(*(row[name] for name in HEADER))
+
+
+def _moved(outcome: Outcome, genus: str, root: Path) -> Outcome:
+    """Put a photo into the folder of the genus, where it lies in another's."""
+    if genus == outcome.genus or not outcome.file:
+        return replace(outcome, genus=genus)
+    moved = replace(outcome, genus=genus, file=f"{genus}/{Path(outcome.file).name}")
+    (root / genus).mkdir(exist_ok=True)
+    (root / outcome.file).replace(root / moved.file)
+    return moved
 
 
 def _write_journal(path: Path, outcomes: Iterable[Outcome]) -> None:

@@ -125,6 +125,25 @@ def test_started_again_it_asks_only_for_what_failed(server: str, tmp_path: Path)
     assert outcomes(tmp_path)["mistyped"]["file"].startswith("Cumulus/")
 
 
+def test_a_photo_whose_genus_was_corrected_moves_and_is_not_asked_for_again(server: str, tmp_path: Path) -> None:
+    names = ("good.jpg", "copy.jpg", "mistyped")
+    fetch(tmp_path, [(f"{server}/{name}", "Cirrus") for name in names])
+    before = outcomes(tmp_path)
+    _Handler.asked.clear()
+    result = fetch(
+        tmp_path, [(f"{server}/{name}", genus) for name, genus in zip(names, ("Cu", "Cu", "Ci"), strict=True)]
+    )
+    assert result.exit_code == 0, result.output
+    assert not _Handler.asked
+    found = outcomes(tmp_path)
+    assert [found[name]["genus"] for name in names] == ["Cumulus", "Cumulus", "Cirrus"]
+    assert found["good.jpg"]["file"] == before["good.jpg"]["file"].replace("Cirrus", "Cumulus")
+    assert found["mistyped"]["file"] == before["mistyped"]["file"]
+    photos = {path.relative_to(tmp_path / "photos").as_posix() for path in (tmp_path / "photos").glob("*/*")}
+    assert photos == {found["good.jpg"]["file"], found["mistyped"]["file"]}
+    assert f"{found['good.jpg']['file']},Cumulus," in (tmp_path / "photos" / "manifest.csv").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("pairs", "problem"),
     [
