@@ -1,4 +1,4 @@
-"""Augmentation of whole batches on the device that trains: random crops, light changes, mixup and noise."""
+"""Augmentation of whole batches on the device that trains: random crops, light changes, mixup, CutMix and noise."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 
 import torch
 from torch.nn import functional as F
+from torchvision.transforms import v2
 
 # ImageNet statistics, as torchvision's weights use them.
 MEAN = (0.485, 0.456, 0.406)
@@ -110,3 +111,39 @@ def mixup(
     share = torch._sample_dirichlet(concentration, generator=generator)[0].item()
     order = torch.randperm(len(images), generator=generator).to(images.device)
     return share * images + (1 - share) * images[order], share * targets + (1 - share) * targets[order]
+
+
+def cutmix(
+    images: torch.Tensor, targets: torch.Tensor, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Put a box of another image of the batch into each, and of its target the same share (arXiv:1905.04899).
+
+    The box, one for the whole batch, has the image's shape, an area by Beta(1, 1), and its centre anywhere: what of it
+    lies outside is cut off, and does not count.
+    """
+    height, width = images.shape[-2:]
+    area, x, y = torch.rand(3, generator=generator).tolist()  # uniform is Beta(1, 1)
+    order = torch.randperm(len(images), generator=generator).to(images.device)
+    (top, bottom), (left, right) = _stretch(y, area**0.5, height), _stretch(x, area**0.5, width)
+    mixed = images.clone()
+    mixed[..., top:bottom, left:right] = images[order, :, top:bottom, left:right]
+    share = (bottom - top) * (right - left) / (height * width)
+    return mixed, (1 - share) * targets + share * targets[order]
+
+
+def _stretch(centre: float, length: float, side: int) -> tuple[int, int]:
+    """Give the first pixel of a stretch of a side and the one after its last; both are given as shares of the side."""
+    first, last = (round((centre + half * length) * side) for half in (-0.5, 0.5))
+    return max(0, first), min(side, last)
+
+
+def trivial_augment(crops: torch.Tensor, seed: int) -> torch.Tensor:
+    """Change each crop, grey levels (N, 3, S, S), by one operation of random kind and strength, or none.
+
+    TrivialAugment (Müller & Hutter 2021, arXiv:2103.10158) as torchvision has it, with its wide space.
+    """
+    change = v2.TrivialAugmentWide()
+    with torch.random.fork_rng(devices=[]):  # torchvision knows no other generator than that of the process
+        torch.default_generator.manual_seed(seed)
+        changed = [change(crop) for crop in crops.round().to(torch.uint8)]
+    return torch.stack(changed).float()

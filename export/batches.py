@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from cloudedge.errors import CloudEdgeError
 from export import augment, decisions, outliers
 from export.dataset import CLASSES, Photo, Split, load_catalogue, load_pixels, soft_target, split
 from export.recipe import Phase, Recipe
@@ -49,16 +50,34 @@ def split_of(recipe: Recipe, photos: Sequence[Photo]) -> Split:
     )
 
 
+def learned_catalogue(recipe: Recipe, root: Path) -> list[Photo]:
+    """Read the photos of `root` as a training learns from them, with the corrections.
+
+    Raises CloudEdgeError for a reviewer of whom the recipe does not say how much he counts.
+    """
+    photos = load_catalogue(root, decisions.PATH)
+    if unknown := {reviewer for photo in photos for reviewer in photo.reviews} - recipe.labels.keys():
+        name = min(unknown)
+        problem = (
+            f"has a reviewer {name!r}, who is not in the recipe's labels; say there how much he counts, or {name} = 0"
+        )
+        raise CloudEdgeError(problem, str(root / "review.csv"))
+    return photos
+
+
 def training_sets(recipe: Recipe, root: Path) -> tuple[TrainingSet, TrainingSet]:
     """Read the photos of `root`: all of them, for phases without labels; the labelled ones of the training folds.
 
     Among the labelled ones are contrails, photos that the reviews take for no cloud, and drawn outliers; their target
-    is the uniform distribution (outlier exposure, Hendrycks et al. 2019, arXiv:1812.04606).
+    is the uniform distribution (outlier exposure, Hendrycks et al. 2019, arXiv:1812.04606). Raises CloudEdgeError where
+    none has a label.
     """
-    photos = load_catalogue(root, decisions.PATH)
+    photos = learned_catalogue(recipe, root)
     targets = np.stack([_training_target(photo, recipe) for photo in photos])
     everything = TrainingSet(load_pixels(root, photos), targets)
     labelled = everything.subset(~np.isnan(targets).any(axis=1) & split_of(recipe, photos).train)
+    if not len(labelled.targets):
+        raise CloudEdgeError("holds too few photos: none with a label is left to learn from", str(root))
     return everything, _with_drawings(labelled)
 
 
@@ -101,9 +120,14 @@ class Batches:
         phase, generator = self.phase, torch.Generator().manual_seed(self.seed * 1_000_003 + step)
         chosen = self.order[step * phase.batch : (step + 1) * phase.batch]
         crops = augment.random_crops(self.pixels[chosen], phase.crop_size, phase.min_scale, generator)
+        if phase.trivial_augment:
+            crops = augment.trivial_augment(crops, _seed(generator))
         images, targets = augment.normalise(crops), self.targets[chosen]
-        if torch.rand((), generator=generator).item() < phase.mixup:
+        lot = torch.rand((), generator=generator).item()
+        if lot < phase.mixup:
             images, targets = augment.mixup(images, targets, 1.0, generator)
+        elif lot < phase.mixup + phase.cutmix:
+            images, targets = augment.cutmix(images, targets, generator)
         seen = augment.shrink(images, phase.size)
         if phase.noise:
             of_device = torch.Generator(seen.device).manual_seed(_seed(generator))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
+
+from export.files import write_text
 
 COLUMNS = ("agreed", "review", "manifest")
 HEADINGS = {
@@ -17,15 +20,17 @@ HEADINGS = {
 }
 
 
-def write_card(card: Path, name: str, table: str) -> None:
-    """Replace a model's figures in the card, which stand between two comments; ValueError where these are missing."""
+def write_card(card: Path, subject: str, name: str, tables: str) -> None:
+    """Put tables on a subject (`figures` or `cross-validation`) of a model into the card, between their two comments.
+
+    A card without such a place stays as it is, as does a folder without a card.
+    """
+    if not card.exists():
+        return
     text = card.read_text(encoding="utf-8")
-    start, end = f"<!-- figures of {name} -->\n", "\n<!-- end of figures -->"
-    before, found, after = text.partition(start)
-    _, closed, rest = after.partition(end)
-    if not (found and closed):
-        raise ValueError(f"{card}: no place for the figures of {name}")
-    card.write_text(before + start + table + closed + rest, encoding="utf-8")
+    place = re.compile(f"(<!-- {subject} of {re.escape(name)} -->\n).*?(<!-- end of {subject} -->)", re.DOTALL)
+    if place.search(text):
+        write_text(card, place.sub(lambda found: f"{found[1]}{tables}\n{found[2]}", text, count=1))
 
 
 def figures_table(figures: dict[str, Any]) -> str:

@@ -20,7 +20,8 @@ from export.dataset import CLASSES, Photo, load_catalogue
 from export.evaluation import Figure, classify, evaluate, share, strangers
 from export.files import plain, read_csv, write_csv, write_json
 from export.recipe import Recipe
-from export.release import candidates, files, part, pick, trained
+from export.release import candidates, files, part, pick
+from export.runs import claim, trained
 
 SPREAD = ("top1", "top3", "level", "ece")
 
@@ -80,9 +81,9 @@ def cross_validate(recipe: Recipe, root: Path, folder: Path, *, seeds: int = 1) 
 
     What is there is not done again, and a training that was stopped goes on from its checkpoint. The weights that the
     recipe starts from must not have learned from a label of these photos; its teachers are trained anew for each fold.
-    Raises CloudEdgeError for a folder of another recipe.
+    Raises CloudEdgeError for a folder of another recipe or of other photos.
     """
-    _claim(recipe, folder)
+    claim(folder, recipe, root)
     plan = trainings(recipe, folder, seeds)
     for training in tqdm(plan, desc="trainings"):
         _train_and_predict(training, root)
@@ -131,6 +132,12 @@ def spread(runs: Sequence[Predictions]) -> dict[str, dict[str, Spread]]:
     return found
 
 
+def card_tables(results: Mapping[str, Result]) -> str:
+    """Give as Markdown what the card tells of the arithmetic that is released, which is the last."""
+    released = list(results.values())[-1]
+    return "\n\n".join([figures_table(plain(released.pooled)), strange_table(plain(released.strange))])
+
+
 def tables(results: Mapping[str, Result]) -> str:
     """Give all results as Markdown."""
     parts = []
@@ -151,16 +158,6 @@ def _spread_table(over: str, rows: Mapping[str, Mapping[str, Spread]]) -> str:
     for column, row in rows.items():
         lines.append(f"| {column} | {row['top1'].n} | " + " | ".join(str(row[name]) for name in SPREAD) + " |")
     return "\n".join(lines)
-
-
-def _claim(recipe: Recipe, folder: Path) -> None:
-    """Write down whose folder it is: results of two recipes must never be pooled."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "recipe.json"
-    if not path.exists():
-        write_json(path, recipe.to_dict())
-    elif Recipe.from_dict(json.loads(path.read_text(encoding="utf-8"))) != recipe:
-        raise CloudEdgeError("holds a cross-validation by another recipe; give another folder with --run", str(folder))
 
 
 def _train_and_predict(training: Training, root: Path) -> None:

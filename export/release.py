@@ -18,20 +18,20 @@ from cloudedge.image import Source, read
 from cloudedge.metadata import ModelSpec
 from cloudedge.model import Model, Outputs, sha256
 from cloudedge.preprocess import prepare
-from export import augment, decisions, outliers
-from export.batches import split_of, training_sets
+from export import augment, outliers
+from export.batches import learned_catalogue, split_of
 from export.card import card_table, write_card
 from export.dataset import CLASSES, Photo, Split, load_catalogue, soft_target
 from export.evaluation import Figure, classify, columns, evaluate, fit_temperature, run_model, share, softmax, strangers
-from export.files import plain
+from export.files import plain, replacing, write_text
 from export.judge import Judge, Released, embed
-from export.network import build, save_weights
+from export.network import build
 from export.onnx_model import check_parity, export_onnx, rewrite
-from export.quantization import check_quantized, quantize
-from export.recipe import Recipe, load_recipe
-from export.training import Trainer
+from export.quantization import Comparison, check_quantized, quantize
+from export.recipe import Recipe
+from export.runs import train
 
-WEIGHTS = "weights.safetensors"
+CARD = "MODEL_CARD.md"
 CALIBRATION_PHOTOS = 256
 DRAWINGS = 100  # of each kind, for the heads that tell strange sights and clear skies
 MISTAKEN = {"unfamiliar": 0.05, "clear": 0.01}  # share of the validation's clouds that may be taken for that
@@ -42,48 +42,6 @@ NOISE = (2, 4, 8)  # grey levels: the deviations of the noise under which a mode
 LICENCE = (
     "MIT; trained on CCSN (CC0 1.0) with Apache-2.0 ImageNet weights of EfficientNet-Lite as the start or the teacher"
 )
-
-
-def train(recipe: Recipe, root: Path, folder: Path, *, seed: int | None = None) -> Path:
-    """Train in `folder`, going on from its checkpoint where there is one; gives the path of the weights.
-
-    `seed` is for everything but the folds, where it is not the recipe's. Teachers are trained first, on the same folds.
-    """
-    network = trainer(recipe, root, folder, seed=seed).run(*training_sets(recipe, root))
-    path = folder / WEIGHTS
-    save_weights(network, path)
-    return path
-
-
-def trained(recipe: Recipe, root: Path, folder: Path, *, seed: int | None = None) -> Path:
-    """Give the path of the weights in `folder`; trains where they are not there yet."""
-    path = folder / WEIGHTS
-    return path if path.exists() else train(recipe, root, folder, seed=seed)
-
-
-def trainer(recipe: Recipe, root: Path, folder: Path, *, seed: int | None = None) -> Trainer:
-    """Give the trainer of a run, with its teachers, which are trained where their weights are not there yet.
-
-    The first teacher has the seed of the run, so that it is what its recipe gives by itself.
-    """
-    seed = recipe.seed if seed is None else seed
-    teachers = []
-    for number, path in enumerate(recipe.teachers):
-        teacher = _on_folds_of(recipe, load_recipe(Path(path)))
-        weights = trained(teacher, root, folder / f"teacher-{number + 1}", seed=seed + 100 * number)
-        teachers.append(build(teacher.architecture, str(weights)))
-    return Trainer(replace(recipe, seed=seed), folder, teachers)
-
-
-def _on_folds_of(recipe: Recipe, teacher: Recipe) -> Recipe:
-    """Give the recipe of a teacher for the folds of the recipe that it teaches."""
-    return replace(
-        teacher,
-        seed=recipe.seed,
-        folds=recipe.folds,
-        test_fold=recipe.test_fold,
-        validation_fold=recipe.validation_fold,
-    )
 
 
 def describe(recipe: Recipe, **found: Any) -> dict[str, Any]:
@@ -133,10 +91,12 @@ def part(photos: Sequence[Photo], keep: npt.NDArray[np.bool_]) -> list[Photo]:
 def with_judge(recipe: Recipe, weights: Path, root: Path) -> Released:
     """Build the trained network with its judge, fitted to the training photos and to drawings."""
     network, metadata = build(recipe.architecture, str(weights)), describe(recipe)
-    photos = load_catalogue(root, decisions.PATH)
+    photos = learned_catalogue(recipe, root)
     training = part(photos, split_of(recipe, photos).train)
     targets = [soft_target(photo, recipe.labels, recipe.odds) for photo in training]
     clouds = [(photo, target.argmax()) for photo, target in zip(training, targets, strict=True) if target is not None]
+    if not clouds:
+        raise CloudEdgeError("holds too few photos: none with a label is left to learn from", str(root))
 
     def embeddings(chosen: Sequence[Photo], drawn: Sequence[str] = ()) -> npt.NDArray[np.float32]:
         drawings = [picture for kind in drawn for picture in outliers.draw(kind, DRAWINGS, outliers.TRAINING_SEED)]
@@ -188,59 +148,98 @@ class Candidate:
     logits: npt.NDArray[np.float32]
 
 
+def recipe_of(model: Model) -> Recipe:
+    """Read the recipe that a model file holds; raises CloudEdgeError for a file that was not made by one."""
+    try:
+        return Recipe.from_dict(model.spec.recipe)
+    except ValueError as error:
+        problem = f"was not made by a recipe of this stage ({error}); give a file that was"
+        raise CloudEdgeError(problem, str(model.path)) from error
+
+
+def validation_photos(recipe: Recipe, root: Path) -> list[Photo]:
+    """Give the photos that calibration and gates are by; CloudEdgeError where none of them has a label."""
+    photos = load_catalogue(root)
+    validation = pick(photos, split_of(recipe, photos).validation)
+    if not (trusted(validation) >= 0).any():
+        raise CloudEdgeError("holds too few photos: one fold has none with a label", str(root))
+    return validation
+
+
 def candidates(recipe: Recipe, weights: Path, root: Path, folder: Path) -> tuple[dict[str, Candidate], float]:
     """Export weights to `folder`: `float32` and, where the recipe quantizes, `int8`; with the difference from torch.
 
     Raises GateError where float32 differs from torch, CloudEdgeError without labelled photos in the validation fold.
     """
-    released = with_judge(recipe, weights, root)
-    photos = load_catalogue(root)
-    parts = split_of(recipe, photos)
-    validation = pick(photos, parts.validation)
-    draft = describe(recipe)
-    paths = {"float32": folder / "float32.onnx"}
-
-    def inputs(chosen: Sequence[Photo]) -> Iterator[npt.NDArray[np.float32]]:
-        return inputs_of(draft, files(root, chosen))
-
-    judged = trusted(validation)
-    if not (judged >= 0).any():
-        raise CloudEdgeError("holds too few photos: one fold has none with a label", str(root))
-    export_onnx(released, draft, paths["float32"])
-    difference = check_parity(released, paths["float32"], inputs(validation))
+    float32, difference = export_float32(recipe, weights, root, folder / "float32.onnx")
+    found = {"float32": float32}
     if recipe.quantize:
-        paths["int8"] = folder / "int8.onnx"
-        quantize(paths["float32"], draft, inputs(calibration_photos(photos, parts)), paths["int8"])
-    found = {}
-    for arithmetic, path in paths.items():
-        outputs = run_model(Model(path), inputs(validation))
-        found[arithmetic] = Candidate(path, calibrate(outputs, judged, recipe.dark), outputs.logits)
-    for candidate in found.values():
-        rewrite(candidate.path, describe(recipe, **candidate.found))
+        found["int8"] = export_int8(recipe, float32.path, root, folder / "int8.onnx")
     return found, difference
 
 
-def release(recipe: Recipe, root: Path, folder: Path, target: Path) -> None:
-    """Train, export, quantize, calibrate and gate; write to `target`, and to its model card where it has one.
+def export_float32(recipe: Recipe, weights: Path, root: Path, path: Path) -> tuple[Candidate, float]:
+    """Export weights to a float32 file, gated and calibrated on validation photos; with the difference from torch.
 
-    Raises GateError, and then writes nothing to `target`.
+    Raises GateError, and then leaves `path` as it is, and CloudEdgeError as `candidates` does.
     """
-    weights = train(recipe, root, folder)
+    validation, draft = validation_photos(recipe, root), describe(recipe)
+    released = with_judge(recipe, weights, root)
+    with replacing(path) as partial:
+        export_onnx(released, draft, partial)
+        difference = check_parity(released, partial, inputs_of(draft, files(root, validation)))
+        found = calibrated(recipe, root, partial)
+        rewrite(partial, describe(recipe, **found.found))
+    return replace(found, path=path), difference
+
+
+def export_int8(recipe: Recipe, source: Path, root: Path, path: Path) -> Candidate:
+    """Quantize the float32 file `source`, with ranges by training photos, and calibrate it on the validation photos."""
+    draft, photos = describe(recipe), load_catalogue(root)
+    training = files(root, calibration_photos(photos, split_of(recipe, photos)))
+    if not training:
+        raise CloudEdgeError("holds too few photos: none of the ten genera is left for the ranges", str(root))
+    quantize(source, draft, inputs_of(draft, training), path)
+    found = calibrated(recipe, root, path)
+    rewrite(path, describe(recipe, **found.found))
+    return found
+
+
+def calibrated(recipe: Recipe, root: Path, path: Path) -> Candidate:
+    """Find temperature and thresholds of a model file, which stays as it is, on the validation photos."""
+    validation = validation_photos(recipe, root)
+    outputs = run_model(Model(path), inputs_of(describe(recipe), files(root, validation)))
+    return Candidate(path, calibrate(outputs, trusted(validation), recipe.dark), outputs.logits)
+
+
+def gate_int8(recipe: Recipe, root: Path, float32: Candidate, int8: Candidate) -> Comparison:
+    """Hold int8 against float32 on the validation photos; raises GateError."""
+    return check_quantized(float32.logits, int8.logits, trusted(validation_photos(recipe, root)))
+
+
+def release(recipe: Recipe, root: Path, folder: Path, target: Path) -> None:
+    """Train, export, quantize, calibrate and gate; write to `target`, and to its model card where it has a place.
+
+    Raises GateError, and then writes nothing to `target`, and CloudEdgeError before any training for too few photos.
+    """
     photos = load_catalogue(root)
     parts = split_of(recipe, photos)
+    held_out = pick(photos, parts.test)
+    if not held_out:
+        raise CloudEdgeError("holds too few photos: the test fold has none of the ten genera", str(root))
+    validation_photos(recipe, root)
+    weights = train(recipe, root, folder)
     made, difference = candidates(recipe, weights, root, folder)
     gates: dict[str, Any] = {"torch_max_logit_difference": difference}
     chosen = made["float32"]
     if recipe.quantize:
-        before, chosen = chosen, made["int8"]
-        labels = trusted(pick(photos, parts.validation))
-        gates["int8"] = plain(check_quantized(before.logits, chosen.logits, labels))
-    metrics = measure(chosen.path, root, pick(photos, parts.test), part(photos, ~parts.train)).plain()
+        chosen = made["int8"]
+        gates["int8"] = plain(gate_int8(recipe, root, made["float32"], chosen))
+    metrics = measure(chosen.path, root, held_out, part(photos, ~parts.train)).plain()
     rewrite(chosen.path, describe(recipe, **chosen.found, metrics={**metrics, **gates}))
     target.mkdir(parents=True, exist_ok=True)
     publish(recipe.name, chosen.path, weights, target)
-    if (card := target / "MODEL_CARD.md").exists():
-        write_card(card, recipe.name, card_table(metrics))
+    write_card(target / CARD, "figures", recipe.name, card_table(metrics))
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,8 +299,7 @@ def calibrate(outputs: Outputs, labels: npt.NDArray[np.int64], dark: float) -> d
 def publish(name: str, path: Path, weights: Path, target: Path) -> None:
     """Copy a gated model and its weights to `target`, and pin its checksum there."""
     for source, file in ((path, f"{name}.onnx"), (weights, f"{name}.safetensors")):
-        partial = target / f"{file}.partial"
-        shutil.copyfile(source, partial)
-        partial.replace(target / file)
+        with replacing(target / file) as partial:
+            shutil.copyfile(source, partial)
     sums = "".join(f"{sha256(model)}  {model.name}\n" for model in sorted(target.glob("*.onnx")))
-    (target / "SHA256SUMS").write_text(sums, encoding="ascii")
+    write_text(target / "SHA256SUMS", sums)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -19,12 +20,14 @@ from cloudedge.errors import CloudEdgeError
 from export.batches import Batch, Batches, phase_seed
 from export.batches import TrainingSet as TrainingSet  # a part of the trainer's own interface
 from export.distillation import HintLoss, verdict_loss
+from export.files import read_csv, replacing, write_csv
 from export.learning_rate import STEPS, Curve, sweep
 from export.network import CloudNetwork, build
 from export.recipe import Phase, Recipe
 from export.schedule import discriminative, one_cycle
 
 CHECKPOINT_SECONDS = 60.0
+LOG_HEADER = ("phase", "step", "lr", "hint", "verdict", "label")
 
 
 class Trainer:
@@ -63,9 +66,15 @@ class Trainer:
         """Where the state of the run lies."""
         return self.folder / "checkpoint.pt"
 
+    @property
+    def log(self) -> Path:
+        """Where the rate and the losses of every tenth step, and of a phase's last, are written down."""
+        return self.folder / "log.csv"
+
     def run(self, all_photos: TrainingSet, labelled: TrainingSet) -> CloudNetwork:
         """Train through all phases, from the checkpoint where there is one; gives the averaged network on the CPU."""
         optimiser_state = self._restore() if self.checkpoint.exists() else {}
+        self._cut_log()
         while self.phase_index < len(self.recipe.phases):
             phase = self.recipe.phases[self.phase_index]
             optimiser = self._optimiser(phase)
@@ -102,7 +111,7 @@ class Trainer:
             _set_rate(optimiser, rate)
             losses = self._train_step(phase, batches[step], optimiser)
             self.step += 1
-            if self.step % 10 == 0:
+            if self.step % 10 == 0 or self.step == steps:
                 self._log(phase, rate, losses)
             if time.monotonic() - self._saved > CHECKPOINT_SECONDS:
                 self._save(optimiser)
@@ -170,14 +179,18 @@ class Trainer:
         return losses
 
     def _log(self, phase: Phase, rate: float, losses: dict[str, torch.Tensor]) -> None:
-        path = self.folder / "log.csv"
-        fresh = not path.exists()
-        with path.open("a", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream)
-            if fresh:
-                writer.writerow(["phase", "step", "lr", "hint", "verdict", "label"])
-            columns = [f"{losses[name]:.5f}" if name in losses else "" for name in ("hint", "verdict", "label")]
-            writer.writerow([phase.name, self.step, f"{rate:.3e}", *columns])
+        with self.log.open("a", newline="", encoding="utf-8") as stream:
+            columns = [f"{losses[name]:.5f}" if name in losses else "" for name in LOG_HEADER[3:]]
+            csv.writer(stream, lineterminator="\n").writerow([phase.name, self.step, f"{rate:.3e}", *columns])
+
+    def _cut_log(self) -> None:
+        """Drop the rows past the step from which the run goes on: those that it logged after its checkpoint."""
+        rows = read_csv(self.log, LOG_HEADER) if self.log.exists() else []
+        places = {phase.name: index for index, phase in enumerate(self.recipe.phases)}
+        reached = (self.phase_index, self.step)
+        whole = (row for row in rows if row["step"].isdecimal())
+        kept = [row for row in whole if (places.get(row["phase"], -1), int(row["step"])) <= reached]
+        write_csv(self.log, LOG_HEADER, ([row[name] for name in LOG_HEADER] for row in kept))
 
     def _state(self, optimiser: torch.optim.AdamW) -> dict[str, Any]:
         return {
@@ -197,14 +210,17 @@ class Trainer:
             self.hints.load_state_dict(state["hints"])
 
     def _save(self, optimiser: torch.optim.AdamW) -> None:
-        partial = self.checkpoint.with_suffix(".partial")
-        torch.save(self._state(optimiser), partial)
-        partial.replace(self.checkpoint)
+        with replacing(self.checkpoint) as partial:
+            torch.save(self._state(optimiser), partial)
         self._saved = time.monotonic()
 
     def _restore(self) -> dict[str, Any]:
-        state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
-        self._load(state)
+        try:
+            state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
+            self._load(state)
+        except (OSError, RuntimeError, KeyError, EOFError, UnpicklingError) as error:
+            problem = "is damaged, or of another network; give another folder with --run"
+            raise CloudEdgeError(problem, str(self.checkpoint)) from error
         optimiser: dict[str, Any] = state["optimiser"]
         return optimiser
 

@@ -14,6 +14,19 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
+class _Output(click.Path):
+    """A file to write, in a folder that is there: found out before any work."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        folder = Path(value).parent
+        if not folder.is_dir():
+            self.fail(f"there is no folder {folder}; make it first", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+OUTPUT = _Output(dir_okay=False, writable=True, path_type=Path)
+
+
 class Commands(click.Group):
     """A group that shows what is wrong with somebody's input as one line."""
 
@@ -32,6 +45,7 @@ data_option = click.option(
     show_default=True,
     help="Folder with manifest.csv and the photos.",
 )
+weights_option = click.option("--weights", type=FILE, help="Weights to start from, in place of the recipe's.")
 run_option = click.option("--run", type=FOLDER, help="Folder of the run.  [default: runs/NAME]")
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from export.card import card_table
+from export.card import card_table, write_card
 from export.dataset import CLASSES, Photo
 from export.evaluation import (
+    calibration_bins,
     calibration_error,
     columns,
     confusion,
@@ -45,6 +48,12 @@ def test_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
     probabilities = np.array([[0.75, 0.25]] * 4)
     assert calibration_error(probabilities, np.array([0, 0, 0, 1])) == pytest.approx(0)
     assert calibration_error(probabilities, np.array([1, 1, 1, 1])) == pytest.approx(0.75)
+
+
+def test_photos_are_put_into_bins_by_their_first_choice() -> None:
+    found = calibration_bins(np.array([[0.72, 0.28], [0.78, 0.22], [0.0, 1.0]]), np.array([0, 1, 1]))
+    assert [(b.number, b.right, b.photos) for b in found] == [(7, 0.5, 2), (9, 1.0, 1)]
+    assert [b.confidence for b in found] == pytest.approx([0.75, 1.0])
 
 
 def test_the_temperature_undoes_overconfidence() -> None:
@@ -102,6 +111,39 @@ def test_a_card_table_has_a_row_for_each_column_with_labels() -> None:
     assert "| contrail | 40 | 25.0% [" in table
     assert "| fog | 0 | - |" in table
     assert "| 2 grey levels | 40 | 75.0% [" in table
+
+
+CARD = """# Card
+<!-- figures of a.b -->
+old
+<!-- end of figures -->
+<!-- figures of axb -->
+<!-- end of figures -->
+text
+<!-- cross-validation of axb -->
+older
+<!-- end of cross-validation -->
+"""
+
+
+def test_tables_replace_what_stands_in_their_place_of_the_card_and_nothing_else(tmp_path: Path) -> None:
+    card = tmp_path / "MODEL_CARD.md"
+    card.write_text(CARD, encoding="utf-8")
+    write_card(card, "figures", "axb", "new \\1")
+    expected = CARD.replace("of axb -->\n<!-- end of f", "of axb -->\nnew \\1\n<!-- end of f")
+    assert card.read_text(encoding="utf-8") == expected
+    write_card(card, "cross-validation", "axb", "newer")
+    assert card.read_text(encoding="utf-8") == expected.replace("older", "newer")
+
+
+def test_a_card_without_a_place_for_the_model_stays_as_it_is(tmp_path: Path) -> None:
+    card = tmp_path / "MODEL_CARD.md"
+    write_card(card, "figures", "camera", "new")
+    assert not card.exists()
+    card.write_text(CARD, encoding="utf-8")
+    write_card(card, "figures", "camera", "new")
+    write_card(card, "cross-validation", "a.b", "new")
+    assert card.read_text(encoding="utf-8") == CARD
 
 
 def test_the_confidence_threshold_is_the_lowest_that_surely_keeps_the_precision() -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
-from export import augment, release
-from export.batches import TrainingSet, draw, split_of, training_sets
+from cloudedge.errors import CloudEdgeError
+from export import augment, runs
+from export.batches import Batch, Batches, TrainingSet, draw, split_of, training_sets
 from export.dataset import CLASSES, load_catalogue
 from export.distillation import HintLoss, verdict_loss
 from export.network import Lite0, Lite2, Resnet34, build, save_weights
@@ -62,10 +66,14 @@ def test_a_killed_run_goes_on_and_ends_at_the_same_weights(
     monkeypatch.setattr(trainer, "_train_step", killed_after_six)
     with pytest.raises(KilledError):
         trainer.run(data, data)
+    with (tmp_path / "killed" / "log.csv").open("a", encoding="utf-8") as stream:
+        stream.write("labels,3,1e-3,,,0.5\nlab")  # past the checkpoint, and cut
     resumed = Trainer(student(recipe), tmp_path / "killed")
     found = resumed.run(data, data).state_dict()
     for name, tensor in expected.items():
         torch.testing.assert_close(found[name], tensor, msg=name)
+    with (tmp_path / "killed" / "log.csv").open(newline="", encoding="utf-8") as stream:
+        assert [(row["phase"], row["step"]) for row in csv.DictReader(stream)] == [("hints", "4"), ("labels", "4")]
 
 
 def test_hints_alone_teach_the_student(recipe: Recipe, data: TrainingSet, tmp_path: Path) -> None:
@@ -165,20 +173,20 @@ def test_teachers_are_trained_once_by_their_recipes_on_the_folds_of_their_studen
     student = replace(recipe, test_fold=2, validation_fold=0, phases=(phase,), teachers=teachers)
     teacher = replace(recipe, phases=(replace(phase, verdict=0.0, label=1.0),))
     recipes = {Path("small.toml"): teacher, Path("large.toml"): replace(teacher, network="lite2")}
-    monkeypatch.setattr("export.release.load_recipe", recipes.__getitem__)
+    monkeypatch.setattr("export.runs.load_recipe", recipes.__getitem__)
     sets: list[Recipe] = []
     read = training_sets
-    monkeypatch.setattr("export.release.training_sets", lambda asked, root: sets.append(asked) or read(asked, root))
+    monkeypatch.setattr("export.runs.training_sets", lambda asked, root: sets.append(asked) or read(asked, root))
 
-    trainer = release.trainer(student, root, tmp_path)
-    release.trainer(student, root, tmp_path)
+    trainer = runs.trainer_of(student, root, tmp_path)
+    runs.trainer_of(student, root, tmp_path)
 
     assert [(asked.test_fold, asked.validation_fold, asked.seed) for asked in sets] == [(2, 0, student.seed)] * 3
     assert [type(network) for network in trainer.trained] == [Lite0, Lite2, Lite0]
     first, _, third = (network.head.weight for network in trainer.trained)
     assert not torch.equal(first, third)
 
-    alone = release.train(replace(teacher, test_fold=2, validation_fold=0), root, tmp_path / "alone")
+    alone = runs.train(replace(teacher, test_fold=2, validation_fold=0), root, tmp_path / "alone")
     assert torch.equal(first, build("lite0", str(alone)).head.weight)
 
 
@@ -193,6 +201,37 @@ def test_the_hint_loss_is_zero_between_equal_maps() -> None:
         torch.nn.init.zeros_(layer.bias)
         assert theirs.channels[int(stride)] == layer.weight.shape[0]
     assert own(maps, maps).item() == pytest.approx(0, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda state: state.pop("head.bias"), "head.bias is missing"),
+        (lambda state: state.update({"body.fc.weight": torch.zeros(1)}), "body.fc.weight does not belong there"),
+        (lambda state: state.update({"head.bias": torch.zeros(7)}), r"head.bias is \[7\], not \[10\]"),
+    ],
+)
+def test_weights_that_do_not_fit_are_told_and_counters_do_not_matter(
+    change: Callable[[dict[str, torch.Tensor]], object], problem: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "weights.safetensors"
+    state = dict(build("resnet34", "none").state_dict())
+    save_file(state, path)  # with the counters of batch norm
+    assert build("resnet34", str(path))
+    change(state)
+    save_file(state, path)
+    with pytest.raises(CloudEdgeError, match=rf"weights\.safetensors: holds no weights of resnet34: {problem}"):
+        build("resnet34", str(path))
+
+
+def test_a_file_that_holds_no_weights_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    for content in (b"", b"no weights at all"):
+        path.write_bytes(content)
+        with pytest.raises(CloudEdgeError, match="cannot be read as weights"):
+            build("lite0", str(path))
+    with pytest.raises(CloudEdgeError, match="cannot be read as weights"):
+        build("lite0", str(tmp_path))
 
 
 @pytest.mark.parametrize("name", ["resnet34", "lite0"])
@@ -240,6 +279,92 @@ def test_mixup_keeps_the_mass_of_the_targets() -> None:
     assert mixed.shape == images.shape
     torch.testing.assert_close(mixed_targets.sum(dim=1), torch.ones(6))
     assert (mixed_targets.max(dim=1).values < 1).any()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_cutmix_shares_the_target_as_it_cuts_the_image(seed: int) -> None:
+    targets = torch.eye(10)[:6]
+    images = targets.argmax(dim=1).float().view(-1, 1, 1, 1).expand(6, 3, 24, 40)  # each pixel tells whose it is
+    mixed, mixed_targets = augment.cutmix(images, targets, torch.Generator().manual_seed(seed))
+    for image, target in zip(mixed, mixed_targets, strict=True):
+        assert torch.equal(image[0], image[1])
+        shares = torch.bincount(image[0].long().flatten(), minlength=10) / (24 * 40)
+        torch.testing.assert_close(shares, target)
+    assert images.max() == 5  # the batch itself is left alone
+
+
+def test_the_boxes_of_cutmix_lie_anywhere_and_have_any_size() -> None:
+    pair = torch.arange(2.0).view(2, 1, 1, 1).expand(2, 3, 32, 32)
+    cuts = [
+        augment.cutmix(pair, torch.eye(10)[:2], torch.Generator().manual_seed(seed))[0][0, 0] for seed in range(400)
+    ]
+    boxes = torch.stack([cut for cut in cuts if cut.any()])
+    assert len(boxes) > 150  # in half of the draws each gets a box of itself
+    assert boxes.mean(dim=(1, 2)).min() < 0.05
+    assert boxes.mean(dim=(1, 2)).max() > 0.7
+    assert boxes.mean(dim=0).min() > 0.05  # it reaches into every corner
+
+
+def small_batches(phase: Phase) -> list[Batch]:
+    rng = np.random.default_rng(0)
+    targets = np.eye(10, dtype=np.float32)[np.arange(20) % 10]
+    data = TrainingSet(rng.integers(0, 256, (20, 40, 40, 3), dtype=np.uint8), targets)
+    return list(Batches(data, phase, 7, torch.device("cpu")))
+
+
+MIXED = Phase(name="labels", images=48, size=32, batch=4, lr=1e-3, mixup=0.5, noise=6.0, label=1.0)
+
+
+def test_batches_without_the_later_augmentations_are_those_of_the_released_models() -> None:
+    rng = np.random.default_rng(0)
+    pixels = torch.from_numpy(rng.integers(0, 256, (20, 40, 40, 3), dtype=np.uint8)).permute(0, 3, 1, 2)
+    targets = torch.eye(10)[torch.arange(20) % 10]
+    order = draw(targets.numpy(), MIXED, 7)
+    found = small_batches(MIXED)
+    for step, batch in enumerate(found):
+        dice = torch.Generator().manual_seed(7 * 1_000_003 + step)
+        chosen = order[step * 4 : step * 4 + 4]
+        images, wanted = augment.normalise(augment.random_crops(pixels[chosen], 32, 0.35, dice)), targets[chosen]
+        if torch.rand((), generator=dice).item() < 0.5:
+            images, wanted = augment.mixup(images, wanted, 1.0, dice)
+        of_device = torch.Generator().manual_seed(int(torch.randint(2**62, (), generator=dice).item()))
+        assert torch.equal(batch.images, images)
+        assert torch.equal(batch.targets, wanted)
+        assert torch.equal(batch.seen, augment.add_noise(images, 6.0, of_device))
+    mixed = [bool((batch.targets.max(dim=1).values < 1).any()) for batch in found]
+    assert any(mixed)
+    assert not all(mixed)
+
+
+def test_a_batch_is_mixed_or_cut_and_never_both() -> None:
+    still = replace(MIXED, noise=0.0)
+    plain, mixed, both = map(small_batches, (replace(still, mixup=0.0), still, replace(still, cutmix=0.5)))
+    kinds = set()
+    for whole, one, other in zip(plain, mixed, both, strict=True):
+        if not torch.equal(whole.images, one.images):  # mixup: as without cutmix
+            kinds.add("mixup")
+            assert torch.equal(other.images, one.images)
+        else:
+            kinds.add("cutmix")
+            found = (other.images[:, None] == whole.images[None]).all(dim=2)  # each pixel is one of the batch's there
+            assert found.any(dim=1).all()
+    assert kinds == {"mixup", "cutmix"}
+
+
+def test_trivial_augment_changes_crops_by_the_seed_and_leaves_the_dice_of_the_process_alone() -> None:
+    phase = replace(MIXED, mixup=0.0, noise=0.0)
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    augmented = replace(phase, trivial_augment=True)
+    first, second, plain = small_batches(augmented), small_batches(augmented), small_batches(phase)
+    assert torch.equal(torch.rand(4), expected)
+    changed = 0
+    for one, other, whole in zip(first, second, plain, strict=True):
+        assert torch.equal(one.images, other.images)
+        assert one.images.shape == whole.images.shape
+        changed += sum(not torch.allclose(a, b, atol=0.05) for a, b in zip(one.images, whole.images, strict=True))
+    assert changed > 24  # of 48
 
 
 def test_noise_has_another_deviation_for_each_image_and_the_same_for_the_same_dice() -> None:

@@ -1,0 +1,130 @@
+"""A run in its folder: whose the folder is, the teachers that are trained in it first, and the weights it gives."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from cloudedge.errors import CloudEdgeError
+from export import plots
+from export.batches import learned_catalogue, training_sets
+from export.dataset import Photo
+from export.files import write_json
+from export.network import build, save_weights
+from export.recipe import Recipe, load_recipe
+from export.training import Trainer
+
+WEIGHTS = "weights.safetensors"
+CLAIM = "claim.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a folder holds the results of: a recipe, the seed of its training, and a digest of the photos."""
+
+    recipe: Recipe
+    seed: int
+    photos: str
+
+
+def check_claim(folder: Path, recipe: Recipe, root: Path, *, seed: int | None = None, growing: bool = False) -> Claim:
+    """Give the claim of a run by the recipe on the photos of `root`, whose folder is free or its own.
+
+    `seed` is that of the training, where it is not the recipe's. Where the run is `growing`, the recipe may have more
+    phases than the claimed one. Raises CloudEdgeError for a folder of another recipe or of other photos.
+    """
+    photos = learned_catalogue(recipe, root)
+    wanted = Claim(recipe, recipe.seed if seed is None else seed, _digest(photos))
+    path = folder / CLAIM
+    if not path.exists():
+        return wanted
+    claimed = _read(path)
+    had = (
+        replace(claimed.recipe, phases=recipe.phases) if growing and _grows(claimed.recipe, recipe) else claimed.recipe
+    )
+    if (had, claimed.seed) != (wanted.recipe, wanted.seed):
+        raise CloudEdgeError("holds a run of another recipe; give another folder with --run", str(folder))
+    if claimed.photos != wanted.photos:
+        raise CloudEdgeError("holds a run of other photos; give another folder with --run", str(folder))
+    return wanted
+
+
+def claim(folder: Path, recipe: Recipe, root: Path, *, seed: int | None = None, growing: bool = False) -> None:
+    """Write down whose folder it is, so that nothing is gone on with by another; see `check_claim`."""
+    wanted = check_claim(folder, recipe, root, seed=seed, growing=growing)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / CLAIM, asdict(wanted))
+
+
+def _read(path: Path) -> Claim:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return Claim(Recipe.from_dict(content["recipe"]), content["seed"], content["photos"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        problem = f"does not say whose folder it is ({error}); give another folder with --run"
+        raise CloudEdgeError(problem, str(path)) from error
+
+
+def _grows(claimed: Recipe, recipe: Recipe) -> bool:
+    return recipe.phases[: len(claimed.phases)] == claimed.phases
+
+
+def _digest(photos: Sequence[Photo]) -> str:
+    """Give a checksum of what decides the folds and the labels of the manifest, corrections left aside."""
+    rows = [(photo.file, photo.sha256, photo.group, photo.stratum) for photo in photos]
+    return hashlib.sha256(json.dumps(rows).encode("utf-8")).hexdigest()
+
+
+def train(recipe: Recipe, root: Path, folder: Path, *, seed: int | None = None) -> Path:
+    """Train in `folder`, going on from its checkpoint where there is one; gives the path of the weights.
+
+    `seed` is for everything but the folds, where it is not the recipe's. Teachers are trained first, on the same folds.
+    Raises CloudEdgeError where the folder holds a run of another recipe or of other photos; a recipe that has only got
+    more phases goes on.
+    """
+    claim(folder, recipe, root, seed=seed, growing=True)
+    trainer = trainer_of(recipe, root, folder, seed=seed)
+    network = trainer.run(*training_sets(recipe, root))
+    path = folder / WEIGHTS
+    save_weights(network, path)
+    plots.loss_curves(trainer.log, folder / "losses.png")
+    return path
+
+
+def trained(recipe: Recipe, root: Path, folder: Path, *, seed: int | None = None) -> Path:
+    """Give the path of the weights in `folder`, put there by hand perhaps; trains where they are not there yet.
+
+    Raises CloudEdgeError for a folder of another recipe, be it one with fewer phases: its weights would be taken for
+    those of all.
+    """
+    claim(folder, recipe, root, seed=seed)
+    path = folder / WEIGHTS
+    return path if path.exists() else train(recipe, root, folder, seed=seed)
+
+
+def trainer_of(recipe: Recipe, root: Path, folder: Path, *, seed: int | None = None) -> Trainer:
+    """Give the trainer of a run, with its teachers, which are trained where their weights are not there yet.
+
+    The first teacher has the seed of the run, so that it is what its recipe gives by itself.
+    """
+    seed = recipe.seed if seed is None else seed
+    teachers = []
+    for number, path in enumerate(recipe.teachers):
+        teacher = _on_folds_of(recipe, load_recipe(Path(path)))
+        weights = trained(teacher, root, folder / f"teacher-{number + 1}", seed=seed + 100 * number)
+        teachers.append(build(teacher.architecture, str(weights)))
+    return Trainer(replace(recipe, seed=seed), folder, teachers)
+
+
+def _on_folds_of(recipe: Recipe, teacher: Recipe) -> Recipe:
+    """Give the recipe of a teacher for the folds of the recipe that it teaches."""
+    return replace(
+        teacher,
+        seed=recipe.seed,
+        folds=recipe.folds,
+        test_fold=recipe.test_fold,
+        validation_fold=recipe.validation_fold,
+    )

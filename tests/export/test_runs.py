@@ -1,0 +1,97 @@
+"""Whose folder a run is: nothing is gone on with by another recipe, or on other photos."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cloudedge.errors import CloudEdgeError
+from export import runs
+from export.network import build, save_weights
+from export.recipe import Phase, Recipe
+
+PHASE = Phase(name="labels", images=16, size=32, batch=8, lr=1e-3, label=1.0)
+
+
+@pytest.fixture
+def tiny(recipe: Recipe) -> Recipe:
+    return replace(recipe, weights="none", phases=(PHASE,))
+
+
+def test_a_folder_of_another_recipe_is_refused_and_left_alone(tiny: Recipe, root: Path, tmp_path: Path) -> None:
+    runs.claim(tmp_path, tiny, root)
+    before = (tmp_path / runs.CLAIM).read_bytes()
+    runs.claim(tmp_path, tiny, root)
+    for other in (replace(tiny, odds=2.0), replace(tiny, phases=(replace(PHASE, lr=1e-4),))):
+        for work in (runs.train, runs.trained):
+            with pytest.raises(CloudEdgeError, match="holds a run of another recipe; give another folder with --run"):
+                work(other, root, tmp_path)
+    with pytest.raises(CloudEdgeError, match="another recipe"):
+        runs.claim(tmp_path, tiny, root, seed=7)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {runs.CLAIM: before}
+
+
+def test_a_folder_of_other_photos_is_refused(tiny: Recipe, root: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    manifest = (root / "manifest.csv").read_text(encoding="utf-8")
+    (photos / "manifest.csv").write_text(manifest, encoding="utf-8")
+    runs.claim(tmp_path / "run", tiny, root)
+    runs.claim(tmp_path / "run", tiny, photos)  # the same ones in another place
+    (photos / "manifest.csv").write_text(manifest.replace("Cirrus/7.png,Cirrus", "Cirrus/7.png,Cumulus"), "utf-8")
+    with pytest.raises(CloudEdgeError, match="holds a run of other photos"):
+        runs.claim(tmp_path / "run", tiny, photos)
+
+
+def test_a_recipe_that_has_grown_goes_on_but_its_old_weights_are_not_taken_for_its_own(
+    tiny: Recipe, root: Path, tmp_path: Path
+) -> None:
+    runs.train(tiny, root, tmp_path)
+    grown = replace(tiny, phases=(PHASE, replace(PHASE, name="more")))
+    with pytest.raises(CloudEdgeError, match="another recipe"):
+        runs.trained(grown, root, tmp_path)
+    runs.check_claim(tmp_path, grown, root, growing=True)
+    runs.train(grown, root, tmp_path)
+    assert runs.trained(grown, root, tmp_path) == tmp_path / runs.WEIGHTS
+    with pytest.raises(CloudEdgeError, match="another recipe"):
+        runs.train(tiny, root, tmp_path)
+    with (tmp_path / "log.csv").open(newline="", encoding="utf-8") as stream:
+        assert [(row["phase"], row["step"]) for row in csv.DictReader(stream)] == [("labels", "2"), ("more", "2")]
+    assert (tmp_path / "losses.png").stat().st_size > 5000
+
+
+def test_weights_that_were_put_there_are_taken_and_the_folder_is_claimed(
+    tiny: Recipe, root: Path, tmp_path: Path
+) -> None:
+    save_weights(build("lite0", "none"), tmp_path / runs.WEIGHTS)
+    before = (tmp_path / runs.WEIGHTS).read_bytes()
+    assert runs.trained(tiny, root, tmp_path).read_bytes() == before
+    with pytest.raises(CloudEdgeError, match="another recipe"):
+        runs.trained(replace(tiny, odds=2.0), root, tmp_path)
+
+
+def test_a_damaged_claim_or_checkpoint_is_told_with_its_path(tiny: Recipe, root: Path, tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.pt").write_bytes(b"nothing")
+    with pytest.raises(CloudEdgeError, match=r"checkpoint\.pt: is damaged"):
+        runs.train(tiny, root, tmp_path)
+    (tmp_path / runs.CLAIM).write_text("{}", encoding="utf-8")
+    with pytest.raises(CloudEdgeError, match=r"claim\.json: does not say whose folder it is"):
+        runs.train(tiny, root, tmp_path)
+
+
+def test_a_reviewer_without_a_weight_is_told_before_any_training(tiny: Recipe, root: Path, tmp_path: Path) -> None:
+    with pytest.raises(CloudEdgeError, match=r"review\.csv: has a reviewer '1'"):
+        runs.train(replace(tiny, labels={"manifest": 1.0}), root, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_photos_too_few_to_learn_from_are_told(tiny: Recipe, root: Path, tmp_path: Path) -> None:
+    shutil.copytree(root / "Cirrus", tmp_path / "Cirrus")
+    rows = (root / "manifest.csv").read_text(encoding="utf-8").splitlines()
+    (tmp_path / "manifest.csv").write_text("\n".join(rows[:2]), encoding="utf-8")
+    with pytest.raises(CloudEdgeError, match="none with a label is left to learn from"):
+        runs.train(tiny, tmp_path, tmp_path / "run")
