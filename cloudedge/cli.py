@@ -22,7 +22,7 @@ from cloudedge.genera import GENERA
 
 
 def main() -> NoReturn:
-    """Run the command line and exit: the entry point of the `cloudedge` script."""
+    """Run the command line and exit."""
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # this process is ours; onnxruntime asks when it is imported
     _fill_closed_streams()
     if not sys.warnoptions:

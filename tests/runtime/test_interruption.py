@@ -76,6 +76,13 @@ def test_an_awkward_moment_is_as_good_as_any(photos: list[Path], moment: str, nu
     assert not list(photos[0].parent.glob(".*"))
 
 
+def test_ctrl_c_before_anything_is_loaded_ends_it_without_a_traceback() -> None:
+    program = f"import signal, sys\n{WHILE_A_LIBRARY_IS_LOADED}\nfrom cloudedge.__main__ import main\nmain()"
+    program = program.replace("onnxruntime", "click").replace("NUMBER", str(int(signal.SIGINT)))
+    done = subprocess.run([sys.executable, "-c", program, "genera"], capture_output=True, encoding="utf-8", timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+
+
 def test_who_ignores_interruptions_is_not_interrupted(photos: list[Path]) -> None:
     program = """
 import signal
