@@ -81,7 +81,7 @@ def test_the_evidence_is_switched_on_and_off(browser, cumulus, rows):
     assert not overlay.is_displayed()
     button.click()
     assert overlay.is_displayed()
-    assert (button.text, button.get_attribute("aria-pressed")) == ("Show where it is seen", "true")
+    assert (button.text, button.get_attribute("aria-pressed")) == ("Where it is seen", "true")
     assert overlay.get_attribute("aria-label").startswith(f"What speaks for {row['genus']} lies mostly ")
     assert browser.text("#status") == overlay.get_attribute("aria-label")
     assert f"speaks for {row['genus']}" in browser.text(".legend")
