@@ -17,7 +17,8 @@ from cloudedge.errors import CloudEdgeError
 from export.__main__ import main
 from export.batches import TrainingSet
 from export.judge import Released
-from export.onnx_model import export_onnx
+from export.network import build, save_weights
+from export.onnx_model import export_onnx, rewrite
 from export.preview import show_batches
 from export.recipe import Phase, Recipe
 from export.release import describe
@@ -125,7 +126,55 @@ def test_lr_find_suggests_rates_and_draws_the_curve(recipe_file: Path, root: Pat
     with (folder / "lr-find.csv").open(newline="", encoding="utf-8") as stream:
         assert len(list(csv.DictReader(stream))) > 50
     assert (folder / "lr-find.png").stat().st_size > 5000
-    assert not (folder / "checkpoint.pt").exists()
+    assert not {"checkpoint.pt", "claim.json"} & {path.name for path in folder.iterdir()}
+
+
+def test_a_training_may_start_from_other_weights_than_those_of_its_recipe(
+    recipe_file: Path, root: Path, tmp_path: Path
+) -> None:
+    recipe_file.write_text(RECIPE.replace("images = 640", "images = 8"), encoding="utf-8")
+    folder, weights = tmp_path / "run", tmp_path / "start.safetensors"
+    save_weights(build("lite0", "none"), weights)
+    arguments = ["train", recipe_file, "--data", plain(root, tmp_path), "--run", folder]
+    run(*arguments, "--weights", weights)
+    assert json.loads((folder / "claim.json").read_text(encoding="utf-8"))["recipe"]["weights"] == str(weights)
+    result = CliRunner().invoke(main, [*map(str, arguments)])
+    assert result.exit_code == 1
+    assert result.output.splitlines()[-1] == (
+        f"Error: {folder}: holds a run of another recipe; give another folder with --run"
+    )
+
+
+def test_a_model_that_no_recipe_made_and_a_part_without_photos_are_told_in_one_line(
+    recipe: Recipe, released: Released, root: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "model.onnx"
+    export_onnx(released, {**describe(recipe), "recipe": {}}, model)
+    for arguments in (["evaluate", "--model", model], ["quantize", model, "-o", tmp_path / "int8.onnx"]):
+        result = CliRunner().invoke(main, [*map(str, arguments), "--data", str(root)])
+        assert result.exit_code == 1
+        problem = "was not made by a recipe of this stage ('name' is missing); give a file that was"
+        assert result.output == f"Error: {model}: {problem}\n"
+    rewrite(model, describe(recipe))
+    rows = (root / "manifest.csv").read_text(encoding="utf-8").splitlines()
+    (tmp_path / "manifest.csv").write_text("\n".join(rows[:2]), encoding="utf-8")  # one photo is in the test fold
+    for arguments, problem in (
+        (["evaluate", "--model", model, "--part", "validation"], "has no photo of the ten genera in the part"),
+        (["quantize", model, "-o", tmp_path / "int8.onnx"], "holds too few photos: one fold has none with a label"),
+    ):
+        result = CliRunner().invoke(main, [*map(str, arguments), "--data", str(tmp_path)])
+        assert result.exit_code == 1
+        assert result.output.startswith(f"Error: {tmp_path}: {problem}")
+        assert result.output.count("\n") == 1
+    assert not list(tmp_path.glob("*int8*"))
+
+
+def test_an_output_in_no_folder_is_told_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"never opened")
+    output = str(tmp_path / "gone" / "int8.onnx")
+    result = CliRunner().invoke(main, ["quantize", str(tmp_path / "model.onnx"), "-o", output])
+    assert result.exit_code == 2
+    assert result.output.splitlines()[-1].endswith(f"there is no folder {tmp_path / 'gone'}; make it first")
 
 
 @pytest.fixture

@@ -143,7 +143,7 @@ def test_a_run_of_another_recipe_is_not_gone_on_with(validated: tuple[Path, str]
 
 def test_predictions_of_another_data_set_are_refused(validated: tuple[Path, str], root: Path) -> None:
     run, _ = validated
-    recipe = Recipe.from_dict(json.loads((run / "recipe.json").read_text(encoding="utf-8")))
+    recipe = Recipe.from_dict(json.loads((run / "claim.json").read_text(encoding="utf-8"))["recipe"])
     training = trainings(recipe, run, 1)[0]
     photos = [replace(photo, file=f"other-{photo.file}") for photo in load_catalogue(root)]
     with pytest.raises(CloudEdgeError, match="other photos"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -51,6 +52,16 @@ def test_the_body_that_resnet34_starts_from_fits_and_has_seen_no_label() -> None
 def test_the_card_shows_the_figures_that_the_model_tells(name: str) -> None:
     card = (ROOT / "models" / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert f"<!-- figures of {name} -->\n{card_table(dict(Model(packaged(name)).spec.metrics))}\n" in card
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_card_has_a_place_for_the_cross_validation_and_two_tables_there(name: str) -> None:
+    card = (ROOT / "models" / "MODEL_CARD.md").read_text(encoding="utf-8")
+    place = re.search(f"<!-- cross-validation of {name} -->\n(.*?)\n<!-- end of cross-validation -->", card, re.DOTALL)
+    assert place
+    tables = place[1].split("\n\n")
+    assert [table.split(" |")[0] for table in tables] == ["| labels", "| no cloud of the ten genera"]
+    assert all(line.startswith("| ") for table in tables for line in table.splitlines())
 
 
 @pytest.mark.parametrize("name", NAMES)

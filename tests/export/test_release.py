@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,11 @@ from onnx import numpy_helper
 from cloudedge.classifier import CloudClassifier
 from cloudedge.model import Model, sha256
 from export.__main__ import main
-from export.card import card_table
+from export.card import card_table, figures_table, strange_table
+from export.cross_validation import Result
+from export.dataset import CLASSES, Photo
+from export.evaluation import evaluate, share
+from export.files import plain
 from export.judge import Released
 from export.network import build, save_weights
 from export.onnx_model import GateError, check_parity, export_onnx
@@ -75,7 +80,8 @@ def test_a_released_model_is_opened_by_the_runtime_and_knows_the_drawn_genera(
 
 
 def test_a_release_pins_its_checksum_and_keeps_its_weights(release_run: tuple[Path, Path]) -> None:
-    _, target = release_run
+    run, target = release_run
+    assert (run / "losses.png").stat().st_size > 5000
     assert (target / "SHA256SUMS").read_text() == f"{sha256(target / 'lite0.onnx')}  lite0.onnx\n"
     assert build("lite0", str(target / "lite0.safetensors"))
     card = (target / "MODEL_CARD.md").read_text()
@@ -162,7 +168,20 @@ def test_train_onnx_and_quantize_are_the_steps_of_a_release(
     for arguments in commands:
         result = CliRunner().invoke(main, arguments, catch_exceptions=False)
         assert result.exit_code == 0, result.output
-    assert (run / "losses.png").stat().st_size > 5000
+    released = Model(run.parent / "models" / "lite0.onnx").spec
+    for name in ("float32", "int8"):  # each is calibrated, by what it says itself
+        spec = Model(tmp_path / f"{name}.onnx").spec
+        found = (spec.temperature, spec.thresholds) == (released.temperature, released.thresholds)
+        assert found == (name == "float32")
+        assert spec.temperature != 1.0
+        assert spec.thresholds["clear"] < 1.0
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    monkeypatch.setattr("export.quantization.MIN_AGREEMENT", 1.1)
+    monkeypatch.setattr("export.onnx_model.MAX_LOGIT_DIFFERENCE", -1.0)
+    for arguments in commands[1:]:
+        with pytest.raises(GateError):
+            CliRunner().invoke(main, arguments, catch_exceptions=False)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     assert (tmp_path / "int8.onnx").stat().st_size < 0.4 * (tmp_path / "float32.onnx").stat().st_size
     integers = [numpy_helper.to_array(tensor) for tensor in onnx.load(tmp_path / "int8.onnx").graph.initializer]
     kernels = [weights.astype(int) for weights in integers if weights.dtype == np.int8 and weights.ndim == 4]
@@ -183,6 +202,52 @@ def test_parity_refuses_a_file_of_another_judge(recipe: Recipe, released: Releas
     released.judge.low += 1
     with pytest.raises(GateError, match="familiarity differs from torch"):
         check_parity(released, tmp_path / "model.onnx", [np.ones((1, 3, 64, 64), np.float32)])
+
+
+def test_parity_counts_what_is_beyond_one_by_its_own_size(recipe: Recipe, released: Released, tmp_path: Path) -> None:
+    released.judge.spread *= 1e-7
+    images = [np.random.default_rng(0).normal(0, 1, (2, 3, 64, 64)).astype(np.float32)]
+    export_onnx(released, describe(recipe), tmp_path / "model.onnx")
+    familiarity = Model(tmp_path / "model.onnx").run(images[0]).familiarity
+    assert familiarity is not None
+    assert abs(familiarity).max() > 1e6
+    released.judge.spread *= 1.005
+    check_parity(released, tmp_path / "model.onnx", images)
+    released.judge.spread *= 1.01
+    with pytest.raises(GateError, match="familiarity differs from torch"):
+        check_parity(released, tmp_path / "model.onnx", images)
+
+
+def test_a_release_may_cross_validate_itself_for_its_card(
+    release_run: tuple[Path, Path], root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copyfile(release_run[1] / "lite0.onnx", tmp_path / "lite0.onnx")
+    card = "text\n<!-- cross-validation of lite0 -->\nold\n<!-- end of cross-validation -->\ntext\n"
+    (tmp_path / "MODEL_CARD.md").write_text(card, encoding="utf-8")
+    (tmp_path / "tiny.toml").write_text(RECIPE, encoding="utf-8")
+    photos = [Photo(str(k), CLASSES[k % 10], k, False, {}) for k in range(40)]
+    figures = evaluate(np.eye(10)[np.arange(40) % 10], np.arange(40) < 10, photos)
+    strange = {"contrail": share(np.arange(8) < 2)}
+    empty = Result({}, {}, {}, {}, share(np.arange(0) < 0))
+    asked: list[Path] = []
+
+    def cross_validate(recipe: Recipe, root: Path, folder: Path) -> dict[str, Result]:
+        asked.append(folder)
+        return {"float32": empty, "int8": replace(empty, pooled=figures, strange=strange)}
+
+    monkeypatch.setattr("export.release.release", lambda *arguments: None)
+    monkeypatch.setattr("export.cross_validation.cross_validate", cross_validate)
+    arguments = ["release", str(tmp_path / "tiny.toml"), "--target", str(tmp_path), "--data", str(root)]
+    arguments += ["--run", str(tmp_path / "run")]
+    assert CliRunner().invoke(main, arguments, catch_exceptions=False).exit_code == 0
+    assert not asked
+    result = CliRunner().invoke(main, [*arguments, "--cross-validate"], catch_exceptions=False)
+    assert asked == [tmp_path / "run" / "cross"]
+    tables = f"{figures_table(plain(figures))}\n\n{strange_table(plain(strange))}"
+    assert "| manifest | 40 | 100.0% [" in tables
+    assert "| contrail | 8 | 25.0% [" in tables
+    assert (tmp_path / "MODEL_CARD.md").read_text(encoding="utf-8") == card.replace("old", tables)
+    assert tables in result.output
 
 
 def test_evidence_and_bias_add_up_to_the_logits(recipe: Recipe, released: Released, tmp_path: Path) -> None:
