@@ -17,6 +17,8 @@ from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
+from cloudedge import interruption
+
 MEGABYTE = 1e6
 SIZES = {"1080p": (1920, 1080), "12 MP": (4032, 3024)}
 STAGES = ("decode", "resize", "normalise", "inference", "rest", "total")
@@ -106,23 +108,23 @@ def _apart(function: Callable[..., Any], *arguments: Any) -> Any:
     """
     others = active_children()
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        with _interrupts_held():  # the new process inherits that: Ctrl-C is for this one
-            future = pool.submit(function, *arguments)
         try:
+            with _signals_held():  # the new process inherits that: they are for this one
+                future = pool.submit(function, *arguments)
             return future.result()
         except BaseException:
             for child in set(active_children()).difference(others):
-                child.terminate()
+                child.kill()
             raise
 
 
 @contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Hold back a Ctrl-C until the block has ended, where the system can."""
+def _signals_held() -> Iterator[None]:
+    """Hold signals back until the block has ended, where the system can."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, interruption.SIGNALS)
     try:
         yield
     finally:

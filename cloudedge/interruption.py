@@ -15,7 +15,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 # Ctrl-C, the end of a service, and of the terminal or connection that a program was started from; Windows lacks that.
-_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 _came = _held = _raised = False
 
@@ -27,7 +27,7 @@ def install() -> None:
 
 def handle_with(handler: Callable[[int, FrameType | None], object]) -> None:
     """Let a function handle the signals, but none that whoever started the program wants ignored, as `nohup` does."""
-    for number in _SIGNALS:
+    for number in SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, handler)
 
@@ -74,6 +74,6 @@ def _raise_if_due() -> None:
     global _raised
     if _came and not _held and not _raised:
         _raised = True
-        for number in _SIGNALS:  # Python would let one end the program while it takes itself down
+        for number in SIGNALS:  # Python would let one end the program while it takes itself down
             signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
