@@ -42,21 +42,22 @@ def check_claim(folder: Path, recipe: Recipe, root: Path, *, seed: int | None = 
     if not path.exists():
         return wanted
     claimed = _read(path)
-    had = (
-        replace(claimed.recipe, phases=recipe.phases) if growing and _grows(claimed.recipe, recipe) else claimed.recipe
-    )
-    if (had, claimed.seed) != (wanted.recipe, wanted.seed):
+    same = _grows(claimed.recipe, recipe) if growing else claimed.recipe == recipe
+    if not same or claimed.seed != wanted.seed:
         raise CloudEdgeError("holds a run of another recipe; give another folder with --run", str(folder))
     if claimed.photos != wanted.photos:
         raise CloudEdgeError("holds a run of other photos; give another folder with --run", str(folder))
     return wanted
 
 
-def claim(folder: Path, recipe: Recipe, root: Path, *, seed: int | None = None, growing: bool = False) -> None:
+def claim(folder: Path, recipe: Recipe, root: Path) -> None:
     """Write down whose folder it is, so that nothing is gone on with by another; see `check_claim`."""
-    wanted = check_claim(folder, recipe, root, seed=seed, growing=growing)
+    _write(folder, check_claim(folder, recipe, root))
+
+
+def _write(folder: Path, mine: Claim) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / CLAIM, asdict(wanted))
+    write_json(folder / CLAIM, asdict(mine))
 
 
 def _read(path: Path) -> Claim:
@@ -69,7 +70,8 @@ def _read(path: Path) -> Claim:
 
 
 def _grows(claimed: Recipe, recipe: Recipe) -> bool:
-    return recipe.phases[: len(claimed.phases)] == claimed.phases
+    """Say whether a recipe is the claimed one, or has more phases after the same first ones."""
+    return replace(recipe, phases=recipe.phases[: len(claimed.phases)]) == claimed
 
 
 def _digest(photos: Sequence[Photo]) -> str:
@@ -85,9 +87,10 @@ def train(recipe: Recipe, root: Path, folder: Path, *, seed: int | None = None) 
     Raises CloudEdgeError where the folder holds a run of another recipe or of other photos; a recipe that has only got
     more phases goes on.
     """
-    claim(folder, recipe, root, seed=seed, growing=True)
-    trainer = trainer_of(recipe, root, folder, seed=seed)
-    network = trainer.run(*training_sets(recipe, root))
+    mine = check_claim(folder, recipe, root, seed=seed, growing=True)
+    trainer, sets = trainer_of(recipe, root, folder, seed=seed), training_sets(recipe, root)
+    _write(folder, mine)  # only now: what cannot even begin has a claim to nothing
+    network = trainer.run(*sets)
     path = folder / WEIGHTS
     save_weights(network, path)
     plots.loss_curves(trainer.log, folder / "losses.png")
@@ -100,9 +103,11 @@ def trained(recipe: Recipe, root: Path, folder: Path, *, seed: int | None = None
     Raises CloudEdgeError for a folder of another recipe, be it one with fewer phases: its weights would be taken for
     those of all.
     """
-    claim(folder, recipe, root, seed=seed)
-    path = folder / WEIGHTS
-    return path if path.exists() else train(recipe, root, folder, seed=seed)
+    mine, path = check_claim(folder, recipe, root, seed=seed), folder / WEIGHTS
+    if not path.exists():
+        return train(recipe, root, folder, seed=seed)
+    _write(folder, mine)
+    return path
 
 
 def trainer_of(recipe: Recipe, root: Path, folder: Path, *, seed: int | None = None) -> Trainer:

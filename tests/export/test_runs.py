@@ -31,7 +31,7 @@ def test_a_folder_of_another_recipe_is_refused_and_left_alone(tiny: Recipe, root
             with pytest.raises(CloudEdgeError, match="holds a run of another recipe; give another folder with --run"):
                 work(other, root, tmp_path)
     with pytest.raises(CloudEdgeError, match="another recipe"):
-        runs.claim(tmp_path, tiny, root, seed=7)
+        runs.trained(tiny, root, tmp_path, seed=7)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {runs.CLAIM: before}
 
 
@@ -81,6 +81,13 @@ def test_a_damaged_claim_or_checkpoint_is_told_with_its_path(tiny: Recipe, root:
     (tmp_path / runs.CLAIM).write_text("{}", encoding="utf-8")
     with pytest.raises(CloudEdgeError, match=r"claim\.json: does not say whose folder it is"):
         runs.train(tiny, root, tmp_path)
+
+
+def test_a_training_that_cannot_begin_does_not_claim_its_folder(tiny: Recipe, root: Path, tmp_path: Path) -> None:
+    save_weights(build("resnet34", "none"), tmp_path / "other.safetensors")
+    with pytest.raises(CloudEdgeError, match="holds no weights of lite0"):
+        runs.train(tiny.starting_from(tmp_path / "other.safetensors"), root, tmp_path / "run")
+    assert runs.check_claim(tmp_path / "run", tiny, root)
 
 
 def test_a_reviewer_without_a_weight_is_told_before_any_training(tiny: Recipe, root: Path, tmp_path: Path) -> None:
