@@ -14,6 +14,8 @@ from export.network import CloudNetwork
 
 Array = npt.NDArray[np.float32]
 DIRECTIONS = 64  # of the embedding in which the clouds vary most; the others share one variance
+LEAST_VARIANCE = 1e-6  # of the largest: few photos leave directions without any, along which all would be far away
+LEAST_SPREAD = 1.0  # of a score from the flagged clouds to the median: few photos are hardly spread, each its own mean
 REGULARISATION = 0.01  # scikit-learn's C; embeddings are standardised
 FLAGGED = 0.02  # share of the training's clouds that either half of the familiarity puts below zero
 
@@ -49,7 +51,7 @@ class Judge(nn.Module):
         scores = self._scores(torch.from_numpy(clouds)).numpy()
         low, middle = np.quantile(scores, FLAGGED, axis=0), np.median(scores, axis=0)
         self.register_buffer("low", torch.tensor(low, dtype=torch.float32))
-        self.register_buffer("spread", torch.tensor(middle - low, dtype=torch.float32))
+        self.register_buffer("spread", torch.tensor(np.maximum(middle - low, LEAST_SPREAD), dtype=torch.float32))
 
     def _register(self, name: str, weight: Array, bias: float) -> None:
         self.register_buffer(f"{name}_weight", torch.from_numpy(weight))
@@ -59,10 +61,13 @@ class Judge(nn.Module):
         means = np.stack([sights[classes == k].mean(axis=0) for k in np.unique(classes)])
         deviations = (sights - means[np.unique(classes, return_inverse=True)[1]]).astype(np.float64)
         variances, directions = np.linalg.eigh(deviations.T @ deviations / len(deviations))
-        rest = variances[:-DIRECTIONS].mean()
+        least = LEAST_VARIANCE * variances[-1]
+        rest = max(least, variances[:-DIRECTIONS].mean())
         self.register_buffer("means", torch.from_numpy(means.astype(np.float32)))
         self.register_buffer("kept", torch.from_numpy(directions[:, -DIRECTIONS:].astype(np.float32)))
-        self.register_buffer("variances", torch.from_numpy(variances[-DIRECTIONS:].astype(np.float32)))
+        self.register_buffer(
+            "variances", torch.from_numpy(np.maximum(variances[-DIRECTIONS:], least).astype(np.float32))
+        )
         self.register_buffer("rest", torch.tensor(rest, dtype=torch.float32))
 
     def _scores(self, embeddings: torch.Tensor) -> torch.Tensor:

@@ -64,6 +64,14 @@ def test_the_distance_is_that_of_mahalanobis(judge: Judge) -> None:
     torch.testing.assert_close(-judge._scores(found)[:, 0].double(), expected, rtol=1e-4, atol=1e-3)
 
 
+def test_photos_fewer_than_the_directions_leave_distances_that_a_model_file_can_tell() -> None:
+    clouds = embeddings(10.0, 14, 30)
+    judge = Judge(clouds, np.arange(14) % 10, embeddings(4.0, 5, 31, axis=40), embeddings(4.0, 5, 32, axis=60))
+    familiarity, _ = run(judge, embeddings(10.0, 100, 33))
+    assert np.isfinite(familiarity).all()
+    assert abs(familiarity).max() < 1e9
+
+
 @pytest.mark.parametrize("kind", list(outliers.DRAWN))
 def test_drawings_are_the_same_for_a_seed_and_differ_from_each_other(kind: str) -> None:
     pictures = outliers.draw(kind, 6, seed=3)
