@@ -80,13 +80,10 @@ class _Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            if not os.path.exists(args[0]):
-                raise
-            hint = f"{error.message} To name its cloud: cloudedge classify {output.printable(args[0])}"
-            raise click.UsageError(hint, ctx) from error
+        if self.get_command(ctx, args[0]) is None and os.path.exists(args[0]):
+            name = output.printable(args[0])
+            raise click.UsageError(f"{name} is no command. To name its cloud: cloudedge classify {name}", ctx)
+        return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted({*super().list_commands(ctx), *_ELSEWHERE})
