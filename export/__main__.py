@@ -174,16 +174,17 @@ def release_command(
 @main.command("cross-validate")
 @recipe_argument
 @click.option("--seeds", type=click.IntRange(min=1), default=1, help="Trainings of the recipe's own test fold.")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, help="Trainings at a time, each in its own process.")
 @data_option
 @run_option
-def cross_validate_command(recipe: Recipe, seeds: int, data: Path, run: Path | None) -> None:
+def cross_validate_command(recipe: Recipe, seeds: int, jobs: int, data: Path, run: Path | None) -> None:
     """Train by RECIPE with each fold held out in turn, and measure all models together, each on the fold it never saw.
 
     Started again, it goes on where it was stopped. Weights that a recipe starts from must not have learned from the
     labels of these photos.
     """
     folder = run_folder(run, f"cross-{recipe.name}")
-    results = cross_validation.cross_validate(recipe, data, folder, seeds=seeds)
+    results = cross_validation.cross_validate(recipe, data, folder, seeds=seeds, jobs=jobs)
     click.echo(cross_validation.tables(results))
 
 

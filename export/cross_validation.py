@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from cloudedge.classifier import CloudClassifier
 from cloudedge.errors import CloudEdgeError
@@ -21,18 +21,9 @@ from export.evaluation import Figure, classify, evaluate, share, strangers
 from export.files import plain, read_csv, write_csv, write_json
 from export.recipe import Recipe
 from export.release import candidates, files, part, pick
-from export.runs import claim, trained
+from export.runs import Run, claim, side_by_side, teaching, trained
 
 SPREAD = ("top1", "top3", "level", "ece")
-
-
-@dataclass(frozen=True, slots=True)
-class Training:
-    """One training: a recipe that holds out one fold, the seed of the training alone, and the folder for both."""
-
-    recipe: Recipe
-    seed: int
-    folder: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +67,10 @@ class Result:
     same_as_float32: Figure  # share of photos with the same first choice
 
 
-def cross_validate(recipe: Recipe, root: Path, folder: Path, *, seeds: int = 1) -> dict[str, Result]:
+def cross_validate(recipe: Recipe, root: Path, folder: Path, *, seeds: int = 1, jobs: int = 1) -> dict[str, Result]:
     """Hold out each fold in turn, and the recipe's own test fold with `seeds` seeds; gives results by arithmetic.
+
+    `jobs` trainings run at a time, teachers before those whom they teach.
 
     What is there is not done again, and a training that was stopped goes on from its checkpoint. The weights that the
     recipe starts from must not have learned from a label of these photos; its teachers are trained anew for each fold.
@@ -85,20 +78,22 @@ def cross_validate(recipe: Recipe, root: Path, folder: Path, *, seeds: int = 1) 
     """
     claim(folder, recipe, root)
     plan = trainings(recipe, folder, seeds)
-    for training in tqdm(plan, desc="trainings"):
-        _train_and_predict(training, root)
+    unasked = [run for run in plan if not _is_asked(run)]
+    for stage in teaching(unasked):
+        side_by_side(jobs, partial(_train, root=root), stage, "teachers")
+    side_by_side(jobs, partial(_train_and_predict, root=root), unasked, "trainings")
     photos = load_catalogue(root)
     results: dict[str, Result] = {}
     first_choices: npt.NDArray[np.int64] | None = None
     for arithmetic in _arithmetics(recipe):
-        runs = [_read(training, arithmetic, photos) for training in plan]
+        runs = [_read(run, arithmetic, photos) for run in plan]
         folds, same_fold = runs[: recipe.folds], [runs[recipe.test_fold], *runs[recipe.folds :]]
         pooled = _pool(folds)
         choices = pooled.probabilities.argmax(axis=1)
         first_choices = choices if first_choices is None else first_choices
         results[arithmetic] = Result(
             pooled.figures(),
-            _pool_strange([training.folder for training in plan[: recipe.folds]], arithmetic),
+            _pool_strange([run.folder for run in plan[: recipe.folds]], arithmetic),
             spread(folds),
             spread(same_fold) if seeds > 1 else {},
             share(choices == first_choices),
@@ -107,7 +102,7 @@ def cross_validate(recipe: Recipe, root: Path, folder: Path, *, seeds: int = 1) 
     return results
 
 
-def trainings(recipe: Recipe, folder: Path, seeds: int) -> list[Training]:
+def trainings(recipe: Recipe, folder: Path, seeds: int) -> list[Run]:
     """List what is to be trained: each fold with the recipe's seed, then its test fold with `seeds` - 1 others."""
     order = [(fold, recipe.seed) for fold in range(recipe.folds)]
     order += [(recipe.test_fold, recipe.seed + more) for more in range(1, seeds)]
@@ -115,7 +110,7 @@ def trainings(recipe: Recipe, folder: Path, seeds: int) -> list[Training]:
     for fold, seed in order:
         held_out = replace(recipe, test_fold=fold, validation_fold=(fold + 1) % recipe.folds)
         name = f"fold-{fold}" if seed == recipe.seed else f"fold-{fold}-seed-{seed}"
-        plan.append(Training(held_out, seed, folder / name))
+        plan.append(Run(held_out, seed, folder / name))
     return plan
 
 
@@ -160,12 +155,17 @@ def _spread_table(over: str, rows: Mapping[str, Mapping[str, Spread]]) -> str:
     return "\n".join(lines)
 
 
-def _train_and_predict(training: Training, root: Path) -> None:
-    recipe, folder = training.recipe, training.folder
-    if all(_predictions(folder, arithmetic).exists() for arithmetic in _arithmetics(recipe)):
-        return
-    folder.mkdir(exist_ok=True)
-    weights = trained(recipe, root, folder, seed=training.seed)
+def _is_asked(run: Run) -> bool:
+    return all(_predictions(run.folder, arithmetic).exists() for arithmetic in _arithmetics(run.recipe))
+
+
+def _train(run: Run, root: Path) -> Path:
+    return trained(run.recipe, root, run.folder, seed=run.seed)
+
+
+def _train_and_predict(run: Run, root: Path) -> None:
+    recipe, folder = run.recipe, run.folder
+    weights = _train(run, root)
     photos = load_catalogue(root)
     test = split_of(recipe, photos).test
     held_out = pick(photos, test)
@@ -196,10 +196,10 @@ def _strange(folder: Path, arithmetic: str) -> Path:
     return folder / f"strange-{arithmetic}.json"
 
 
-def _read(training: Training, arithmetic: str, photos: Sequence[Photo]) -> Predictions:
+def _read(run: Run, arithmetic: str, photos: Sequence[Photo]) -> Predictions:
     """Read what a finished training predicted; raises CloudEdgeError where it is of other photos."""
-    path = _predictions(training.folder, arithmetic)
-    held_out = pick(photos, split_of(training.recipe, photos).test)
+    path = _predictions(run.folder, arithmetic)
+    held_out = pick(photos, split_of(run.recipe, photos).test)
     rows = read_csv(path, ("file", "certain", *CLASSES))
     if [row["file"] for row in rows] != [photo.file for photo in held_out]:
         raise CloudEdgeError("is of other photos than those of this data set's fold", str(path))

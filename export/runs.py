@@ -1,14 +1,20 @@
-"""A run in its folder: whose the folder is, the teachers that are trained in it first, and the weights it gives."""
+"""Runs in their folders: whose a folder is, the teachers that are trained in it first, and the weights it gives."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 
+import torch
+from tqdm import tqdm
+
 from cloudedge.errors import CloudEdgeError
+from cloudedge.model import usable_cpus
 from export import plots
 from export.batches import learned_catalogue, training_sets
 from export.dataset import Photo
@@ -19,6 +25,20 @@ from export.training import Trainer
 
 WEIGHTS = "weights.safetensors"
 CLAIM = "claim.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One training: a recipe, the seed of the training alone, and the folder for both."""
+
+    recipe: Recipe
+    seed: int
+    folder: Path
+
+    @property
+    def weights(self) -> Path:
+        """Where the weights lie when it has ended."""
+        return self.folder / WEIGHTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +136,51 @@ def trainer_of(recipe: Recipe, root: Path, folder: Path, *, seed: int | None = N
     The first teacher has the seed of the run, so that it is what its recipe gives by itself.
     """
     seed = recipe.seed if seed is None else seed
-    teachers = []
-    for number, path in enumerate(recipe.teachers):
-        teacher = _on_folds_of(recipe, load_recipe(Path(path)))
-        weights = trained(teacher, root, folder / f"teacher-{number + 1}", seed=seed + 100 * number)
-        teachers.append(build(teacher.architecture, str(weights)))
+    teachers = [
+        build(run.recipe.architecture, str(trained(run.recipe, root, run.folder, seed=run.seed)))
+        for run in teachers_of(Run(recipe, seed, folder))
+    ]
     return Trainer(replace(recipe, seed=seed), folder, teachers)
+
+
+def teachers_of(run: Run) -> list[Run]:
+    """Give the runs of the teachers of a run, in its folder, on its folds."""
+    return [
+        Run(
+            _on_folds_of(run.recipe, load_recipe(Path(path))),
+            run.seed + 100 * number,
+            run.folder / f"teacher-{number + 1}",
+        )
+        for number, path in enumerate(run.recipe.teachers)
+    ]
+
+
+def teaching(plan: Sequence[Run]) -> list[list[Run]]:
+    """Give the runs that must have ended before those of the plan can begin: teachers, and before these their own.
+
+    What has its weights needs no teacher any more.
+    """
+    stages: list[list[Run]] = []
+    while plan := [teacher for run in plan if not run.weights.exists() for teacher in teachers_of(run)]:
+        stages.insert(0, list(plan))
+    return stages
+
+
+def side_by_side(jobs: int, do: Callable[[Run], object], plan: Sequence[Run], what: str) -> None:
+    """Do something for each run, `jobs` at a time; more than one each in a process with its share of the threads."""
+    if jobs == 1:
+        for run in tqdm(plan, desc=what):
+            do(run)
+        return
+    threads = max(1, usable_cpus() // jobs)
+    with ProcessPoolExecutor(jobs, get_context("spawn"), _use_threads, (threads,)) as pool:
+        try:
+            begun = [pool.submit(do, run) for run in plan]
+            for ended in tqdm(as_completed(begun), desc=what, total=len(plan)):
+                ended.result()
+        except BaseException:  # what is running goes on to its end, and nothing else begins
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def _on_folds_of(recipe: Recipe, teacher: Recipe) -> Recipe:
@@ -133,3 +192,7 @@ def _on_folds_of(recipe: Recipe, teacher: Recipe) -> Recipe:
         test_fold=recipe.test_fold,
         validation_fold=recipe.validation_fold,
     )
+
+
+def _use_threads(number: int) -> None:
+    torch.set_num_threads(number)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
 
 from cloudedge.errors import CloudEdgeError
 from export import runs
+from export.cross_validation import _train
 from export.network import build, save_weights
 from export.recipe import Phase, Recipe
 
@@ -102,3 +105,33 @@ def test_photos_too_few_to_learn_from_are_told(tiny: Recipe, root: Path, tmp_pat
     (tmp_path / "manifest.csv").write_text("\n".join(rows[:2]), encoding="utf-8")
     with pytest.raises(CloudEdgeError, match="none with a label is left to learn from"):
         runs.train(tiny, tmp_path, tmp_path / "run")
+
+
+def test_teachers_are_trained_before_whom_they_teach_but_not_for_what_has_its_weights(
+    tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taught = replace(tiny, phases=(replace(PHASE, verdict=1.0),), teachers=("two.toml",))
+    recipes = {Path("one.toml"): taught, Path("two.toml"): tiny}
+    monkeypatch.setattr(runs, "load_recipe", recipes.__getitem__)
+    plan = [runs.Run(replace(taught, teachers=("one.toml", "two.toml")), seed, tmp_path / str(seed)) for seed in (1, 2)]
+    stages = [[str(run.folder.relative_to(tmp_path)) for run in stage] for stage in runs.teaching(plan)]
+    assert stages == [
+        ["1/teacher-1/teacher-1", "2/teacher-1/teacher-1"],
+        ["1/teacher-1", "1/teacher-2", "2/teacher-1", "2/teacher-2"],
+    ]
+    assert [run.seed for run in runs.teaching(plan)[1]] == [1, 101, 2, 102]
+    for run in (plan[0], runs.teachers_of(plan[1])[0]):
+        run.folder.mkdir(parents=True)
+        run.weights.touch()
+    assert runs.teaching(plan) == [runs.teachers_of(plan[1])]
+
+
+def test_side_by_side_gives_what_one_after_the_other_does(tiny: Recipe, root: Path, tmp_path: Path) -> None:
+    plan = [runs.Run(tiny, seed, tmp_path / str(seed)) for seed in (1, 2)]
+    runs.side_by_side(2, partial(_train, root=root), plan, "trainings")
+    for run in plan:
+        alone = build("lite0", str(runs.train(tiny, root, tmp_path / f"alone-{run.seed}", seed=run.seed)))
+        beside = build("lite0", str(run.weights))
+        torch.testing.assert_close(alone.state_dict(), beside.state_dict(), atol=1e-2, rtol=1e-2)
+    with pytest.raises(CloudEdgeError, match="another recipe"):
+        runs.side_by_side(2, partial(_train, root=root), [replace(plan[0], seed=3)], "trainings")
