@@ -107,7 +107,7 @@ def _apart(function: Callable[..., Any], *arguments: Any) -> Any:
     It ends with this call, however that ends.
     """
     others = active_children()
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(1, get_context("spawn"), _leave_interrupts_alone) as pool:
         try:
             with _signals_held():  # the new process inherits that: they are for this one
                 future = pool.submit(function, *arguments)
@@ -129,6 +129,12 @@ def _signals_held() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _leave_interrupts_alone() -> None:
+    """In the new process, which has been born with signals held: let those through again that are for it."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, set(interruption.SIGNALS) - {signal.SIGINT})
 
 
 def _versions() -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import json
 import os
 import sys
@@ -11,13 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 import click
 
 from cloudedge import folder, interruption, journal, output
 from cloudedge.cli_types import Crop, Finite, Glob
-from cloudedge.errors import CloudEdgeError, ModelError
+from cloudedge.errors import CloudEdgeError, ImageTooLargeError, ModelError
 from cloudedge.genera import GENERA
 
 if TYPE_CHECKING:  # these load numpy and onnxruntime, and --help has no use for either
@@ -25,7 +26,7 @@ if TYPE_CHECKING:  # these load numpy and onnxruntime, and --help has no use for
     from cloudedge.crop import Box
 
 STDIN = STDOUT = "-"
-LARGEST_INPUT = 512 << 20  # bytes; no photo that will be decoded has more
+LARGEST_INPUT = 512 << 20  # bytes, above those of any photo from a camera
 NOT_ALL_CLASSIFIED, MODEL_UNUSABLE, INTERRUPTED = 1, 3, 130
 
 EXIT_CODES = """Exit codes: 0 every photo was classified; 1 some were not; 2 wrong usage; 3 the model or onnxruntime
@@ -204,17 +205,22 @@ def unwritable(target: str, error: OSError) -> click.BadParameter:
     return click.BadParameter(problem, param_hint="--output")
 
 
-def standard_input() -> bytes:
-    """Read all of it; nothing where it is closed or cannot be read. Raises UsageError where it is no photo's size."""
+class _Endless(io.BytesIO):
+    """What standard input turns out to be where it brings more than any photo: an error row of its own."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        raise ImageTooLargeError(f"brings more than {LARGEST_INPUT >> 20} MB, or than fits into memory; is it a photo?")
+
+
+def standard_input() -> bytes | BinaryIO:
+    """Read all of it; nothing where it is closed or cannot be read, what cannot be read where it is no photo's size."""
     try:
         data = sys.stdin.buffer.read(LARGEST_INPUT + 1) if sys.stdin else b""
     except OSError:
         return b""
     except MemoryError:
         data = None
-    if data is None or len(data) > LARGEST_INPUT:
-        raise click.UsageError(f"standard input brings more than {LARGEST_INPUT >> 20} MB or than fits; is it a photo?")
-    return data
+    return _Endless() if data is None or len(data) > LARGEST_INPUT else data
 
 
 def format_of(target: str | None, format_: str | None, otherwise: str = "text") -> str:

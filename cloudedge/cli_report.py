@@ -32,8 +32,8 @@ def report(results: str, target: str | None, zone: ZoneInfo | None) -> None:
     """Make one HTML page from RESULTS, a file of rows as JSON Lines or CSV.
 
     It needs no network, and shows the genus by day and hour, the shares of genera and levels, what is uncertain and
-    what failed, and small pictures where the photos are still there. A capture that was classified again counts once,
-    by its last row.
+    what failed, and small pictures where the photos are still there. A capture with a time that was classified again
+    counts once, by its last row.
     """
     from cloudedge import report, report_page
 

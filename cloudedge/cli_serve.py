@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from cloudedge import interruption
 from cloudedge.cli_common import INTERRUPTED, Answer, answer_options, model_options, open_classifier
 
 
@@ -60,8 +61,13 @@ def serve(host: str, port: int, token: str | None, model: str, threads: int | No
 def _note_signals() -> list[int]:
     """Only note signals: the server looks for them itself, and sends them on when it has ended."""
     received: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, frame: received.append(number))
+
+    def note(number: int, frame: object) -> None:
+        received.append(number)
+        if number not in (signal.SIGINT, signal.SIGTERM):  # SIGHUP, of which the server knows nothing
+            signal.raise_signal(signal.SIGTERM)
+
+    interruption.handle_with(note)
     return received
 
 

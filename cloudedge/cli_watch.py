@@ -92,7 +92,7 @@ def watch(
 
     With -o every row is also appended to FILE, and after a start the captures that are not done there come first; FILE
     may be one that `classify --resume` has written with the same options. Without it, only what comes from now on
-    counts. SIGTERM ends it with exit code 0.
+    counts, or from when DIR is first there. SIGTERM ends it with exit code 0.
     """
 
     def say(text: str) -> None:

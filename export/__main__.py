@@ -162,6 +162,8 @@ def release_command(
     recipe: Recipe, target: Path, cross: bool, weights: Path | None, data: Path, run: Path | None
 ) -> None:
     """From photos to a released model: train, export, quantize, calibrate, gate, measure, write."""
+    if weights and cross:  # nobody knows of which fold's labels they have learned
+        raise click.UsageError("--weights is not for --cross-validate: every fold must be one that they never saw")
     recipe, folder = recipe.starting_from(weights), run_folder(run, recipe.name)
     release.release(recipe, data, folder, target)
     click.echo(card_table(dict(Model(target / f"{recipe.name}.onnx").spec.metrics)))
@@ -183,7 +185,7 @@ def cross_validate_command(recipe: Recipe, seeds: int, jobs: int, data: Path, ru
     Started again, it goes on where it was stopped. Weights that a recipe starts from must not have learned from the
     labels of these photos.
     """
-    folder = run_folder(run, f"cross-{recipe.name}")
+    recipe, folder = recipe.starting_from(None), run_folder(run, f"cross-{recipe.name}")
     results = cross_validation.cross_validate(recipe, data, folder, seeds=seeds, jobs=jobs)
     click.echo(cross_validation.tables(results))
 

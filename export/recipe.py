@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from cloudedge.errors import CloudEdgeError
 from export.checks import check, check_file_name, check_types, is_a, read_record
 from export.network import NETWORKS
 
@@ -131,8 +132,14 @@ class Recipe:
         return self.network or self.name
 
     def starting_from(self, weights: Path | None) -> Recipe:
-        """Give the recipe with the weights of a file to start from; itself where there is none."""
-        return replace(self, weights=str(weights)) if weights else self
+        """Give the recipe with the weights of a file to start from, or with its own.
+
+        Raises CloudEdgeError where these are not there.
+        """
+        recipe = replace(self, weights=str(weights)) if weights else self
+        if recipe.weights not in ("none", "imagenet") and not Path(recipe.weights).exists():
+            raise CloudEdgeError("there are no such weights to start from; see the recipe", recipe.weights)
+        return recipe
 
     def to_dict(self) -> dict[str, Any]:
         """Give the recipe as plain JSON types, for the model's metadata."""
@@ -151,7 +158,7 @@ def load_recipe(path: Path) -> Recipe:
     """Read a recipe file, and those of its teachers.
 
     Raises ValueError for bad TOML or what cannot be trained by (an unknown key or a verdict without a teacher, say),
-    OSError for a file that is not there, be it a recipe or the weights to start from.
+    OSError for a recipe that is not there, CloudEdgeError for the weights that a teacher starts from.
     """
     return _load(path, ())
 
@@ -160,8 +167,6 @@ def _load(path: Path, students: tuple[Path, ...]) -> Recipe:
     if path.resolve() in students:
         raise ValueError(f"{path} is among its own teachers")
     recipe = Recipe.from_dict(tomllib.loads(path.read_text(encoding="utf-8")))
-    if recipe.weights not in ("none", "imagenet"):
-        Path(recipe.weights).stat()
     teachers = [_load_teacher(Path(teacher), (*students, path.resolve())) for teacher in recipe.teachers]
     if any(phase.hint and phase.verdict for phase in recipe.phases) and teachers[0].architecture != "lite0":
         raise ValueError("a phase has a hint and a verdict, for which the first teacher must be a lite0")
@@ -170,6 +175,6 @@ def _load(path: Path, students: tuple[Path, ...]) -> Recipe:
 
 def _load_teacher(path: Path, students: tuple[Path, ...]) -> Recipe:
     try:
-        return _load(path, students)
+        return _load(path, students).starting_from(None)
     except ValueError as error:
         raise ValueError(f"teacher {path}: {error}") from error

@@ -66,7 +66,7 @@ def check_claim(folder: Path, recipe: Recipe, root: Path, *, seed: int | None = 
     if not same or claimed.seed != wanted.seed:
         raise CloudEdgeError("holds a run of another recipe; give another folder with --run", str(folder))
     if claimed.photos != wanted.photos:
-        raise CloudEdgeError("holds a run of other photos; give another folder with --run", str(folder))
+        raise CloudEdgeError("holds a run of other photos or labels; give another folder with --run", str(folder))
     return wanted
 
 
@@ -95,9 +95,12 @@ def _grows(claimed: Recipe, recipe: Recipe) -> bool:
 
 
 def _digest(photos: Sequence[Photo]) -> str:
-    """Give a checksum of what decides the folds and the labels of the manifest, corrections left aside."""
-    rows = [(photo.file, photo.sha256, photo.group, photo.stratum) for photo in photos]
-    return hashlib.sha256(json.dumps(rows).encode("utf-8")).hexdigest()
+    """Give a checksum of what decides the folds and the targets: the photos and all that is said of them."""
+    rows = [
+        (photo.file, photo.sha256, photo.group, photo.stratum, photo.genus, photo.conflict, photo.reviews)
+        for photo in photos
+    ]
+    return hashlib.sha256(json.dumps(rows, sort_keys=True).encode("utf-8")).hexdigest()
 
 
 def train(recipe: Recipe, root: Path, folder: Path, *, seed: int | None = None) -> Path:
@@ -109,6 +112,8 @@ def train(recipe: Recipe, root: Path, folder: Path, *, seed: int | None = None) 
     """
     mine = check_claim(folder, recipe, root, seed=seed, growing=True)
     trainer, sets = trainer_of(recipe, root, folder, seed=seed), training_sets(recipe, root)
+    if (folder / CLAIM).exists() and _read(folder / CLAIM) != mine:  # it has grown, and its weights have not yet
+        (folder / WEIGHTS).unlink(missing_ok=True)
     _write(folder, mine)  # only now: what cannot even begin has a claim to nothing
     network = trainer.run(*sets)
     path = folder / WEIGHTS
@@ -133,8 +138,10 @@ def trained(recipe: Recipe, root: Path, folder: Path, *, seed: int | None = None
 def trainer_of(recipe: Recipe, root: Path, folder: Path, *, seed: int | None = None) -> Trainer:
     """Give the trainer of a run, with its teachers, which are trained where their weights are not there yet.
 
-    The first teacher has the seed of the run, so that it is what its recipe gives by itself.
+    Raises CloudEdgeError for weights to start from that do not fit, before any teacher is trained. The first teacher
+    has the seed of the run, so that it is what its recipe gives by itself.
     """
+    build(recipe.architecture, recipe.weights)
     seed = recipe.seed if seed is None else seed
     teachers = [
         build(run.recipe.architecture, str(trained(run.recipe, root, run.folder, seed=run.seed)))

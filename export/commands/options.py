@@ -45,7 +45,11 @@ data_option = click.option(
     show_default=True,
     help="Folder with manifest.csv and the photos.",
 )
-weights_option = click.option("--weights", type=FILE, help="Weights to start from, in place of the recipe's.")
+weights_option = click.option(
+    "--weights",
+    type=FILE,
+    help="Weights to start from, in place of the recipe's; figures hold only of photos whose labels they never saw.",
+)
 run_option = click.option("--run", type=FOLDER, help="Folder of the run.  [default: runs/NAME]")
 
 

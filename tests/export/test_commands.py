@@ -87,7 +87,6 @@ def recipe_file(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        (('weights = "none"', 'weights = "gone.safetensors"'), "gone.safetensors"),
         (("dark = 10.0", 'dark = 10.0\nteachers = ["gone.toml"]'), "gone.toml"),
         (("label = 1.0", "label = 1.0\nverdict = 1.0"), "no teacher"),
         (("label = 1.0", "label = 1.0\nlabels = 1.0"), "labels"),
@@ -103,6 +102,19 @@ def test_a_recipe_that_nothing_can_be_trained_by_is_refused_in_one_line(
     last = result.output.splitlines()[-1]
     assert last.startswith("Error: Invalid value for 'RECIPE'")
     assert problem in last
+
+
+def test_weights_to_start_from_must_be_there_be_they_the_recipes_or_others(recipe_file: Path, tmp_path: Path) -> None:
+    arguments = ["train", str(recipe_file), "--data", str(tmp_path), "--run", str(tmp_path / "run")]
+    recipe_file.write_text(RECIPE.replace('weights = "none"', 'weights = "gone.safetensors"'), encoding="utf-8")
+    result = CliRunner().invoke(main, arguments)
+    assert (result.exit_code, result.output.count("\n")) == (1, 1)
+    assert "Error: gone.safetensors: there are no such weights to start from" in result.output
+    (tmp_path / "mine.safetensors").touch()
+    result = CliRunner().invoke(main, [*arguments, "--weights", str(tmp_path / "mine.safetensors")])
+    assert "has no manifest.csv" in result.output  # it is past the weights
+    both = ["release", str(recipe_file), "--weights", str(tmp_path / "mine.safetensors"), "--cross-validate"]
+    assert "--weights is not for --cross-validate" in CliRunner().invoke(main, both).output
 
 
 def plain(root: Path, tmp_path: Path) -> Path:

@@ -87,6 +87,8 @@ def test_two_teachers_may_be_of_one_recipe(tmp_path: Path) -> None:
     assert len(load_recipe(tmp_path / "a.toml").teachers) == 2
 
 
-def test_a_run_may_start_from_other_weights(recipe: Recipe) -> None:
-    assert recipe.starting_from(Path("mine.safetensors")) == replace(recipe, weights="mine.safetensors")
+def test_a_run_may_start_from_other_weights(recipe: Recipe, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.safetensors"
+    mine.touch()
+    assert recipe.starting_from(mine) == replace(recipe, weights=str(mine))
     assert recipe.starting_from(None) == recipe

@@ -16,6 +16,7 @@ from export import runs
 from export.cross_validation import _train
 from export.network import build, save_weights
 from export.recipe import Phase, Recipe
+from export.training import Trainer
 
 PHASE = Phase(name="labels", images=16, size=32, batch=8, lr=1e-3, label=1.0)
 
@@ -43,21 +44,39 @@ def test_a_folder_of_other_photos_is_refused(tiny: Recipe, root: Path, tmp_path:
     photos.mkdir()
     manifest = (root / "manifest.csv").read_text(encoding="utf-8")
     (photos / "manifest.csv").write_text(manifest, encoding="utf-8")
+    shutil.copy(root / "review.csv", photos)
     runs.claim(tmp_path / "run", tiny, root)
     runs.claim(tmp_path / "run", tiny, photos)  # the same ones in another place
     (photos / "manifest.csv").write_text(manifest.replace("Cirrus/7.png,Cirrus", "Cirrus/7.png,Cumulus"), "utf-8")
-    with pytest.raises(CloudEdgeError, match="holds a run of other photos"):
+    with pytest.raises(CloudEdgeError, match="holds a run of other photos or labels"):
+        runs.claim(tmp_path / "run", tiny, photos)
+    (photos / "manifest.csv").write_text(manifest, "utf-8")
+    (photos / "review.csv").write_text((root / "review.csv").read_text("utf-8").replace("0.7", "0.8"), "utf-8")
+    with pytest.raises(CloudEdgeError, match="or labels"):
         runs.claim(tmp_path / "run", tiny, photos)
 
 
+class KilledError(Exception):
+    """Stands for a kill in the middle of a run."""
+
+
+def _kill(*arguments: object) -> None:
+    raise KilledError
+
+
 def test_a_recipe_that_has_grown_goes_on_but_its_old_weights_are_not_taken_for_its_own(
-    tiny: Recipe, root: Path, tmp_path: Path
+    tiny: Recipe, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs.train(tiny, root, tmp_path)
     grown = replace(tiny, phases=(PHASE, replace(PHASE, name="more")))
     with pytest.raises(CloudEdgeError, match="another recipe"):
         runs.trained(grown, root, tmp_path)
     runs.check_claim(tmp_path, grown, root, growing=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "run", _kill)
+        with pytest.raises(KilledError):
+            runs.train(grown, root, tmp_path)
+    assert not (tmp_path / runs.WEIGHTS).exists()  # the old ones would be taken for those of all phases
     runs.train(grown, root, tmp_path)
     assert runs.trained(grown, root, tmp_path) == tmp_path / runs.WEIGHTS
     with pytest.raises(CloudEdgeError, match="another recipe"):

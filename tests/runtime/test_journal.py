@@ -216,7 +216,7 @@ def test_one_program_at_a_time(tmp_path: Path) -> None:
     write(tmp_path / "rows", "jsonl")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX devices and links")
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX locks, devices and links")
 def test_a_file_that_is_moved_away_is_begun_anew_and_what_is_done_stays_done(tmp_path: Path) -> None:
     target = tmp_path / "rows"
     with Journal(str(target), "csv", 1, "tiny") as journal:
@@ -230,6 +230,7 @@ def test_a_file_that_is_moved_away_is_begun_anew_and_what_is_done_stays_done(tmp
     assert [row["path"] for row in read_rows(str(target))] == ["c.jpg"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX locks, devices and links")
 def test_nothing_takes_the_place_of_a_journal_that_is_being_written(tmp_path: Path) -> None:
     target = tmp_path / "rows"
     with (
@@ -241,6 +242,7 @@ def test_nothing_takes_the_place_of_a_journal_that_is_being_written(tmp_path: Pa
     refuse_to_replace(str(tmp_path / "none"))
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX locks, devices and links")
 def test_a_device_is_refused_and_a_link_stays_a_link(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for target in (Path(os.devnull), tmp_path, tmp_path / "pipe"):
