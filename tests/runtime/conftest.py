@@ -18,6 +18,9 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # tests use no network; must be set b
 
 # A run started in the background ignores Ctrl-C, and so would the programs that the tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# Under `nohup` they would ignore this; what Python handles, if only by doing nothing, they do not inherit.
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda number, frame: None)
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
