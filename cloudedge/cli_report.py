@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     help="Show times that have an offset as the clocks there show them, Europe/Vienna.  [default: as they stand]",
 )
 def report(results: str, target: str | None, zone: ZoneInfo | None) -> None:
-    """Make one HTML page from RESULTS, a file of rows as JSON Lines or CSV.
+    """Make one HTML page from RESULTS, a file of rows as JSON Lines, JSON or CSV.
 
     It needs no network, and shows the genus by day and hour, the shares of genera and levels, what is uncertain and
     what failed, and small pictures where the photos are still there. A capture with a time that was classified again
