@@ -57,7 +57,7 @@ def train(recipe: Recipe, weights: Path | None, data: Path, run: Path | None, sh
         for path in preview.show_batches(recipe, *training_sets(recipe, data), folder):
             click.echo(path)
         return
-    click.echo(runs.train(recipe, data, folder))
+    click.echo(runs.train(runs.Run(recipe, recipe.seed, folder), data))
 
 
 @main.command("lr-find")
@@ -68,9 +68,10 @@ def train(recipe: Recipe, weights: Path | None, data: Path, run: Path | None, sh
 def lr_find(recipe: Recipe, weights: Path | None, data: Path, run: Path | None) -> None:
     """Suggest a learning rate for the phase of RECIPE that comes next, from the run's checkpoint where there is one."""
     recipe, folder = recipe.starting_from(weights), run_folder(run, recipe.name)
+    mine = runs.Run(recipe, recipe.seed, folder)
     # Not claimed: the rate that is found here will make it another recipe.
-    runs.check_claim(folder, recipe, data, growing=True)
-    trainer = runs.trainer_of(recipe, data, folder)
+    runs.check_claim(mine, data, growing=True)
+    trainer = runs.trainer_of(mine, data)
     curve = trainer.sweep_rates(*training_sets(recipe, data))
     phase = recipe.phases[trainer.phase_index].name
     write_csv(folder / "lr-find.csv", ("lr", "loss"), zip(curve.rates, curve.losses, strict=True))

@@ -76,11 +76,11 @@ def cross_validate(recipe: Recipe, root: Path, folder: Path, *, seeds: int = 1, 
     recipe starts from must not have learned from a label of these photos; its teachers are trained anew for each fold.
     Raises CloudEdgeError for a folder of another recipe or of other photos.
     """
-    claim(folder, recipe, root)
+    claim(Run(recipe, recipe.seed, folder), root)
     plan = trainings(recipe, folder, seeds)
     unasked = [run for run in plan if not _is_asked(run)]
     for stage in teaching(unasked):
-        side_by_side(jobs, partial(_train, root=root), stage, "teachers")
+        side_by_side(jobs, partial(trained, root=root), stage, "teachers")
     side_by_side(jobs, partial(_train_and_predict, root=root), unasked, "trainings")
     photos = load_catalogue(root)
     results: dict[str, Result] = {}
@@ -159,13 +159,9 @@ def _is_asked(run: Run) -> bool:
     return all(_predictions(run.folder, arithmetic).exists() for arithmetic in _arithmetics(run.recipe))
 
 
-def _train(run: Run, root: Path) -> Path:
-    return trained(run.recipe, root, run.folder, seed=run.seed)
-
-
 def _train_and_predict(run: Run, root: Path) -> None:
     recipe, folder = run.recipe, run.folder
-    weights = _train(run, root)
+    weights = trained(run, root)
     photos = load_catalogue(root)
     test = split_of(recipe, photos).test
     held_out = pick(photos, test)

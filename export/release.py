@@ -29,7 +29,7 @@ from export.network import build
 from export.onnx_model import check_parity, export_onnx, rewrite
 from export.quantization import Comparison, check_quantized, quantize
 from export.recipe import Recipe
-from export.runs import train
+from export.runs import Run, train
 
 CARD = "MODEL_CARD.md"
 CALIBRATION_PHOTOS = 256
@@ -228,7 +228,7 @@ def release(recipe: Recipe, root: Path, folder: Path, target: Path) -> None:
     if not held_out:
         raise CloudEdgeError("holds too few photos: the test fold has none of the ten genera", str(root))
     validation_photos(recipe, root)
-    weights = train(recipe, root, folder)
+    weights = train(Run(recipe, recipe.seed, folder), root)
     made, difference = candidates(recipe, weights, root, folder)
     gates: dict[str, Any] = {"torch_max_logit_difference": difference}
     chosen = made["float32"]

@@ -50,37 +50,38 @@ class Claim:
     photos: str
 
 
-def check_claim(folder: Path, recipe: Recipe, root: Path, *, seed: int | None = None, growing: bool = False) -> Claim:
-    """Give the claim of a run by the recipe on the photos of `root`, whose folder is free or its own.
+def check_claim(run: Run, root: Path, *, growing: bool = False) -> Claim:
+    """Give the claim of a run on the photos of `root`, whose folder is free or its own.
 
-    `seed` is that of the training, where it is not the recipe's. Where the run is `growing`, the recipe may have more
-    phases than the claimed one. Raises CloudEdgeError for a folder of another recipe or of other photos.
+    Where the run is `growing`, the recipe may have more phases than the claimed one. Raises CloudEdgeError for a folder
+    of another recipe or of other photos.
     """
-    photos = learned_catalogue(recipe, root)
-    wanted = Claim(recipe, recipe.seed if seed is None else seed, _digest(photos))
-    path = folder / CLAIM
-    if not path.exists():
+    wanted = Claim(run.recipe, run.seed, _digest(learned_catalogue(run.recipe, root)))
+    claimed = _read(run)
+    if claimed is None:
         return wanted
-    claimed = _read(path)
-    same = _grows(claimed.recipe, recipe) if growing else claimed.recipe == recipe
+    same = _grows(claimed.recipe, run.recipe) if growing else claimed.recipe == run.recipe
     if not same or claimed.seed != wanted.seed:
-        raise CloudEdgeError("holds a run of another recipe; give another folder with --run", str(folder))
+        raise CloudEdgeError("holds a run of another recipe; give another folder with --run", str(run.folder))
     if claimed.photos != wanted.photos:
-        raise CloudEdgeError("holds a run of other photos or labels; give another folder with --run", str(folder))
+        raise CloudEdgeError("holds a run of other photos or labels; give another folder with --run", str(run.folder))
     return wanted
 
 
-def claim(folder: Path, recipe: Recipe, root: Path) -> None:
+def claim(run: Run, root: Path) -> None:
     """Write down whose folder it is, so that nothing is gone on with by another; see `check_claim`."""
-    _write(folder, check_claim(folder, recipe, root))
+    _write(run, check_claim(run, root))
 
 
-def _write(folder: Path, mine: Claim) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / CLAIM, asdict(mine))
+def _write(run: Run, mine: Claim) -> None:
+    run.folder.mkdir(parents=True, exist_ok=True)
+    write_json(run.folder / CLAIM, asdict(mine))
 
 
-def _read(path: Path) -> Claim:
+def _read(run: Run) -> Claim | None:
+    path = run.folder / CLAIM
+    if not path.exists():
+        return None
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         return Claim(Recipe.from_dict(content["recipe"]), content["seed"], content["photos"])
@@ -103,51 +104,46 @@ def _digest(photos: Sequence[Photo]) -> str:
     return hashlib.sha256(json.dumps(rows, sort_keys=True).encode("utf-8")).hexdigest()
 
 
-def train(recipe: Recipe, root: Path, folder: Path, *, seed: int | None = None) -> Path:
-    """Train in `folder`, going on from its checkpoint where there is one; gives the path of the weights.
+def train(run: Run, root: Path) -> Path:
+    """Train on the photos of `root`, going on from the checkpoint where there is one; gives the path of the weights.
 
-    `seed` is for everything but the folds, where it is not the recipe's. Teachers are trained first, on the same folds.
+    The seed is for everything but the folds, which follow from the recipe's. Teachers are trained first, on these.
     Raises CloudEdgeError where the folder holds a run of another recipe or of other photos; a recipe that has only got
     more phases goes on.
     """
-    mine = check_claim(folder, recipe, root, seed=seed, growing=True)
-    trainer, sets = trainer_of(recipe, root, folder, seed=seed), training_sets(recipe, root)
-    if (folder / CLAIM).exists() and _read(folder / CLAIM) != mine:  # it has grown, and its weights have not yet
-        (folder / WEIGHTS).unlink(missing_ok=True)
-    _write(folder, mine)  # only now: what cannot even begin has a claim to nothing
+    mine = check_claim(run, root, growing=True)
+    trainer, sets = trainer_of(run, root), training_sets(run.recipe, root)
+    if _read(run) not in (None, mine):  # it has grown, and its weights have not yet
+        run.weights.unlink(missing_ok=True)
+    _write(run, mine)  # only now: what cannot even begin has a claim to nothing
     network = trainer.run(*sets)
-    path = folder / WEIGHTS
-    save_weights(network, path)
-    plots.loss_curves(trainer.log, folder / "losses.png")
-    return path
+    save_weights(network, run.weights)
+    plots.loss_curves(trainer.log, run.folder / "losses.png")
+    return run.weights
 
 
-def trained(recipe: Recipe, root: Path, folder: Path, *, seed: int | None = None) -> Path:
-    """Give the path of the weights in `folder`, put there by hand perhaps; trains where they are not there yet.
+def trained(run: Run, root: Path) -> Path:
+    """Give the path of the weights of a run, put there by hand perhaps; trains where they are not there yet.
 
     Raises CloudEdgeError for a folder of another recipe, be it one with fewer phases: its weights would be taken for
     those of all.
     """
-    mine, path = check_claim(folder, recipe, root, seed=seed), folder / WEIGHTS
-    if not path.exists():
-        return train(recipe, root, folder, seed=seed)
-    _write(folder, mine)
-    return path
+    mine = check_claim(run, root)
+    if not run.weights.exists():
+        return train(run, root)
+    _write(run, mine)
+    return run.weights
 
 
-def trainer_of(recipe: Recipe, root: Path, folder: Path, *, seed: int | None = None) -> Trainer:
+def trainer_of(run: Run, root: Path) -> Trainer:
     """Give the trainer of a run, with its teachers, which are trained where their weights are not there yet.
 
     Raises CloudEdgeError for weights to start from that do not fit, before any teacher is trained. The first teacher
     has the seed of the run, so that it is what its recipe gives by itself.
     """
-    build(recipe.architecture, recipe.weights)
-    seed = recipe.seed if seed is None else seed
-    teachers = [
-        build(run.recipe.architecture, str(trained(run.recipe, root, run.folder, seed=run.seed)))
-        for run in teachers_of(Run(recipe, seed, folder))
-    ]
-    return Trainer(replace(recipe, seed=seed), folder, teachers)
+    build(run.recipe.architecture, run.recipe.weights)
+    teachers = [build(teacher.recipe.architecture, str(trained(teacher, root))) for teacher in teachers_of(run)]
+    return Trainer(replace(run.recipe, seed=run.seed), run.folder, teachers)
 
 
 def teachers_of(run: Run) -> list[Run]:

@@ -24,6 +24,8 @@ from export.recipe import Phase, Recipe
 from export.release import describe
 from export.training import Trainer
 
+from . import recipes
+
 
 def run(*arguments: object) -> str:
     result = CliRunner().invoke(main, [*map(str, arguments)], catch_exceptions=False)
@@ -53,28 +55,7 @@ def test_every_command_tells_what_it_does() -> None:
         run(name, "--help")
 
 
-RECIPE = """
-name = "lite0"
-version = "0.0.1"
-weights = "none"
-input_size = 64
-interpolation = "bicubic"
-seed = 1
-folds = 4
-test_fold = 0
-validation_fold = 1
-labels = { manifest = 1.0 }
-dark = 10.0
-
-[[phases]]
-name = "labels"
-images = 640
-size = 32
-batch = 4
-lr = 1e-3
-mixup = 0.5
-label = 1.0
-"""
+RECIPE = recipes.RECIPE.replace("images = 64", "images = 640").replace("label = 1.0", "mixup = 0.5\nlabel = 1.0")
 
 
 @pytest.fixture

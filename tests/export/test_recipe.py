@@ -9,27 +9,8 @@ import pytest
 
 from export.recipe import Recipe, load_recipe
 
-RECIPE = """
-name = "lite0"
-version = "0.0.1"
-weights = "none"
-input_size = 64
-interpolation = "bicubic"
-seed = 1
-folds = 4
-test_fold = 0
-validation_fold = 1
-labels = { manifest = 1.0 }
-dark = 10.0
+from .recipes import RECIPE
 
-[[phases]]
-name = "labels"
-images = 64
-size = 32
-batch = 4
-lr = 1e-3
-label = 1.0
-"""
 SECOND = RECIPE[RECIPE.index("[[phases]]") :]
 
 

@@ -13,12 +13,15 @@ import torch
 
 from cloudedge.errors import CloudEdgeError
 from export import runs
-from export.cross_validation import _train
 from export.network import build, save_weights
 from export.recipe import Phase, Recipe
 from export.training import Trainer
 
 PHASE = Phase(name="labels", images=16, size=32, batch=8, lr=1e-3, label=1.0)
+
+
+def run_of(recipe: Recipe, folder: Path) -> runs.Run:
+    return runs.Run(recipe, recipe.seed, folder)
 
 
 @pytest.fixture
@@ -27,15 +30,15 @@ def tiny(recipe: Recipe) -> Recipe:
 
 
 def test_a_folder_of_another_recipe_is_refused_and_left_alone(tiny: Recipe, root: Path, tmp_path: Path) -> None:
-    runs.claim(tmp_path, tiny, root)
+    runs.claim(run_of(tiny, tmp_path), root)
     before = (tmp_path / runs.CLAIM).read_bytes()
-    runs.claim(tmp_path, tiny, root)
+    runs.claim(run_of(tiny, tmp_path), root)
     for other in (replace(tiny, odds=2.0), replace(tiny, phases=(replace(PHASE, lr=1e-4),))):
         for work in (runs.train, runs.trained):
             with pytest.raises(CloudEdgeError, match="holds a run of another recipe; give another folder with --run"):
-                work(other, root, tmp_path)
+                work(run_of(other, tmp_path), root)
     with pytest.raises(CloudEdgeError, match="another recipe"):
-        runs.trained(tiny, root, tmp_path, seed=7)
+        runs.trained(runs.Run(tiny, 7, tmp_path), root)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {runs.CLAIM: before}
 
 
@@ -45,15 +48,15 @@ def test_a_folder_of_other_photos_is_refused(tiny: Recipe, root: Path, tmp_path:
     manifest = (root / "manifest.csv").read_text(encoding="utf-8")
     (photos / "manifest.csv").write_text(manifest, encoding="utf-8")
     shutil.copy(root / "review.csv", photos)
-    runs.claim(tmp_path / "run", tiny, root)
-    runs.claim(tmp_path / "run", tiny, photos)  # the same ones in another place
+    runs.claim(run_of(tiny, tmp_path / "run"), root)
+    runs.claim(run_of(tiny, tmp_path / "run"), photos)  # the same ones in another place
     (photos / "manifest.csv").write_text(manifest.replace("Cirrus/7.png,Cirrus", "Cirrus/7.png,Cumulus"), "utf-8")
     with pytest.raises(CloudEdgeError, match="holds a run of other photos or labels"):
-        runs.claim(tmp_path / "run", tiny, photos)
+        runs.claim(run_of(tiny, tmp_path / "run"), photos)
     (photos / "manifest.csv").write_text(manifest, "utf-8")
     (photos / "review.csv").write_text((root / "review.csv").read_text("utf-8").replace("0.7", "0.8"), "utf-8")
     with pytest.raises(CloudEdgeError, match="or labels"):
-        runs.claim(tmp_path / "run", tiny, photos)
+        runs.claim(run_of(tiny, tmp_path / "run"), photos)
 
 
 class KilledError(Exception):
@@ -67,20 +70,20 @@ def _kill(*arguments: object) -> None:
 def test_a_recipe_that_has_grown_goes_on_but_its_old_weights_are_not_taken_for_its_own(
     tiny: Recipe, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    runs.train(tiny, root, tmp_path)
+    runs.train(run_of(tiny, tmp_path), root)
     grown = replace(tiny, phases=(PHASE, replace(PHASE, name="more")))
     with pytest.raises(CloudEdgeError, match="another recipe"):
-        runs.trained(grown, root, tmp_path)
-    runs.check_claim(tmp_path, grown, root, growing=True)
+        runs.trained(run_of(grown, tmp_path), root)
+    runs.check_claim(run_of(grown, tmp_path), root, growing=True)
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "run", _kill)
         with pytest.raises(KilledError):
-            runs.train(grown, root, tmp_path)
+            runs.train(run_of(grown, tmp_path), root)
     assert not (tmp_path / runs.WEIGHTS).exists()  # the old ones would be taken for those of all phases
-    runs.train(grown, root, tmp_path)
-    assert runs.trained(grown, root, tmp_path) == tmp_path / runs.WEIGHTS
+    runs.train(run_of(grown, tmp_path), root)
+    assert runs.trained(run_of(grown, tmp_path), root) == tmp_path / runs.WEIGHTS
     with pytest.raises(CloudEdgeError, match="another recipe"):
-        runs.train(tiny, root, tmp_path)
+        runs.train(run_of(tiny, tmp_path), root)
     with (tmp_path / "log.csv").open(newline="", encoding="utf-8") as stream:
         assert [(row["phase"], row["step"]) for row in csv.DictReader(stream)] == [("labels", "2"), ("more", "2")]
     assert (tmp_path / "losses.png").stat().st_size > 5000
@@ -91,30 +94,30 @@ def test_weights_that_were_put_there_are_taken_and_the_folder_is_claimed(
 ) -> None:
     save_weights(build("lite0", "none"), tmp_path / runs.WEIGHTS)
     before = (tmp_path / runs.WEIGHTS).read_bytes()
-    assert runs.trained(tiny, root, tmp_path).read_bytes() == before
+    assert runs.trained(run_of(tiny, tmp_path), root).read_bytes() == before
     with pytest.raises(CloudEdgeError, match="another recipe"):
-        runs.trained(replace(tiny, odds=2.0), root, tmp_path)
+        runs.trained(run_of(replace(tiny, odds=2.0), tmp_path), root)
 
 
 def test_a_damaged_claim_or_checkpoint_is_told_with_its_path(tiny: Recipe, root: Path, tmp_path: Path) -> None:
     (tmp_path / "checkpoint.pt").write_bytes(b"nothing")
     with pytest.raises(CloudEdgeError, match=r"checkpoint\.pt: is damaged"):
-        runs.train(tiny, root, tmp_path)
+        runs.train(run_of(tiny, tmp_path), root)
     (tmp_path / runs.CLAIM).write_text("{}", encoding="utf-8")
     with pytest.raises(CloudEdgeError, match=r"claim\.json: does not say whose folder it is"):
-        runs.train(tiny, root, tmp_path)
+        runs.train(run_of(tiny, tmp_path), root)
 
 
 def test_a_training_that_cannot_begin_does_not_claim_its_folder(tiny: Recipe, root: Path, tmp_path: Path) -> None:
     save_weights(build("resnet34", "none"), tmp_path / "other.safetensors")
     with pytest.raises(CloudEdgeError, match="holds no weights of lite0"):
-        runs.train(tiny.starting_from(tmp_path / "other.safetensors"), root, tmp_path / "run")
-    assert runs.check_claim(tmp_path / "run", tiny, root)
+        runs.train(run_of(tiny.starting_from(tmp_path / "other.safetensors"), tmp_path / "run"), root)
+    assert runs.check_claim(run_of(tiny, tmp_path / "run"), root)
 
 
 def test_a_reviewer_without_a_weight_is_told_before_any_training(tiny: Recipe, root: Path, tmp_path: Path) -> None:
     with pytest.raises(CloudEdgeError, match=r"review\.csv: has a reviewer '1'"):
-        runs.train(replace(tiny, labels={"manifest": 1.0}), root, tmp_path)
+        runs.train(run_of(replace(tiny, labels={"manifest": 1.0}), tmp_path), root)
     assert not list(tmp_path.iterdir())
 
 
@@ -123,7 +126,7 @@ def test_photos_too_few_to_learn_from_are_told(tiny: Recipe, root: Path, tmp_pat
     rows = (root / "manifest.csv").read_text(encoding="utf-8").splitlines()
     (tmp_path / "manifest.csv").write_text("\n".join(rows[:2]), encoding="utf-8")
     with pytest.raises(CloudEdgeError, match="none with a label is left to learn from"):
-        runs.train(tiny, tmp_path, tmp_path / "run")
+        runs.train(run_of(tiny, tmp_path / "run"), tmp_path)
 
 
 def test_teachers_are_trained_before_whom_they_teach_but_not_for_what_has_its_weights(
@@ -147,10 +150,10 @@ def test_teachers_are_trained_before_whom_they_teach_but_not_for_what_has_its_we
 
 def test_side_by_side_gives_what_one_after_the_other_does(tiny: Recipe, root: Path, tmp_path: Path) -> None:
     plan = [runs.Run(tiny, seed, tmp_path / str(seed)) for seed in (1, 2)]
-    runs.side_by_side(2, partial(_train, root=root), plan, "trainings")
+    runs.side_by_side(2, partial(runs.trained, root=root), plan, "trainings")
     for run in plan:
-        alone = build("lite0", str(runs.train(tiny, root, tmp_path / f"alone-{run.seed}", seed=run.seed)))
+        alone = build("lite0", str(runs.train(replace(run, folder=tmp_path / f"alone-{run.seed}"), root)))
         beside = build("lite0", str(run.weights))
         torch.testing.assert_close(alone.state_dict(), beside.state_dict(), atol=1e-2, rtol=1e-2)
     with pytest.raises(CloudEdgeError, match="another recipe"):
-        runs.side_by_side(2, partial(_train, root=root), [replace(plan[0], seed=3)], "trainings")
+        runs.side_by_side(2, partial(runs.trained, root=root), [replace(plan[0], seed=3)], "trainings")

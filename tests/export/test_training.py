@@ -178,15 +178,16 @@ def test_teachers_are_trained_once_by_their_recipes_on_the_folds_of_their_studen
     read = training_sets
     monkeypatch.setattr("export.runs.training_sets", lambda asked, root: sets.append(asked) or read(asked, root))
 
-    trainer = runs.trainer_of(student, root, tmp_path)
-    runs.trainer_of(student, root, tmp_path)
+    trainer = runs.trainer_of(runs.Run(student, student.seed, tmp_path), root)
+    runs.trainer_of(runs.Run(student, student.seed, tmp_path), root)
 
     assert [(asked.test_fold, asked.validation_fold, asked.seed) for asked in sets] == [(2, 0, student.seed)] * 3
     assert [type(network) for network in trainer.trained] == [Lite0, Lite2, Lite0]
     first, _, third = (network.head.weight for network in trainer.trained)
     assert not torch.equal(first, third)
 
-    alone = runs.train(replace(teacher, test_fold=2, validation_fold=0), root, tmp_path / "alone")
+    by_itself = replace(teacher, test_fold=2, validation_fold=0)
+    alone = runs.train(runs.Run(by_itself, teacher.seed, tmp_path / "alone"), root)
     assert torch.equal(first, build("lite0", str(alone)).head.weight)
 
 
