@@ -174,11 +174,10 @@ def open_journal(
 
 def open_output(target: str | None, stack: ExitStack) -> TextIO:
     """Open the file that is replaced at the end, or standard output."""
-    if target in (None, STDOUT, "/dev/stdout"):  # the last, opened anew, would cost what `>>` has kept
+    if target is None or target in (STDOUT, "/dev/stdout"):  # the last, opened anew, would cost what `>>` has kept
         if sys.stdout is None:  # `>&-`, as opposed to a pipe whose reader has gone
             raise click.UsageError("standard output is closed; give -o FILE.")
         return sys.stdout
-    assert target is not None
     refuse_photo(target)
     try:
         journal.refuse_to_replace(target)

@@ -147,9 +147,7 @@ def open_file(path: str) -> BinaryIO:
 
 def read_exif(stream: BinaryIO) -> Image.Exif:
     """Return the EXIF data of a photo; of HEIC, too, without decoding it. Raises what `open_image` does."""
-    head = stream.read(16)
-    stream.seek(0)
-    if not _is_heif(head):
+    if not _is_heif(_head(stream)):
         return open_image(stream).getexif()
     from cloudedge import heif  # which many a program never needs
 
@@ -163,8 +161,7 @@ def open_image(stream: BinaryIO, max_pixels: int = MAX_JPEG_PIXELS) -> Image.Ima
 
     Raises ImageError where it is none, or larger than `max_pixels`; any exception where it is damaged.
     """
-    head = stream.read(16)
-    stream.seek(0)
+    head = _head(stream)
     if not head:
         raise ImageError("is empty; copy or download it again")
     source = stream if isinstance(stream, io.BytesIO) else Reader(stream)
@@ -175,6 +172,13 @@ def open_image(stream: BinaryIO, max_pixels: int = MAX_JPEG_PIXELS) -> Image.Ima
     image = _opener(head)(source)
     check_size(*image.size, max_pixels if image.format == "JPEG" else min(max_pixels, MAX_PIXELS))
     return image
+
+
+def _head(stream: BinaryIO) -> bytes:
+    """Return the bytes by which formats are told, and go back to the start."""
+    head = stream.read(16)
+    stream.seek(0)
+    return head
 
 
 def _is_heif(head: bytes) -> bool:

@@ -89,14 +89,16 @@ def without_repeats(read: Callable[[], Iterable[Row]]) -> Iterator[Row]:
     `read` gives all rows, each time it is called. A capture is told by its path and time; where it has no time, by its
     path and the key of a journal; without either each row is one.
     """
-    last: dict[int, int] = {}
+    last = {_capture(row): number for number, row in enumerate(read())}
     for number, row in enumerate(read()):
-        if mark := row["captured_at"] or row.get("key"):
-            last[hash((row["path"], mark))] = number
-    for number, row in enumerate(read()):
-        mark = row["captured_at"] or row.get("key")
-        if last.get(hash((row["path"], mark)), number) == number:
+        capture = _capture(row)
+        if capture is None or last.get(capture, number) == number:
             yield row
+
+
+def _capture(row: Row) -> int | None:
+    mark = row["captured_at"] or row.get("key")
+    return hash((row["path"], mark)) if mark else None
 
 
 def summarise(rows: Iterable[Row], zone: tzinfo | None = None) -> Summary:

@@ -26,6 +26,8 @@ from cloudedge.cli import main
 from cloudedge.cli_common import Answer, open_classifier
 from cloudedge.model import sha256
 
+from .waiting import wait_for
+
 FIXTURES = Path(__file__).parent / "fixtures"
 TINY = str(FIXTURES / "tiny.onnx")
 CLOUDEDGE = [sys.executable, "-m", "cloudedge"]
@@ -147,10 +149,7 @@ def test_an_output_that_is_a_stream_is_written_to(photos: list[Path], tmp_path: 
     script = f"echo old > log; ({command} -o /dev/stdout; echo new) >> log; {command} -o >(cat > other)"
     subprocess.run(["bash", "-c", script], cwd=tmp_path, check=True, timeout=60)
     assert (tmp_path / "log").read_text() == f"old\n{expected}new\n"
-    end = time.monotonic() + 20
-    while (tmp_path / "other").read_text() != expected:  # the shell does not wait for its `cat`
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    wait_for(lambda: (tmp_path / "other").read_text() == expected)  # the shell does not wait for its `cat`
 
 
 def test_a_photo_in_place_of_a_command_is_told_what_to_say(photos: list[Path]) -> None:

@@ -25,6 +25,7 @@ from cloudedge.genera import GENERA
 from cloudedge.output import REASONS
 
 from .serving import form, program, served
+from .waiting import wait_for
 
 pytest.importorskip("starlette", reason="the server needs the extra `serve`")
 
@@ -197,13 +198,6 @@ def test_beyond_the_bound_the_answer_is_503_and_then_it_goes_on(explaining, jpeg
             thread.join()
         assert [reply.status for reply in replies] == [200] * 3
         assert client.post(jpeg).status == 200
-
-
-def wait_for(condition, seconds=20):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
 
 
 def test_who_hangs_up_while_others_wait_is_not_worked_for(explaining, jpeg):

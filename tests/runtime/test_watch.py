@@ -24,6 +24,8 @@ from cloudedge.journal import Ledger
 from cloudedge.rowfile import read_rows
 from cloudedge.watch import Changes, Watch, polled, told
 
+from .waiting import wait_for
+
 TINY = str(Path(__file__).parent / "fixtures" / "tiny.onnx")
 CLOUDEDGE = [sys.executable, "-m", "cloudedge"]
 
@@ -258,13 +260,6 @@ def test_a_folder_that_vanishes_and_comes_back_is_watched_again(tmp_path: Path, 
     assert said == ["is not there; waiting for it", "is back"] * 2
     stop.set()
     assert list(hints) in ([], [[]])
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
 
 
 @contextmanager
