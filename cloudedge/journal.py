@@ -177,15 +177,8 @@ class Journal(Ledger):
         if has_failed or not is_ok:
             self._last[row["path"]] = hash(line)
 
-    def _is_in_place(self) -> bool:
-        """Tell whether the file still has its name; else somebody has moved it away, and a new one is begun."""
-        try:
-            return os.path.samestat(os.fstat(self._stream.fileno()), os.stat(self.path))
-        except FileNotFoundError:
-            return False
-
     def _append(self, data: bytes) -> None:
-        if not self._is_in_place():
+        if not _is_at(self._stream, self.path):  # somebody has moved it away: a new one is begun
             self._stream.close()
             self._stream = _open_locked(self.path)
             self._load(lambda row: None)
@@ -222,17 +215,24 @@ def _lock(stream: BinaryIO, path: str) -> None:
             raise JournalError("is being written by another cloudedge; wait for its end", path) from error
 
 
+def _is_at(stream: BinaryIO, path: str) -> bool:
+    """Tell whether an open file still has that name."""
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
 def _open_locked(path: str) -> BinaryIO:
     while True:
         if os.path.exists(path) and not os.path.isfile(path):  # opening a pipe would wait for its reader
             raise JournalError("is no ordinary file; choose another", path)
         stream = open(path, "ab", buffering=0)  # noqa: SIM115
         try:
-            status = os.fstat(stream.fileno())
             if fcntl is None:
                 return stream
             _lock(stream, path)
-            if os.path.samestat(status, os.stat(path)):  # and was not replaced just before
+            if _is_at(stream, path):  # and was not replaced just before
                 return stream
         except BaseException:
             stream.close()
