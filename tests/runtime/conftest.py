@@ -12,7 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from PIL import Image
+
+# How long an example takes is the machine's doing.
+settings.register_profile("runtime", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("runtime")
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # tests use no network; must be set before onnxruntime is imported
 

@@ -41,7 +41,7 @@ def test_golden(fixtures, metadata):
 
 
 @given(photos, st.sampled_from(["bilinear", "bicubic"]), st.integers(24, 40))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_photo_becomes_a_contiguous_input_within_the_range_of_the_formula(pixels, interpolation, side):
     before = pixels.copy()
     result = prepare(pixels, replace(SPEC, resize=Resize("squash", side, interpolation)))
@@ -55,14 +55,14 @@ def test_any_photo_becomes_a_contiguous_input_within_the_range_of_the_formula(pi
 
 
 @given(photos)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_memory_layout_of_the_photo_does_not_matter(pixels):
     assert np.array_equal(prepare(np.asfortranarray(pixels), SPEC), prepare(pixels, SPEC))
     assert np.array_equal(prepare(pixels[::-1].copy(), SPEC), prepare(pixels[::-1], SPEC))
 
 
 @given(st.tuples(*[st.integers(0, 255)] * 3), st.integers(1, 300), st.integers(1, 300))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_photo_of_one_colour_stays_one_colour(colour, width, height):
     result = prepare(np.full((height, width, 3), colour, np.uint8), SPEC)
     expected = (np.array(colour) / 255 - SPEC.mean) / SPEC.std
@@ -70,7 +70,7 @@ def test_a_photo_of_one_colour_stays_one_colour(colour, width, height):
 
 
 @given(photos)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_luminance_lies_within_the_photo(pixels):
     assert pixels.min() - 1e-6 <= luminance(pixels) <= pixels.max() + 1e-6
 
