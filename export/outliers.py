@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -132,10 +133,13 @@ THINGS: dict[str, Drawing] = {"texture": texture, "dead leaves": dead_leaves}
 DRAWN = {**WEBCAM, **THINGS}
 
 
+@cache  # a hundred of them take seconds, and the models of a cross-validation are shown the same
 def draw(kind: str, count: int, seed: int) -> Pixels:
-    """Draw `count` pictures of a kind of `DRAWN`, uint8 (count, 256, 256, 3), the same for the same seed."""
+    """Draw `count` pictures of a kind of `DRAWN`, uint8 (count, 256, 256, 3), the same for the same seed; read-only."""
     rng = np.random.default_rng([list(DRAWN).index(kind), seed])
-    return np.stack([DRAWN[kind](rng) for _ in range(count)])
+    pictures = np.stack([DRAWN[kind](rng) for _ in range(count)])
+    pictures.flags.writeable = False
+    return pictures
 
 
 def over_ground(skies: Pixels, seed: int) -> Pixels:
