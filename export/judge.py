@@ -45,7 +45,7 @@ class Judge(nn.Module):
     ) -> None:
         """Fit the heads to embeddings (N, D) of clouds of known genus, of clear skies, and of strange sights.
 
-        The linear score of strange sights learns from `grounded` too, clouds over ground, that ground alone is none.
+        From `grounded`, clouds over ground, the linear score of strange sights learns that ground below a sky is none.
         """
         super().__init__()
         sights = np.concatenate([clouds, clear])
