@@ -144,12 +144,12 @@ def draw(kind: str, count: int, seed: int) -> Pixels:
 
 def over_ground(skies: Pixels, seed: int) -> Pixels:
     """Cover the lower part of each sky, uint8 (N, 256, 256, 3), up to half of it, with a drawing of `THINGS`."""
-    rng = np.random.default_rng(seed)
+    rng, drawings = np.random.default_rng(seed), list(THINGS.values())
     covered: Pixels = skies.copy()
     for sky in covered:
         horizon = SIDE - int(SIDE * rng.uniform(0.05, 0.5))
-        thing = list(THINGS)[rng.integers(len(THINGS))]
-        sky[horizon:] = THINGS[thing](rng)[horizon:]
+        ground = drawings[rng.integers(len(drawings))](rng)
+        sky[horizon:] = ground[horizon:]
     return covered
 
 
