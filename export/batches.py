@@ -89,10 +89,10 @@ def _training_target(photo: Photo, recipe: Recipe) -> npt.NDArray[np.float32]:
 
 
 def _with_drawings(photos: TrainingSet) -> TrainingSet:
-    each = round(len(photos.targets) * DRAWN_SHARE / len(outliers.WEBCAM))
+    each = round(len(photos.targets) * DRAWN_SHARE / len(outliers.DRAWN))
     if not each:
         return photos
-    drawings = [outliers.draw(kind, each, outliers.TRAINING_SEED) for kind in outliers.WEBCAM]
+    drawings = [outliers.draw(kind, each, outliers.TRAINING_SEED) for kind in outliers.DRAWN]
     undecided = np.tile(UNDECIDED, (each * len(drawings), 1))
     return TrainingSet(np.concatenate([photos.pixels, *drawings]), np.concatenate([photos.targets, undecided]))
 

@@ -40,18 +40,13 @@ class Judge(nn.Module):
     low: torch.Tensor
     spread: torch.Tensor
 
-    def __init__(
-        self, clouds: Array, genera: npt.NDArray[np.int64], clear: Array, strange: Array, grounded: Array
-    ) -> None:
-        """Fit the heads to embeddings (N, D) of clouds of known genus, of clear skies, and of strange sights.
-
-        From `grounded`, clouds over ground, the linear score of strange sights learns that ground below a sky is none.
-        """
+    def __init__(self, clouds: Array, genera: npt.NDArray[np.int64], clear: Array, strange: Array) -> None:
+        """Fit the heads to embeddings (N, D) of clouds of known genus, of clear skies, and of strange sights."""
         super().__init__()
         sights = np.concatenate([clouds, clear])
         classes = np.concatenate([genera, np.full(len(clear), genera.max() + 1)])
         self._fit_distance(sights, classes)
-        self._register("strange", *_linear(np.concatenate([sights, grounded]), strange))
+        self._register("strange", *_linear(sights, strange))
         self._register("clear", *_linear(clouds, clear))
         scores = self._scores(torch.from_numpy(clouds)).numpy()
         low, middle = np.quantile(scores, FLAGGED, axis=0), np.median(scores, axis=0)

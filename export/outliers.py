@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -89,68 +88,18 @@ def noise(rng: np.random.Generator) -> Pixels:
     return _finish(np.full((SIDE, SIDE, 3), rng.uniform(0, 255, 3)), rng)
 
 
-def texture(rng: np.random.Generator) -> Pixels:
-    """Draw a surface: grain of any size, perhaps stripes or shading, often with little colour."""
-    grain, colours = 2 ** rng.uniform(1, 8, 2), rng.uniform(0, 255, 3)
-    channels = 3 if rng.random() < 0.3 else 1
-    coarse = rng.normal(0, rng.uniform(0, 70), (int(grain[0]), int(grain[1]), channels)) + colours
-    how = Image.Resampling.BICUBIC if rng.random() < 0.5 else Image.Resampling.NEAREST
-    surface = np.asarray(Image.fromarray(_bytes(coarse)).resize((SIDE, SIDE), how), dtype=float)
-    y, x = np.mgrid[0:SIDE, 0:SIDE][..., None] / SIDE
-    pattern, angle = rng.random(), rng.uniform(0, np.pi)
-    along = x * np.cos(angle) + y * np.sin(angle)
-    if pattern < 0.25:
-        surface = surface + rng.uniform(5, 60) * np.sign(np.sin(along * rng.uniform(10, 120)))
-    elif pattern < 0.6:
-        surface = surface + rng.uniform(-110, 110) * along
-    grey = surface.mean(axis=2, keepdims=True)
-    return _bytes(grey + rng.choice([0.0, 0.2, 0.5, 1.0]) * (surface - grey))
+DRAWN: dict[str, Callable[[np.random.Generator], Pixels]] = {
+    "clear sky": clear_sky,
+    "night": night,
+    "fogged lens": fogged_lens,
+    "noise": noise,
+}
 
 
-def dead_leaves(rng: np.random.Generator) -> Pixels:
-    """Draw shapes of all sizes, each with a surface of its own, one upon the other (Lee et al. 2001).
-
-    Such pictures have much of the statistics of photos of things (Baradad et al. 2021, arXiv:2106.05963).
-    """
-    picture, *surfaces = [Image.fromarray(texture(rng)) for _ in range(9)]
-    smallest, largest = rng.uniform(3, 12), 140
-    for _ in range(int(2 ** rng.uniform(2, 8))):
-        size = rng.uniform(largest**-2, smallest**-2) ** -0.5  # halving it makes shapes eight times as dense
-        angles = np.sort(rng.uniform(0, 2 * np.pi, rng.integers(3, 40)))
-        corners = rng.uniform(0, SIDE, 2) + size * rng.uniform(0.5, 1) * np.stack([np.cos(angles), np.sin(angles)], 1)
-        mask = Image.new("L", picture.size)
-        ImageDraw.Draw(mask).polygon([tuple(corner) for corner in corners], fill=255)
-        picture.paste(surfaces[rng.integers(len(surfaces))], mask=mask)
-    picture = picture.filter(ImageFilter.GaussianBlur(max(0.0, rng.uniform(-3, 3))))
-    return _finish(np.asarray(picture, dtype=float), rng)
-
-
-Drawing = Callable[[np.random.Generator], Pixels]
-# What a webcam meets; a training learns these too.
-WEBCAM: dict[str, Drawing] = {"clear sky": clear_sky, "night": night, "fogged lens": fogged_lens, "noise": noise}
-# What stands for any other photo; the heads that judge a trained network alone learn these.
-THINGS: dict[str, Drawing] = {"texture": texture, "dead leaves": dead_leaves}
-DRAWN = {**WEBCAM, **THINGS}
-
-
-@cache  # a hundred of them take seconds, and the models of a cross-validation are shown the same
 def draw(kind: str, count: int, seed: int) -> Pixels:
-    """Draw `count` pictures of a kind of `DRAWN`, uint8 (count, 256, 256, 3), the same for the same seed; read-only."""
+    """Draw `count` pictures of a kind of `DRAWN`, uint8 (count, 256, 256, 3), the same for the same seed."""
     rng = np.random.default_rng([list(DRAWN).index(kind), seed])
-    pictures = np.stack([DRAWN[kind](rng) for _ in range(count)])
-    pictures.flags.writeable = False
-    return pictures
-
-
-def over_ground(skies: Pixels, seed: int) -> Pixels:
-    """Cover the lower part of each sky, uint8 (N, 256, 256, 3), up to half of it, with a drawing of `THINGS`."""
-    rng, drawings = np.random.default_rng(seed), list(THINGS.values())
-    covered: Pixels = skies.copy()
-    for sky in covered:
-        horizon = SIDE - int(SIDE * rng.uniform(0.05, 0.5))
-        ground = drawings[rng.integers(len(drawings))](rng)
-        sky[horizon:] = ground[horizon:]
-    return covered
+    return np.stack([DRAWN[kind](rng) for _ in range(count)])
 
 
 def contrails(photos: Sequence[Photo]) -> list[Photo]:
@@ -175,7 +124,7 @@ def unseen(root: Path, photos: Sequence[Photo]) -> dict[str, list[Source]]:
     sights: dict[str, list[Source]] = {
         "contrail": [root / photo.file for photo in contrails(photos)],
         "clear sky": [root / photo.file for photo in clear_skies(photos)],
-        **{f"drawn {kind}": list(draw(kind, TEST_DRAWINGS, TEST_SEED)) for kind in WEBCAM},
+        **{f"drawn {kind}": list(draw(kind, TEST_DRAWINGS, TEST_SEED)) for kind in DRAWN},
         "ordinary photo": list(ordinary_photos()),
     }
     return {kind: found for kind, found in sights.items() if found}

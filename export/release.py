@@ -21,7 +21,7 @@ from cloudedge.preprocess import prepare
 from export import augment, outliers
 from export.batches import learned_catalogue, split_of
 from export.card import card_table, write_card
-from export.dataset import CLASSES, Photo, Split, load_catalogue, load_pixels, soft_target
+from export.dataset import CLASSES, Photo, Split, load_catalogue, soft_target
 from export.evaluation import Figure, classify, columns, evaluate, fit_temperature, run_model, share, softmax, strangers
 from export.files import plain, replacing, write_text
 from export.judge import Judge, Released, embed
@@ -34,7 +34,6 @@ from export.runs import Run, train
 CARD = "MODEL_CARD.md"
 CALIBRATION_PHOTOS = 256
 DRAWINGS = 100  # of each kind, for the heads that tell strange sights and clear skies
-GROUNDED = 3  # every third cloud is shown to them over ground, too
 MISTAKEN = {"unfamiliar": 0.05, "clear": 0.01}  # share of the validation's clouds that may be taken for that
 LEAST_CLEAR = 0.1  # however well the validation's clouds are told from a clear sky
 TARGET_PRECISION = 0.75
@@ -103,13 +102,11 @@ def with_judge(recipe: Recipe, weights: Path, root: Path) -> Released:
         drawings = [picture for kind in drawn for picture in outliers.draw(kind, DRAWINGS, outliers.TRAINING_SEED)]
         return embed(network, inputs_of(metadata, [*files(root, chosen), *drawings]))
 
-    some = load_pixels(root, [photo for photo, _ in clouds[::GROUNDED]])
     judge = Judge(
         clouds=embeddings([photo for photo, _ in clouds]),
         genera=np.array([genus for _, genus in clouds]),
-        grounded=embed(network, inputs_of(metadata, outliers.over_ground(some, outliers.TRAINING_SEED))),
         clear=embeddings(outliers.clear_skies(training), ["clear sky"]),
-        strange=embeddings(outliers.contrails(training), ["night", "fogged lens", "noise", *outliers.THINGS]),
+        strange=embeddings(outliers.contrails(training), ["night", "fogged lens", "noise"]),
     )
     return Released(network, judge)
 

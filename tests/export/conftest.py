@@ -85,4 +85,4 @@ def released() -> Released:
     network = build("lite0", "none")
     rng = np.random.default_rng(0)
     clouds, clear, strange = (rng.normal(k, 1, (60, 1280)).astype(np.float32) for k in range(3))
-    return Released(network, Judge(clouds, np.arange(60) % 10, clear, strange, clouds))
+    return Released(network, Judge(clouds, np.arange(60) % 10, clear, strange))
