@@ -18,11 +18,17 @@ WHILE_A_LOCK_IS_RELEASED = """
 import threading
 wait = threading.Condition.wait
 def interrupted_wait(self, timeout=None):
-    if threading.current_thread() is threading.main_thread():
-        state = self._release_save()
+    release = self._release_save
+    def interrupted_release():
+        state = release()
         signal.raise_signal(NUMBER)  # an exception from here finds the lock released, and releases it again
-        self._acquire_restore(state)
-    return wait(self, timeout)
+        return state
+    if threading.current_thread() is threading.main_thread():
+        self._release_save = interrupted_release  # called once the wait would notice a notification
+    try:
+        return wait(self, timeout)
+    finally:
+        self._release_save = release
 threading.Condition.wait = interrupted_wait
 """
 WHILE_A_LIBRARY_IS_LOADED = """
