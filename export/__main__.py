@@ -12,12 +12,12 @@ from cloudedge.errors import CloudEdgeError
 from cloudedge.model import Model
 from export import cross_validation, evaluation, learning_rate, mistakes, plots, preview, release, runs
 from export.batches import split_of, training_sets
-from export.card import card_table, write_card
+from export.card import card_table, genera_table, write_card
 from export.commands.clean import clean
 from export.commands.data import data_commands
 from export.commands.options import FILE, FOLDER, OUTPUT, Commands, data_option, run_folder, run_option, weights_option
 from export.dataset import load_catalogue
-from export.files import replacing, write_csv, write_json
+from export.files import plain, replacing, write_csv, write_json
 from export.onnx_model import GateError
 from export.recipe import Recipe, load_recipe
 
@@ -102,21 +102,23 @@ def evaluate(model: Path, part: str, data: Path, run: Path | None) -> None:
     if not chosen:
         raise CloudEdgeError(f"has no photo of the ten genera in the part {part!r}; give another --part", str(data))
     measured = release.measure(model, data, chosen, release.part(photos, asked | ~parts.train))
-    probabilities, figures = measured.probabilities, measured.figures
+    answers, figures = measured.answers, measured.figures
     for column, labels in evaluation.columns(chosen).items():
         judged = labels >= 0
         if column not in figures:  # nothing to draw: no photo has such a label
             continue
         title = f"{spec.name} {spec.version}, {part}, labels: {column}"
-        counts = evaluation.confusion(probabilities[judged].argmax(axis=1), labels[judged])
+        counts = evaluation.confusion(answers[judged].first, labels[judged])
         plots.confusion_matrix(counts, title, folder / f"confusion-{column}.png")
-        plots.reliability(probabilities[judged], labels[judged], title, folder / f"reliability-{column}.png")
+        plots.genera(answers[judged], labels[judged], title, folder / f"genera-{column}.png")
+        plots.reliability(answers[judged].probabilities, labels[judged], title, folder / f"reliability-{column}.png")
         shown = [photo for photo, kept in zip(chosen, judged, strict=True) if kept]
-        mistakes.write(folder, column, data, shown, probabilities[judged], labels[judged])
+        mistakes.write(folder, column, data, shown, answers[judged], labels[judged])
     for column, row in {**figures, "certain": measured.strange, "steady under noise of": measured.steady}.items():
         click.echo(column)
         for name, figure in row.items():
             click.echo(f"  {name:<18}{figure}")
+    click.echo(genera_table(plain(measured.genera)))
     write_json(folder / "figures.json", figures)
 
 

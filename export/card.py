@@ -9,6 +9,7 @@ from typing import Any
 from export.files import write_text
 
 COLUMNS = ("agreed", "review", "manifest")
+GENUS_HEADINGS = {"recall": "top-1", "certain": "certain", "right_when_certain": "right when certain"}
 HEADINGS = {
     "top1": "top-1",
     "top3": "top-3",
@@ -21,9 +22,10 @@ HEADINGS = {
 
 
 def write_card(card: Path, subject: str, name: str, tables: str) -> None:
-    """Put tables on a subject (`figures` or `cross-validation`) of a model into the card, between their two comments.
+    """Put tables on a subject of a model into the card, between their two comments.
 
-    A card without such a place stays as it is, as does a folder without a card.
+    The subject is `figures`, `genera` or `cross-validation`. A card without such a place stays as it is, as does a
+    folder without a card.
     """
     if not card.exists():
         return
@@ -47,6 +49,16 @@ def card_table(metrics: dict[str, Any]) -> str:
     """Give the figures of a model's metadata as three Markdown tables."""
     steady = _shares_table("noise", "same first choice", metrics["steady"])
     return "\n\n".join([figures_table(metrics["test"]), strange_table(metrics["strange"]), steady])
+
+
+def genera_table(rows: list[dict[str, Any]]) -> str:
+    """Give how the photos of each genus fare, from plain `GenusRow`s, as a Markdown table."""
+    lines = ["| genus | n | " + " | ".join([*GENUS_HEADINGS.values(), "unfamiliar"]) + " |"]
+    lines.append("| --- " * (len(GENUS_HEADINGS) + 3) + "|")
+    for row in rows:
+        cells = [_cell(row[name]) for name in GENUS_HEADINGS] + [_cell(row["doubted"]["unfamiliar"])]
+        lines.append(f"| {row['genus']} | {row['recall']['n']} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
 def strange_table(figures: dict[str, Any]) -> str:

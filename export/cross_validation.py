@@ -13,11 +13,11 @@ import numpy.typing as npt
 
 from cloudedge.classifier import CloudClassifier
 from cloudedge.errors import CloudEdgeError
-from export import outliers
+from export import mistakes, outliers
 from export.batches import split_of
-from export.card import HEADINGS, figures_table, strange_table
+from export.card import HEADINGS, figures_table, genera_table, strange_table
 from export.dataset import CLASSES, Photo, load_catalogue
-from export.evaluation import Figure, classify, evaluate, share, strangers
+from export.evaluation import Answers, Figure, GenusRow, classify, evaluate, per_genus, share, strangers, trusted
 from export.files import plain, read_csv, write_csv, write_json
 from export.recipe import Recipe
 from export.release import candidates, files, part, pick
@@ -28,15 +28,14 @@ SPREAD = ("top1", "top3", "level", "ece")
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """What one model file says of held-out photos: probabilities float64 (N, 10), and which are certain, bool (N,)."""
+    """What one model file says of held-out photos."""
 
     photos: list[Photo]
-    probabilities: npt.NDArray[np.float64]
-    certain: npt.NDArray[np.bool_]
+    answers: Answers
 
     def figures(self) -> dict[str, dict[str, Figure]]:
         """Give the figures by column of labels."""
-        return evaluate(self.probabilities, self.certain, self.photos)
+        return evaluate(self.answers, self.photos)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +56,12 @@ class Spread:
 class Result:
     """The figures of one arithmetic: over the photos of all folds, and their spread over folds and over seeds.
 
-    `strange` counts each contrail and clear sky once; drawings and ordinary photos are the same for every fold's model.
+    `genera` are by the trusted labels. `strange` counts each contrail and clear sky once; drawings and ordinary photos
+    are the same for every fold's model.
     """
 
     pooled: dict[str, dict[str, Figure]]
+    genera: list[GenusRow]
     strange: dict[str, Figure]
     folds: dict[str, dict[str, Spread]]
     seeds: dict[str, dict[str, Spread]]
@@ -89,10 +90,11 @@ def cross_validate(recipe: Recipe, root: Path, folder: Path, *, seeds: int = 1, 
         runs = [_read(run, arithmetic, photos) for run in plan]
         folds, same_fold = runs[: recipe.folds], [runs[recipe.test_fold], *runs[recipe.folds :]]
         pooled = _pool(folds)
-        choices = pooled.probabilities.argmax(axis=1)
+        choices = pooled.answers.first
         first_choices = choices if first_choices is None else first_choices
         results[arithmetic] = Result(
             pooled.figures(),
+            per_genus(pooled.answers, trusted(pooled.photos)),
             _pool_strange([run.folder for run in plan[: recipe.folds]], arithmetic),
             spread(folds),
             spread(same_fold) if seeds > 1 else {},
@@ -130,21 +132,25 @@ def spread(runs: Sequence[Predictions]) -> dict[str, dict[str, Spread]]:
 def card_tables(results: Mapping[str, Result]) -> str:
     """Give as Markdown what the card tells of the arithmetic that is released, which is the last."""
     released = list(results.values())[-1]
-    return "\n\n".join([figures_table(plain(released.pooled)), strange_table(plain(released.strange))])
+    return _result_tables(released)
 
 
 def tables(results: Mapping[str, Result]) -> str:
     """Give all results as Markdown."""
     parts = []
     for arithmetic, result in results.items():
-        parts += [f"{arithmetic}, every photo by the model that did not see it", figures_table(plain(result.pooled))]
-        parts += [strange_table(plain(result.strange))]
+        parts += [f"{arithmetic}, every photo by the model that did not see it", _result_tables(result)]
         parts += [_spread_table("folds", result.folds)]
         if result.seeds:
             parts += [_spread_table("seeds", result.seeds)]
         if arithmetic != "float32":
             parts += [f"same first choice as float32: {str(result.same_as_float32).strip()}"]
     return "\n\n".join(parts)
+
+
+def _result_tables(result: Result) -> str:
+    found = plain(result)
+    return "\n\n".join([figures_table(found["pooled"]), genera_table(found["genera"]), strange_table(found["strange"])])
 
 
 def _spread_table(over: str, rows: Mapping[str, Mapping[str, Spread]]) -> str:
@@ -167,15 +173,17 @@ def _train_and_predict(run: Run, root: Path) -> None:
     held_out = pick(photos, test)
     for arithmetic, candidate in candidates(recipe, weights, root, folder)[0].items():
         classifier = CloudClassifier(candidate.path, top_k=len(CLASSES))
-        probabilities, certain = classify(classifier, files(root, held_out))
-        losses = [-np.log(row[CLASSES.index(p.genus)] + 1e-12) for p, row in zip(held_out, probabilities, strict=True)]
+        answers = classify(classifier, files(root, held_out))
+        losses = mistakes.losses(answers.probabilities, np.array([CLASSES.index(photo.genus) for photo in held_out]))
         write_json(_strange(folder, arithmetic), strangers(classifier, outliers.unseen(root, part(photos, test))))
         write_csv(
             _predictions(folder, arithmetic),
-            ("file", "loss", "certain", *CLASSES),
+            ("file", "loss", "reason", *CLASSES),
             [
-                (photo.file, float(loss), int(sure), *row.tolist())
-                for photo, loss, sure, row in zip(held_out, losses, certain, probabilities, strict=True)
+                (photo.file, float(loss), reason, *row.tolist())
+                for photo, loss, reason, row in zip(
+                    held_out, losses, answers.reasons, answers.probabilities, strict=True
+                )
             ],
         )
 
@@ -196,19 +204,19 @@ def _read(run: Run, arithmetic: str, photos: Sequence[Photo]) -> Predictions:
     """Read what a finished training predicted; raises CloudEdgeError where it is of other photos."""
     path = _predictions(run.folder, arithmetic)
     held_out = pick(photos, split_of(run.recipe, photos).test)
-    rows = read_csv(path, ("file", "certain", *CLASSES))
+    rows = read_csv(path, ("file", "reason", *CLASSES))
     if [row["file"] for row in rows] != [photo.file for photo in held_out]:
         raise CloudEdgeError("is of other photos than those of this data set's fold", str(path))
     probabilities = np.array([[float(row[genus]) for genus in CLASSES] for row in rows])
-    return Predictions(held_out, probabilities, np.array([row["certain"] == "1" for row in rows]))
+    return Predictions(held_out, Answers(probabilities, np.array([row["reason"] for row in rows])))
 
 
 def _pool(runs: Sequence[Predictions]) -> Predictions:
-    return Predictions(
-        [photo for run in runs for photo in run.photos],
-        np.concatenate([run.probabilities for run in runs]),
-        np.concatenate([run.certain for run in runs]),
+    answers = Answers(
+        np.concatenate([run.answers.probabilities for run in runs]),
+        np.concatenate([run.answers.reasons for run in runs]),
     )
+    return Predictions([photo for run in runs for photo in run.photos], answers)
 
 
 def _pool_strange(folders: Sequence[Path], arithmetic: str) -> dict[str, Figure]:

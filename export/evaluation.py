@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from cloudedge.classifier import CloudClassifier
+from cloudedge.classifier import CloudClassifier, Reason
 from cloudedge.genera import GENERA
 from cloudedge.image import Source
 from cloudedge.model import Model, Outputs
@@ -18,6 +19,7 @@ from export.dataset import CLASSES, Photo, review_target
 Array = npt.NDArray[np.float64]
 LEVELS = tuple(dict.fromkeys(genus.level for genus in GENERA))
 LEVEL_OF_CLASS = np.array([LEVELS.index(genus.level) for genus in GENERA])
+REASONS: tuple[str, ...] = get_args(Reason)
 CALIBRATION_BINS = 10
 
 
@@ -34,6 +36,44 @@ class Figure:
         if self.n == 0:
             return "of no photo"
         return f"{self.value:6.1%}  [{self.low:.1%}, {self.high:.1%}]  n={self.n}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a model file says of N photos: probabilities float64 (N, 10); `reasons` for doubt, str (N,), or ""."""
+
+    probabilities: Array
+    reasons: npt.NDArray[np.str_]
+
+    def __getitem__(self, chosen: npt.NDArray[np.bool_]) -> Answers:
+        return Answers(self.probabilities[chosen], self.reasons[chosen])
+
+    @property
+    def first(self) -> npt.NDArray[np.int64]:
+        """The first choices, int64 (N,)."""
+        return np.asarray(self.probabilities.argmax(axis=1))
+
+    @property
+    def certain(self) -> npt.NDArray[np.bool_]:
+        """Which answers are certain, bool (N,)."""
+        return np.asarray(self.reasons == "")
+
+
+@dataclass(frozen=True, slots=True)
+class GenusRow:
+    """One genus: how its photos fare, and of how many predictions of it are right (`precision`).
+
+    Of its photos the share found (`recall`), found among three, certain (of those the share right), and doubted for
+    each reason.
+    """
+
+    genus: str
+    recall: Figure
+    top3: Figure
+    precision: Figure
+    certain: Figure
+    right_when_certain: Figure
+    doubted: dict[str, Figure]
 
 
 def share(hits: npt.NDArray[np.bool_]) -> Figure:
@@ -110,12 +150,13 @@ def confusion(predictions: npt.NDArray[np.int64], labels: npt.NDArray[np.int64])
     return counts
 
 
-def summarise(probabilities: Array, certain: npt.NDArray[np.bool_], labels: npt.NDArray[np.int64]) -> dict[str, Figure]:
-    """Give the figures of probabilities (N, 10) against labels (N,).
+def summarise(answers: Answers, labels: npt.NDArray[np.int64]) -> dict[str, Figure]:
+    """Give the figures of answers against labels (N,).
 
-    top-1, top-3, level, balanced accuracy and ECE; coverage is the share of `certain` photos, precision the share of
+    top-1, top-3, level, balanced accuracy and ECE; coverage is the share of certain photos, precision the share of
     those that are right.
     """
+    probabilities, certain = answers.probabilities, answers.certain
     order = np.argsort(-probabilities, axis=1, kind="stable")
     level = np.stack([probabilities[:, k == LEVEL_OF_CLASS].sum(axis=1) for k in range(len(LEVELS))], axis=1)
     hits = order[:, 0] == labels
@@ -132,6 +173,27 @@ def summarise(probabilities: Array, certain: npt.NDArray[np.bool_], labels: npt.
         "coverage": share(certain),
         "precision": share(hits[certain]),
     }
+
+
+def per_genus(answers: Answers, labels: npt.NDArray[np.int64]) -> list[GenusRow]:
+    """Judge answers against labels (N,) genus by genus."""
+    order = np.argsort(-answers.probabilities, axis=1, kind="stable")
+    first, among_three = order[:, 0], (order[:, :3] == labels[:, None]).any(axis=1)
+    rows = []
+    for k, genus in enumerate(CLASSES):
+        mine = labels == k
+        rows.append(
+            GenusRow(
+                genus,
+                recall=share(first[mine] == k),
+                top3=share(among_three[mine]),
+                precision=share(labels[first == k] == k),
+                certain=share(answers.certain[mine]),
+                right_when_certain=share(first[mine & answers.certain] == k),
+                doubted={reason: share(answers.reasons[mine] == reason) for reason in REASONS},
+            )
+        )
+    return rows
 
 
 def columns(photos: Sequence[Photo]) -> dict[str, npt.NDArray[np.int64]]:
@@ -153,27 +215,31 @@ def run_model(model: Model, inputs: Iterable[npt.NDArray[np.float32]]) -> Output
     return Outputs(*(np.concatenate([getattr(output, name) for output in outputs]) for name in Outputs.__slots__))
 
 
-def classify(classifier: CloudClassifier, sources: Iterable[Source]) -> tuple[Array, npt.NDArray[np.bool_]]:
-    """Classify photos as a user does: probabilities float64 (N, 10), and which are certain, bool (N,).
+def trusted(photos: Sequence[Photo]) -> npt.NDArray[np.int64]:
+    """Give the labels that settings are made by, int64 (N,), -1 for none: the reviews', else the data set's own."""
+    labels = columns(photos)
+    return labels["review" if (labels["review"] >= 0).any() else "manifest"]
+
+
+def classify(classifier: CloudClassifier, sources: Iterable[Source]) -> Answers:
+    """Classify photos as a user does.
 
     The classifier must give all genera in its `top`. Raises ImageError for a photo that cannot be read.
     """
     rows = [classifier.classify(source) for source in sources]
     probabilities = [{entry.genus: entry.probability for entry in row.top} for row in rows]
-    return (
+    return Answers(
         np.array([[row[genus] for genus in CLASSES] for row in probabilities]),
-        np.array([bool(row.certain) for row in rows]),
+        np.array([row.reason or "" for row in rows]),
     )
 
 
-def evaluate(
-    probabilities: Array, certain: npt.NDArray[np.bool_], photos: Sequence[Photo]
-) -> dict[str, dict[str, Figure]]:
-    """Summarise the probabilities (N, 10) of photos on every column that has labels."""
+def evaluate(answers: Answers, photos: Sequence[Photo]) -> dict[str, dict[str, Figure]]:
+    """Summarise the answers for photos on every column that has labels."""
     figures = {}
     for name, labels in columns(photos).items():
         if (judged := labels >= 0).any():
-            figures[name] = summarise(probabilities[judged], certain[judged], labels[judged])
+            figures[name] = summarise(answers[judged], labels[judged])
     return figures
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from cloudedge.image import read
 from export.contact_sheet import THUMBNAIL, Tile, contact_sheet
 from export.dataset import CLASSES, Photo
-from export.evaluation import Array, Figure, confusion, share
+from export.evaluation import Answers, Array, GenusRow, confusion, per_genus
 from export.files import write_csv
 
 TOP_LOSSES = 48
@@ -28,16 +28,6 @@ class Confusion:
     of: int
 
 
-@dataclass(frozen=True, slots=True)
-class GenusRow:
-    """One genus: of its photos the share found (`recall`) and found among three; of its predictions the share right."""
-
-    genus: str
-    recall: Figure
-    top3: Figure
-    precision: Figure
-
-
 def most_confused(counts: npt.NDArray[np.int64], min_val: int = 2) -> list[Confusion]:
     """List the mistakes made at least `min_val` times, most frequent first, from counts (label, prediction)."""
     mistakes = [
@@ -48,38 +38,24 @@ def most_confused(counts: npt.NDArray[np.int64], min_val: int = 2) -> list[Confu
     return sorted(mistakes, key=lambda mistake: -mistake.count)
 
 
-def per_genus(probabilities: Array, labels: npt.NDArray[np.int64]) -> list[GenusRow]:
-    """Judge probabilities (N, 10) against labels (N,) genus by genus, with Wilson intervals."""
-    order = np.argsort(-probabilities, axis=1, kind="stable")
-    first, among_three = order[:, 0], (order[:, :3] == labels[:, None]).any(axis=1)
-    return [
-        GenusRow(
-            genus,
-            recall=share(first[labels == k] == k),
-            top3=share(among_three[labels == k]),
-            precision=share(labels[first == k] == k),
-        )
-        for k, genus in enumerate(CLASSES)
-    ]
-
-
 def losses(probabilities: Array, labels: npt.NDArray[np.int64]) -> Array:
     """Give the cross-entropy of each photo, float64 (N,), in nats."""
     return np.asarray(-np.log(probabilities[np.arange(len(labels)), labels] + 1e-12))
 
 
 def write(
-    folder: Path, name: str, root: Path, photos: Sequence[Photo], probabilities: Array, labels: npt.NDArray[np.int64]
+    folder: Path, name: str, root: Path, photos: Sequence[Photo], answers: Answers, labels: npt.NDArray[np.int64]
 ) -> None:
     """Write the tables of one column of labels, and a contact sheet of the highest losses, into `folder`.
 
     `losses-NAME.csv` is what `clean --losses` takes.
     """
-    confused = most_confused(confusion(probabilities.argmax(axis=1), labels))
+    probabilities, first = answers.probabilities, answers.first
+    confused = most_confused(confusion(first, labels))
     rows: list[tuple[object, ...]] = [(pair.label, pair.predicted, pair.count, pair.of) for pair in confused]
     write_csv(folder / f"confused-{name}.csv", ("label", "predicted", "count", "of"), rows)
-    _write_genera(folder / f"genera-{name}.csv", per_genus(probabilities, labels))
-    loss, first = losses(probabilities, labels), probabilities.argmax(axis=1)
+    _write_genera(folder / f"genera-{name}.csv", per_genus(answers, labels))
+    loss = losses(probabilities, labels)
     order = np.argsort(-loss, kind="stable")
     rows = [
         (photos[k].file, CLASSES[labels[k]], CLASSES[first[k]], f"{probabilities[k, first[k]]:.4f}", f"{loss[k]:.4f}")
@@ -100,12 +76,13 @@ def write(
 
 
 def _write_genera(path: Path, table: Sequence[GenusRow]) -> None:
-    header, rows = ["genus"], []
-    for figure in ("recall", "top3", "precision"):
-        header += [figure, f"{figure}_low", f"{figure}_high", f"{figure}_n"]
+    rows: list[dict[str, object]] = []
     for row in table:
-        cells: list[object] = [row.genus]
-        for found in (row.recall, row.top3, row.precision):
-            cells += [f"{found.value:.4f}", f"{found.low:.4f}", f"{found.high:.4f}", found.n]
+        cells: dict[str, object] = {"genus": row.genus}
+        shares = {name: getattr(row, name) for name in ("recall", "top3", "precision", "certain", "right_when_certain")}
+        for name, found in (shares | row.doubted).items():
+            for part, value in (("", found.value), ("_low", found.low), ("_high", found.high)):
+                cells[name + part] = f"{value:.4f}"
+            cells[f"{name}_n"] = found.n
         rows.append(cells)
-    write_csv(path, header, rows)
+    write_csv(path, list(rows[0]), [list(cells.values()) for cells in rows])

@@ -12,11 +12,13 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from cloudedge.genera import GENERA
-from export.evaluation import CALIBRATION_BINS, Array, calibration_bins
+from export.evaluation import CALIBRATION_BINS, REASONS, Answers, Array, calibration_bins
 from export.files import replacing
 from export.learning_rate import Curve, Suggestions
 
 ABBREVIATIONS = [genus.abbreviation for genus in GENERA]
+GENUS_NUMBERS = np.arange(len(GENERA))[:, None]
+FATE_COLOURS = ("#1b7837", "#b2182b", "#c7c7c7", "#e6ab02", "#404040", "#74add1")  # right, wrong, then the reasons
 mpl.use("Agg")
 
 
@@ -33,6 +35,24 @@ def confusion_matrix(counts: npt.NDArray[np.int64], title: str, path: Path) -> N
     axes.set_xticks(range(len(ABBREVIATIONS)), ABBREVIATIONS)
     axes.set_yticks(range(len(ABBREVIATIONS)), ABBREVIATIONS)
     axes.set(xlabel="predicted", ylabel="label", title=title)
+    _save(figure, path)
+
+
+def genera(answers: Answers, labels: npt.NDArray[np.int64], title: str, path: Path) -> None:
+    """Draw what share of each genus' photos is named for certain, rightly or wrongly, and why the rest is not."""
+    right = answers.first == labels
+    fates = {"certain, right": answers.certain & right, "certain, wrong": answers.certain & ~right}
+    fates |= {reason.replace("_", " "): answers.reasons == reason for reason in REASONS}
+    counts = np.array([[(mine & fate).sum() for fate in fates.values()] for mine in labels == GENUS_NUMBERS])
+    shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure = Figure(figsize=(7.5, 4.4), layout="constrained")
+    axes = figure.subplots()
+    for k, (fate, colour) in enumerate(zip(fates, FATE_COLOURS, strict=True)):
+        axes.barh(ABBREVIATIONS, shares[:, k], left=shares[:, :k].sum(axis=1), color=colour, label=fate)
+    axes.set_yticks(ABBREVIATIONS, [f"{a} ({n})" for a, n in zip(ABBREVIATIONS, counts.sum(axis=1), strict=True)])
+    axes.invert_yaxis()
+    axes.set(xlabel="% of the photos of a genus (their number)", title=title, xlim=(0, 100))
+    figure.legend(loc="outside right upper", frameon=False)
     _save(figure, path)
 
 

@@ -20,9 +20,22 @@ from cloudedge.model import Model, Outputs, sha256
 from cloudedge.preprocess import prepare
 from export import augment, outliers
 from export.batches import learned_catalogue, split_of
-from export.card import card_table, write_card
+from export.card import card_table, genera_table, write_card
 from export.dataset import CLASSES, Photo, Split, load_catalogue, soft_target
-from export.evaluation import Figure, classify, columns, evaluate, fit_temperature, run_model, share, softmax, strangers
+from export.evaluation import (
+    Answers,
+    Figure,
+    GenusRow,
+    classify,
+    evaluate,
+    fit_temperature,
+    per_genus,
+    run_model,
+    share,
+    softmax,
+    strangers,
+    trusted,
+)
 from export.files import plain, replacing, write_text
 from export.judge import Judge, Released, embed
 from export.network import build
@@ -133,12 +146,6 @@ def confidence_threshold(probabilities: npt.NDArray[np.float64], labels: npt.NDA
     return 1.0 if sure.size and sure.mean() < TARGET_PRECISION else TARGET_PRECISION
 
 
-def trusted(photos: Sequence[Photo]) -> npt.NDArray[np.int64]:
-    """Give the labels that settings are made by, int64 (N,), -1 for none: the reviews', else the data set's own."""
-    labels = columns(photos)
-    return labels["review" if (labels["review"] >= 0).any() else "manifest"]
-
-
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A calibrated model file: what calibration found, and the logits (N, 10) of the validation photos."""
@@ -235,38 +242,41 @@ def release(recipe: Recipe, root: Path, folder: Path, target: Path) -> None:
     if recipe.quantize:
         chosen = made["int8"]
         gates["int8"] = plain(gate_int8(recipe, root, made["float32"], chosen))
-    metrics = measure(chosen.path, root, held_out, part(photos, ~parts.train)).plain()
+    measured = measure(chosen.path, root, held_out, part(photos, ~parts.train))
+    metrics = measured.plain()
     rewrite(chosen.path, describe(recipe, **chosen.found, metrics={**metrics, **gates}))
     target.mkdir(parents=True, exist_ok=True)
     publish(recipe.name, chosen.path, weights, target)
     write_card(target / CARD, "figures", recipe.name, card_table(metrics))
+    write_card(target / CARD, "genera", recipe.name, genera_table(plain(measured.genera)))
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a model file says of photos, float64 (N, 10) and bool (N,), and how right that is.
+    """What a model file says of photos, and how right that is.
 
-    `strange` has the share of certain answers by kind of sight, `steady` that of first choices which noise leaves.
+    `genera` are by the trusted labels; `strange` has the share of certain answers by kind of sight, `steady` that of
+    first choices which noise leaves.
     """
 
-    probabilities: npt.NDArray[np.float64]
-    certain: npt.NDArray[np.bool_]
+    answers: Answers
     figures: dict[str, dict[str, Figure]]
+    genera: list[GenusRow]
     strange: dict[str, Figure]
     steady: dict[str, Figure]
 
     def plain(self) -> dict[str, Any]:
-        """Give the figures as plain JSON types, as a model's metadata holds them."""
+        """Give as plain JSON types what a model's metadata holds."""
         return {"test": plain(self.figures), "strange": plain(self.strange), "steady": plain(self.steady)}
 
 
 def measure(path: Path, root: Path, photos: Sequence[Photo], unseen: Sequence[Photo]) -> Measured:
     """Measure a model file on `photos`, and on strange sights, some of them from `unseen`."""
     classifier = CloudClassifier(path, top_k=len(CLASSES))
-    probabilities, certain = classify(classifier, files(root, photos))
-    figures = evaluate(probabilities, certain, photos)
+    answers = classify(classifier, files(root, photos))
+    figures, genera = evaluate(answers, photos), per_genus(answers, trusted(photos))
     strange = strangers(classifier, outliers.unseen(root, unseen))
-    return Measured(probabilities, certain, figures, strange, steadiness(path, files(root, photos)))
+    return Measured(answers, figures, genera, strange, steadiness(path, files(root, photos)))
 
 
 def steadiness(path: Path, sources: Sequence[Source]) -> dict[str, Figure]:

@@ -40,7 +40,7 @@ def test_evaluate_writes_its_tables_and_pictures(
     folder = tmp_path / "run"
     run("evaluate", "--model", tmp_path / "model.onnx", "--data", root, "--run", folder)
     for column in ("agreed", "review", "manifest"):
-        for name in ("confusion", "reliability", "top-losses"):
+        for name in ("confusion", "genera", "reliability", "top-losses"):
             assert (folder / f"{name}-{column}.png").stat().st_size > 2000
         with (folder / f"losses-{column}.csv").open(newline="", encoding="utf-8") as stream:
             assert len(list(csv.DictReader(stream))) == 20  # one fold of four

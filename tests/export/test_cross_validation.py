@@ -16,6 +16,7 @@ from export import cross_validation
 from export.__main__ import main
 from export.cross_validation import Predictions, cross_validate, spread, trainings
 from export.dataset import CLASSES, Photo, load_catalogue
+from export.evaluation import Answers
 from export.recipe import Recipe, load_recipe
 from export.training import Trainer
 
@@ -112,6 +113,10 @@ def test_the_table_pools_the_predictions_and_tells_how_they_spread(validated: tu
     for column in ("agreed", "review", "manifest"):
         assert f"| {column} | 80 | {np.mean(hits):.1%} [" in output
     assert "same first choice as float32: " in output
+    cirrus = [row["reason"] for row in rows if row["file"].startswith("Cirrus/")]
+    assert f"| Cirrus | {len(cirrus)} | " in output
+    by_genus = next(row for row in figures["genera"] if row["genus"] == "Cirrus")
+    assert by_genus["certain"]["value"] == pytest.approx(cirrus.count("") / len(cirrus))
 
 
 def test_a_seed_trains_another_model_on_the_same_fold(validated: tuple[Path, str]) -> None:
@@ -154,7 +159,8 @@ def test_the_spread_is_over_trainings() -> None:
     photos = [Photo(str(k), CLASSES[k % 10], k, False, {}) for k in range(40)]
     right = np.eye(10)[np.arange(40) % 10]
     half = np.where((np.arange(40) < 20)[:, None], right, np.roll(right, 1, axis=1))
-    certain = np.ones(40, dtype=bool)
-    found = spread([Predictions(photos, right, certain), Predictions(photos, half, certain)])["manifest"]["top1"]
+    certain = np.full(40, "")
+    runs = [Predictions(photos, Answers(probabilities, certain)) for probabilities in (right, half)]
+    found = spread(runs)["manifest"]["top1"]
     assert (found.mean, found.low, found.high, found.n) == (0.75, 0.5, 1.0, 2)
     assert found.deviation == pytest.approx(0.5 / np.sqrt(2))

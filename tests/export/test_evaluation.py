@@ -7,15 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export.card import card_table, write_card
+from export.card import card_table, genera_table, write_card
 from export.dataset import CLASSES, Photo
 from export.evaluation import (
+    Answers,
     calibration_bins,
     calibration_error,
     columns,
     confusion,
     evaluate,
     fit_temperature,
+    per_genus,
     share,
     softmax,
     summarise,
@@ -76,13 +78,33 @@ def test_figures_of_a_small_case() -> None:
     probabilities[:, cirrus] = [0.9, 0.9, 0.5, 0.4]
     probabilities[:, cumulus] = [0.02, 0.02, 0.42, 0.5]
     labels = np.array([cirrus, CLASSES.index("Cirrocumulus"), cirrus, cirrus])
-    figures = summarise(probabilities, probabilities.max(axis=1) > 0.6, labels)
+    reasons = np.where(probabilities.max(axis=1) > 0.6, "", "low_confidence")
+    figures = summarise(Answers(probabilities, reasons), labels)
     assert figures["top1"].value == 0.5
     assert figures["top3"].value == 1.0
     assert figures["level"].value == pytest.approx(0.75)
     assert figures["balanced"].value == pytest.approx((2 / 3 + 0) / 2)
     assert figures["coverage"].value == 0.5
     assert figures["precision"].value == 0.5
+
+
+def test_each_genus_has_its_recall_its_precision_and_its_doubts() -> None:
+    probabilities = np.full((4, 10), 0.01)
+    probabilities[np.arange(4), [0, 0, 1, 1]] = 0.9
+    probabilities[2, 0] = 0.05
+    answers = Answers(probabilities, np.array(["", "unfamiliar", "", "clear"]))
+    first, second, third = per_genus(answers, np.array([0, 0, 0, 1]))[:3]
+    assert (first.genus, first.recall.n) == (CLASSES[0], 3)
+    assert first.recall.value == pytest.approx(2 / 3)
+    assert (first.top3.value, first.precision.value) == (1.0, 1.0)
+    assert (first.certain.value, first.right_when_certain.value) == (pytest.approx(2 / 3), 0.5)
+    assert {reason: figure.value for reason, figure in first.doubted.items() if figure.value} == {
+        "unfamiliar": pytest.approx(1 / 3)
+    }
+    assert (second.recall.value, second.precision.value, second.precision.n) == (1.0, 0.5, 2)
+    assert second.precision.low == pytest.approx(0.0945, abs=1e-4)
+    assert (second.certain.value, second.right_when_certain.n, second.doubted["clear"].value) == (0.0, 0, 1.0)
+    assert third.recall.n == 0
 
 
 def test_the_columns_judge_by_their_own_labels() -> None:
@@ -102,7 +124,8 @@ def test_the_columns_judge_by_their_own_labels() -> None:
 
 def test_a_card_table_has_a_row_for_each_column_with_labels() -> None:
     photos = [Photo(str(k), CLASSES[k % 10], k, False, {}) for k in range(40)]
-    figures = evaluate(np.eye(10)[np.arange(40) % 10], np.arange(40) < 10, photos)
+    reasons = np.where(np.arange(40) < 10, "", "unfamiliar")
+    figures = evaluate(Answers(np.eye(10)[np.arange(40) % 10], reasons), photos)
     strange = {"contrail": figures["manifest"]["coverage"], "fog": share(np.array([], dtype=bool))}
     steady = {"2 grey levels": share(np.arange(40) < 30)}
     table = card_table(plain({"test": figures, "strange": strange, "steady": steady}))
@@ -111,6 +134,17 @@ def test_a_card_table_has_a_row_for_each_column_with_labels() -> None:
     assert "| contrail | 40 | 25.0% [" in table
     assert "| fog | 0 | - |" in table
     assert "| 2 grey levels | 40 | 75.0% [" in table
+
+
+def test_the_card_tells_how_each_genus_fares() -> None:
+    reasons = np.where(np.arange(12) % 4 == 0, "unfamiliar", "")
+    rows = per_genus(Answers(np.eye(10)[np.zeros(12, dtype=int)], reasons), np.arange(12) % 2)
+    table = genera_table(plain(rows)).splitlines()
+    assert table[0] == "| genus | n | top-1 | certain | right when certain | unfamiliar |"
+    assert len(table) == 12
+    assert table[2].startswith(f"| {CLASSES[0]} | 6 | 100.0% [")
+    assert [cell.split()[0] for cell in table[2].split(" | ")[2:]] == ["100.0%", "50.0%", "100.0%", "50.0%"]
+    assert table[4] == f"| {CLASSES[2]} | 0 | - | - | - | - |"
 
 
 CARD = """# Card

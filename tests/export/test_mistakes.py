@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from export.dataset import CLASSES, Photo
-from export.mistakes import Confusion, losses, most_confused, per_genus, write
+from export.evaluation import Answers
+from export.mistakes import Confusion, losses, most_confused, write
 
 from .drawing import save, sky
 
@@ -22,19 +23,6 @@ def test_the_most_confused_pairs_come_first_and_rare_ones_not_at_all() -> None:
     counts[2, 1] = 5
     assert most_confused(counts) == [Confusion(THIRD, SECOND, 5, 5), Confusion(FIRST, SECOND, 2, 10)]
     assert len(most_confused(counts, min_val=1)) == 3
-
-
-def test_each_genus_has_its_recall_and_its_precision() -> None:
-    probabilities = np.full((4, 10), 0.01)
-    probabilities[np.arange(4), [0, 0, 1, 1]] = 0.9
-    probabilities[2, 0] = 0.05
-    first, second, third = per_genus(probabilities, np.array([0, 0, 0, 1]))[:3]
-    assert (first.genus, first.recall.n) == (FIRST, 3)
-    assert first.recall.value == pytest.approx(2 / 3)
-    assert (first.top3.value, first.precision.value) == (1.0, 1.0)
-    assert (second.recall.value, second.precision.value, second.precision.n) == (1.0, 0.5, 2)
-    assert second.precision.low == pytest.approx(0.0945, abs=1e-4)
-    assert third.recall.n == 0
 
 
 def test_the_loss_is_the_cross_entropy() -> None:
@@ -52,7 +40,8 @@ def test_the_photos_with_the_highest_losses_are_listed_and_shown(tmp_path: Path)
     probabilities[np.arange(3), [0, 1, 2]] = [0.9, 0.6, 0.8]
     labels = np.zeros(3, dtype=np.int64)
     probabilities[2, 0] = 0.001
-    write(tmp_path, "review", tmp_path, photos, probabilities, labels)
+    answers = Answers(probabilities, np.array(["", "unfamiliar", ""]))
+    write(tmp_path, "review", tmp_path, photos, answers, labels)
     with (tmp_path / "losses-review.csv").open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     assert [(row["file"], row["predicted"]) for row in rows] == [
@@ -61,14 +50,17 @@ def test_the_photos_with_the_highest_losses_are_listed_and_shown(tmp_path: Path)
         (f"{FIRST}/0.png", FIRST),
     ]
     assert (tmp_path / "top-losses-review.png").stat().st_size > 2000
-    genera = (tmp_path / "genera-review.csv").read_text(encoding="utf-8").splitlines()
-    assert len(genera) == 11
-    assert genera[1].startswith(f"{FIRST},0.3333,")
+    with (tmp_path / "genera-review.csv").open(newline="", encoding="utf-8") as stream:
+        genera = list(csv.DictReader(stream))
+    assert [row["genus"] for row in genera] == list(CLASSES)
+    assert (genera[0]["recall"], genera[0]["recall_n"]) == ("0.3333", "3")
+    assert (genera[0]["certain"], genera[0]["right_when_certain"]) == ("0.6667", "0.5000")
+    assert (genera[0]["unfamiliar"], genera[0]["clear"]) == ("0.3333", "0.0000")
     assert (tmp_path / "confused-review.csv").read_text(encoding="utf-8") == "label,predicted,count,of\n"
 
 
 def test_without_a_mistake_there_is_no_sheet(tmp_path: Path) -> None:
     photo = Photo("a.png", FIRST, 0, False, {})
     save(sky(0), tmp_path / photo.file)
-    write(tmp_path, "review", tmp_path, [photo], np.eye(10)[:1], np.array([0]))
+    write(tmp_path, "review", tmp_path, [photo], Answers(np.eye(10)[:1], np.array([""])), np.array([0]))
     assert not (tmp_path / "top-losses-review.png").exists()

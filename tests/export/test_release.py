@@ -16,10 +16,10 @@ from onnx import numpy_helper
 from cloudedge.classifier import CloudClassifier
 from cloudedge.model import Model, sha256
 from export.__main__ import main
-from export.card import card_table, figures_table, strange_table
+from export.card import card_table, figures_table, genera_table, strange_table
 from export.cross_validation import Result
 from export.dataset import CLASSES, Photo
-from export.evaluation import evaluate, share
+from export.evaluation import Answers, evaluate, per_genus, share
 from export.files import plain
 from export.judge import Released
 from export.network import build, save_weights
@@ -226,14 +226,15 @@ def test_a_release_may_cross_validate_itself_for_its_card(
     (tmp_path / "MODEL_CARD.md").write_text(card, encoding="utf-8")
     (tmp_path / "tiny.toml").write_text(RECIPE, encoding="utf-8")
     photos = [Photo(str(k), CLASSES[k % 10], k, False, {}) for k in range(40)]
-    figures = evaluate(np.eye(10)[np.arange(40) % 10], np.arange(40) < 10, photos)
+    answers = Answers(np.eye(10)[np.arange(40) % 10], np.where(np.arange(40) < 10, "", "clear"))
+    figures, genera = evaluate(answers, photos), per_genus(answers, np.arange(40) % 10)
     strange = {"contrail": share(np.arange(8) < 2)}
-    empty = Result({}, {}, {}, {}, share(np.arange(0) < 0))
+    empty = Result({}, [], {}, {}, {}, share(np.arange(0) < 0))
     asked: list[Path] = []
 
     def cross_validate(recipe: Recipe, root: Path, folder: Path) -> dict[str, Result]:
         asked.append(folder)
-        return {"float32": empty, "int8": replace(empty, pooled=figures, strange=strange)}
+        return {"float32": empty, "int8": replace(empty, pooled=figures, genera=genera, strange=strange)}
 
     monkeypatch.setattr("export.release.release", lambda *arguments: None)
     monkeypatch.setattr("export.cross_validation.cross_validate", cross_validate)
@@ -243,7 +244,7 @@ def test_a_release_may_cross_validate_itself_for_its_card(
     assert not asked
     result = CliRunner().invoke(main, [*arguments, "--cross-validate"], catch_exceptions=False)
     assert asked == [tmp_path / "run" / "cross"]
-    tables = f"{figures_table(plain(figures))}\n\n{strange_table(plain(strange))}"
+    tables = "\n\n".join([figures_table(plain(figures)), genera_table(plain(genera)), strange_table(plain(strange))])
     assert "| manifest | 40 | 100.0% [" in tables
     assert "| contrail | 8 | 25.0% [" in tables
     assert (tmp_path / "MODEL_CARD.md").read_text(encoding="utf-8") == card.replace("old", tables)
