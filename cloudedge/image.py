@@ -22,7 +22,7 @@ import numpy.typing as npt
 from PIL import ExifTags, Image
 
 from cloudedge.errors import ImageError, ImageTooLargeError, UnknownFormatError, check_size
-from cloudedge.reader import Reader
+from cloudedge.reader import HeaderReader, Reader
 
 Source: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | npt.NDArray[np.uint8]
 
@@ -203,7 +203,7 @@ def _opener(head: bytes) -> Callable[[Any], Image.Image]:
     if head.startswith(b"BM"):
         return _of_pillow("Bmp")
     if head.startswith((b"GIF87a", b"GIF89a")):
-        return _of_pillow("Gif")
+        return _gif
     raise UnknownFormatError("is not a photo in a known format; convert it to JPEG, PNG, WebP, TIFF, BMP, GIF or HEIC")
 
 
@@ -211,6 +211,13 @@ def _of_pillow(kind: str) -> Callable[[Any], Image.Image]:
     opener: Callable[[Any], Image.Image]
     opener = getattr(import_module(f"PIL.{kind}ImagePlugin"), f"{kind}ImageFile")
     return opener
+
+
+def _gif(source: Any) -> Image.Image:
+    reader = HeaderReader(source)
+    image = _of_pillow("Gif")(reader)
+    reader.is_open = True
+    return image
 
 
 def _photo(image: Image.Image, whole: tuple[int, int] | None = None, size: int | None = None) -> Photo:

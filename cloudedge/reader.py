@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from typing import BinaryIO
 
-from cloudedge.errors import ImageTooLargeError
+from cloudedge.errors import ImageError, ImageTooLargeError
 
 MAX_BYTES = 1 << 29  # as many as the largest photo has in 16 bits of red, green and blue
+MAX_HEADER_BYTES = 1 << 21  # of a GIF, which has palettes there, and comments
 
 
 class Reader:
@@ -29,3 +30,24 @@ class Reader:
             if rest > MAX_BYTES:
                 raise ImageTooLargeError(f"is larger than {MAX_BYTES >> 20} MB; scale it down")
         return self._read(size)
+
+
+class HeaderReader(Reader):
+    """A file of which no more than `MAX_HEADER_BYTES` are read until `is_open` is set.
+
+    Before version 13, Pillow takes in the comment of a GIF in a time that grows with the square of its length: ten
+    megabytes cost ten seconds.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        super().__init__(stream)
+        self.is_open = False
+        self._taken = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Read as a file does; ImageError where the header does not end."""
+        data = super().read(size)
+        self._taken += len(data)
+        if self._taken > MAX_HEADER_BYTES and not self.is_open:
+            raise ImageError(f"has more than {MAX_HEADER_BYTES >> 20} MB before its first picture; save it anew")
+        return data

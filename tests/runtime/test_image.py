@@ -18,6 +18,7 @@ from PIL import ExifTags, Image, ImageCms
 from cloudedge import image
 from cloudedge.errors import ImageError, ImageTooLargeError
 from cloudedge.image import read
+from cloudedge.reader import MAX_HEADER_BYTES
 
 ORIENTATIONS = {  # what undoes each orientation, in numpy's words
     1: lambda a: a,
@@ -446,6 +447,16 @@ def test_what_is_no_photo_is_told_by_its_first_bytes_however_long_it_is():
 
     with pytest.raises(ImageError, match="not a photo in a known format"):
         image.open_image(Endless())
+
+
+def test_a_gif_may_have_large_pictures_but_no_comment_without_an_end(encode):
+    noise = np.random.default_rng(0).integers(0, 256, (1600, 1600, 3), dtype=np.uint8)
+    large = encode(noise, "GIF", comment=b"as long as comments are" * 1000)
+    assert len(large) > MAX_HEADER_BYTES
+    assert read(large).size == (1600, 1600)
+    start = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff"
+    endless = start + b"\x21\xfe" + (b"\xff" + b"y" * 255) * (MAX_HEADER_BYTES // 256 + 1)
+    assert problem(endless) == "has more than 2 MB before its first picture; save it anew"
 
 
 def test_formats_that_pillow_alone_knows_are_not_tried(sky, encode):
