@@ -8,7 +8,7 @@
 #   make fuzz   each of the fuzzers in tests/fuzz for MINUTES=2
 #   make mutants      which small changes of the runtime's core its tests do not notice; see docs/mutants.md
 #   make coverage     the runtime's tests, and which lines and branches of cloudedge they reach
-#   make test-lowest  the runtime's tests with the lowest versions that setup.cfg allows
+#   make test-lowest  the runtime's tests and `harden` with the lowest versions that setup.cfg allows
 #   make bench  measure side by side with what one would use instead (SECTIONS="process warm folder inference")
 #   make test-arm64  run the runtime's tests in an emulated Debian for arm64; needs root
 
@@ -88,7 +88,7 @@ mutants: .venvs/mutants/installed
 	@.venvs/mutants/bin/mutmut results --all true | sed -E 's/^ *(cloudedge\.\w+)\..*:/\1:/' | sort | uniq -c
 
 test-lowest: .venvs/lowest/installed
-	.venvs/lowest/bin/python -m pytest tests/runtime
+	.venvs/lowest/bin/python -m pytest tests/runtime tests/hardening
 
 test-arm64: .venvs/runtime/installed
 	scripts/test-arm64

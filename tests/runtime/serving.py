@@ -76,7 +76,7 @@ def served(classifier: CloudClassifier, token: str | None = None, limits: Any = 
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
-        while not running.started:
+        while thread.is_alive() and not running.started:
             time.sleep(0.01)
         yield Client(listener.getsockname()[1])
     finally:

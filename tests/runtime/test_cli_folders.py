@@ -319,7 +319,7 @@ def test_an_interruption_says_how_to_go_on(
     folder, target = archive(tmp_path / "archive", 2000, encode, draw_sky), tmp_path / "rows.jsonl"
     command = [*CLASSIFY, str(folder), "-o", str(target), "--resume"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, encoding="utf-8") as process:
-        while not target.exists() or not target.stat().st_size:
+        while process.poll() is None and (not target.exists() or not target.stat().st_size):
             time.sleep(0.01)
         process.send_signal(stop)
         assert process.wait(timeout=60) == 130

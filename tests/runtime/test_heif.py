@@ -203,7 +203,7 @@ def test_no_decoder_is_left_behind(number, photo, decoder, tmp_path):
     code = f"import sys; sys.path.insert(0, {str(folder)!r})\nfrom cloudedge import heif, image"
     code += f"\nheif.SECONDS = {1000 if number == signal.SIGINT else 1}\nimage.read({str(photo)!r})"
     with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL) as program:
-        while not (lock.exists() and lock.stat().st_size):
+        while program.poll() is None and not (lock.exists() and lock.stat().st_size):
             time.sleep(0.01)
         program.send_signal(number)
     deadline = time.monotonic() + 120  # on a busy machine
