@@ -9,7 +9,6 @@ from typing import Any
 from export.files import write_text
 
 COLUMNS = ("agreed", "review", "manifest")
-GENUS_HEADINGS = {"recall": "top-1", "certain": "certain", "right_when_certain": "right when certain"}
 HEADINGS = {
     "top1": "top-1",
     "top3": "top-3",
@@ -52,12 +51,14 @@ def card_table(metrics: dict[str, Any]) -> str:
 
 
 def genera_table(rows: list[dict[str, Any]]) -> str:
-    """Give how the photos of each genus fare, from plain `GenusRow`s, as a Markdown table."""
-    lines = ["| genus | n | " + " | ".join([*GENUS_HEADINGS.values(), "unfamiliar"]) + " |"]
-    lines.append("| --- " * (len(GENUS_HEADINGS) + 3) + "|")
+    """Give how the photos of each genus fare, and what its name is worth, from plain `GenusRow`s, as Markdown."""
+    headings = ["genus", "n", "top-1", "certain", "unfamiliar", "named for certain", "rightly"]
+    lines = ["| " + " | ".join(headings) + " |", "| --- " * len(headings) + "|"]
     for row in rows:
-        cells = [_cell(row[name]) for name in GENUS_HEADINGS] + [_cell(row["doubted"]["unfamiliar"])]
-        lines.append(f"| {row['genus']} | {row['recall']['n']} | " + " | ".join(cells) + " |")
+        shares = [_cell(row["recall"]), _cell(row["certain"]), _cell(row["doubted"]["unfamiliar"])]
+        named = row["certain_precision"]
+        cells = [row["genus"], str(row["recall"]["n"]), *shares, str(named["n"]), _cell(named)]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -61,18 +61,18 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class GenusRow:
-    """One genus: how its photos fare, and of how many predictions of it are right (`precision`).
+    """One genus: how its photos fare, and how often answers that name it are right.
 
-    Of its photos the share found (`recall`), found among three, certain (of those the share right), and doubted for
-    each reason.
+    Of its photos the share found (`recall`), found among three, certain, and doubted for each reason; `precision` of
+    all answers that name it, and of the certain ones.
     """
 
     genus: str
     recall: Figure
     top3: Figure
-    precision: Figure
     certain: Figure
-    right_when_certain: Figure
+    precision: Figure
+    certain_precision: Figure
     doubted: dict[str, Figure]
 
 
@@ -181,15 +181,15 @@ def per_genus(answers: Answers, labels: npt.NDArray[np.int64]) -> list[GenusRow]
     first, among_three = order[:, 0], (order[:, :3] == labels[:, None]).any(axis=1)
     rows = []
     for k, genus in enumerate(CLASSES):
-        mine = labels == k
+        mine, named = labels == k, first == k
         rows.append(
             GenusRow(
                 genus,
                 recall=share(first[mine] == k),
                 top3=share(among_three[mine]),
-                precision=share(labels[first == k] == k),
                 certain=share(answers.certain[mine]),
-                right_when_certain=share(first[mine & answers.certain] == k),
+                precision=share(labels[named] == k),
+                certain_precision=share(labels[named & answers.certain] == k),
                 doubted={reason: share(answers.reasons[mine] == reason) for reason in REASONS},
             )
         )

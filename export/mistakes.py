@@ -79,7 +79,7 @@ def _write_genera(path: Path, table: Sequence[GenusRow]) -> None:
     rows: list[dict[str, object]] = []
     for row in table:
         cells: dict[str, object] = {"genus": row.genus}
-        shares = {name: getattr(row, name) for name in ("recall", "top3", "precision", "certain", "right_when_certain")}
+        shares = {name: getattr(row, name) for name in ("recall", "top3", "certain", "precision", "certain_precision")}
         for name, found in (shares | row.doubted).items():
             for part, value in (("", found.value), ("_low", found.low), ("_high", found.high)):
                 cells[name + part] = f"{value:.4f}"

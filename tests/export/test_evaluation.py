@@ -97,13 +97,13 @@ def test_each_genus_has_its_recall_its_precision_and_its_doubts() -> None:
     assert (first.genus, first.recall.n) == (CLASSES[0], 3)
     assert first.recall.value == pytest.approx(2 / 3)
     assert (first.top3.value, first.precision.value) == (1.0, 1.0)
-    assert (first.certain.value, first.right_when_certain.value) == (pytest.approx(2 / 3), 0.5)
+    assert (first.certain.value, first.certain_precision) == (pytest.approx(2 / 3), share(np.array([True])))
     assert {reason: figure.value for reason, figure in first.doubted.items() if figure.value} == {
         "unfamiliar": pytest.approx(1 / 3)
     }
     assert (second.recall.value, second.precision.value, second.precision.n) == (1.0, 0.5, 2)
     assert second.precision.low == pytest.approx(0.0945, abs=1e-4)
-    assert (second.certain.value, second.right_when_certain.n, second.doubted["clear"].value) == (0.0, 0, 1.0)
+    assert (second.certain.value, second.certain_precision.value, second.doubted["clear"].value) == (0.0, 0.0, 1.0)
     assert third.recall.n == 0
 
 
@@ -140,11 +140,11 @@ def test_the_card_tells_how_each_genus_fares() -> None:
     reasons = np.where(np.arange(12) % 4 == 0, "unfamiliar", "")
     rows = per_genus(Answers(np.eye(10)[np.zeros(12, dtype=int)], reasons), np.arange(12) % 2)
     table = genera_table(plain(rows)).splitlines()
-    assert table[0] == "| genus | n | top-1 | certain | right when certain | unfamiliar |"
+    assert table[0] == "| genus | n | top-1 | certain | unfamiliar | named for certain | rightly |"
     assert len(table) == 12
     assert table[2].startswith(f"| {CLASSES[0]} | 6 | 100.0% [")
-    assert [cell.split()[0] for cell in table[2].split(" | ")[2:]] == ["100.0%", "50.0%", "100.0%", "50.0%"]
-    assert table[4] == f"| {CLASSES[2]} | 0 | - | - | - | - |"
+    assert [cell.split()[0] for cell in table[2].split(" | ")[2:]] == ["100.0%", "50.0%", "50.0%", "9", "33.3%"]
+    assert table[4] == f"| {CLASSES[2]} | 0 | - | - | - | 0 | - |"
 
 
 CARD = """# Card

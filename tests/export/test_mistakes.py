@@ -54,7 +54,7 @@ def test_the_photos_with_the_highest_losses_are_listed_and_shown(tmp_path: Path)
         genera = list(csv.DictReader(stream))
     assert [row["genus"] for row in genera] == list(CLASSES)
     assert (genera[0]["recall"], genera[0]["recall_n"]) == ("0.3333", "3")
-    assert (genera[0]["certain"], genera[0]["right_when_certain"]) == ("0.6667", "0.5000")
+    assert (genera[0]["certain"], genera[0]["certain_precision"]) == ("0.6667", "1.0000")
     assert (genera[0]["unfamiliar"], genera[0]["clear"]) == ("0.3333", "0.0000")
     assert (tmp_path / "confused-review.csv").read_text(encoding="utf-8") == "label,predicted,count,of\n"
 
