@@ -18,6 +18,7 @@ from figures import FIGURES, Figures
 
 from cloudedge import CloudClassifier, ModelError
 
+ONNXRUNTIME = tuple(map(int, onnxruntime.__version__.split(".")[:2]))
 SOUND = Path(TINY).read_bytes()
 KIND = "model files"
 
@@ -54,7 +55,8 @@ def test_a_spoilt_model_is_refused_or_gives_sound_rows(tmp_path: Path, capfd: py
         figures.seconds = max(figures.seconds, time.process_time() - began)
     assert all(refusal.startswith(f"{path}: ") and len(refusal.splitlines()) == 1 for refusal in refusals)
     assert figures.errors > figures.inputs // 3
-    assert capfd.readouterr().out == ""
+    if ONNXRUNTIME >= (1, 23):  # before, it prints of its own what is wrong and no UTF-8
+        assert capfd.readouterr().out == ""
 
 
 def external(location: str) -> bytes:
@@ -68,8 +70,7 @@ def external(location: str) -> bytes:
 
 @pytest.mark.parametrize("location", ["/etc/passwd", "../outside.bin", "no-such.bin", "https://example.org/x", ""])
 def test_weights_outside_the_file_are_not_read(tmp_path: Path, location: str) -> None:
-    version = tuple(map(int, onnxruntime.__version__.split(".")[:2]))
-    if version < (1, 24) and location in ("/etc/passwd", "../outside.bin"):
+    if ONNXRUNTIME < (1, 24) and location in ("/etc/passwd", "../outside.bin"):
         pytest.skip("before 1.24, onnxruntime takes any file for weights")
     folder = tmp_path / "models"
     folder.mkdir()
