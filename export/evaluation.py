@@ -176,7 +176,8 @@ def summarise(answers: Answers, labels: npt.NDArray[np.int64]) -> dict[str, Figu
 
 
 def per_genus(answers: Answers, labels: npt.NDArray[np.int64]) -> list[GenusRow]:
-    """Judge answers against labels (N,) genus by genus."""
+    """Judge answers against labels (N,) genus by genus; labels -1 do not count."""
+    answers, labels = answers[labels >= 0], labels[labels >= 0]
     order = np.argsort(-answers.probabilities, axis=1, kind="stable")
     first, among_three = order[:, 0], (order[:, :3] == labels[:, None]).any(axis=1)
     rows = []
@@ -216,9 +217,9 @@ def run_model(model: Model, inputs: Iterable[npt.NDArray[np.float32]]) -> Output
 
 
 def trusted(photos: Sequence[Photo]) -> npt.NDArray[np.int64]:
-    """Give the labels that settings are made by, int64 (N,), -1 for none: the reviews', else the data set's own."""
-    labels = columns(photos)
-    return labels["review" if (labels["review"] >= 0).any() else "manifest"]
+    """Give the labels that settings are made by, int64 (N,), -1 for none: a photo's reviews', else the data set's."""
+    labels, reviewed = columns(photos), np.array([bool(photo.reviews) for photo in photos])
+    return np.where(reviewed, labels["review"], labels["manifest"])
 
 
 def classify(classifier: CloudClassifier, sources: Iterable[Source]) -> Answers:

@@ -21,6 +21,7 @@ from export.evaluation import (
     share,
     softmax,
     summarise,
+    trusted,
 )
 from export.files import plain
 from export.release import confidence_threshold
@@ -105,6 +106,21 @@ def test_each_genus_has_its_recall_its_precision_and_its_doubts() -> None:
     assert second.precision.low == pytest.approx(0.0945, abs=1e-4)
     assert (second.certain.value, second.certain_precision.value, second.doubted["clear"].value) == (0.0, 0.0, 1.0)
     assert third.recall.n == 0
+
+
+def test_photos_without_a_label_count_for_no_genus() -> None:
+    answers = Answers(np.eye(10)[np.zeros(3, dtype=int)], np.full(3, ""))
+    first, *others = per_genus(answers, np.array([0, -1, -1]))
+    assert first.precision == first.certain_precision == first.recall == share(np.array([True]))
+    assert not any(row.recall.n for row in others)
+
+
+def test_each_photo_is_trusted_to_its_reviews_and_without_them_to_the_data_set() -> None:
+    photos = [Photo(str(k), "Cumulus", k, k == 2, {}) for k in range(3)]
+    photos += [Photo("3", "Cumulus", 3, False, {"1": {"Stratus": 0.9}})]
+    photos += [Photo("4", "Cumulus", 4, False, {"1": {"ClearSky": 0.9}})]
+    cumulus, stratus = CLASSES.index("Cumulus"), CLASSES.index("Stratus")
+    assert trusted(photos).tolist() == [cumulus, cumulus, -1, stratus, -1]
 
 
 def test_the_columns_judge_by_their_own_labels() -> None:
