@@ -97,6 +97,8 @@ def evaluate(model: Path, part: str, data: Path, run: Path | None) -> None:
     opened, photos = Model(model), load_catalogue(data)
     spec, parts = opened.spec, split_of(release.recipe_of(opened), photos)
     folder = run_folder(run, f"evaluate-{spec.name}")
+    if part != "all":
+        release.check_photos(opened, photos, data)
     asked = np.ones(len(photos), dtype=bool) if part == "all" else getattr(parts, part)
     chosen = release.pick(photos, asked)
     if not chosen:
@@ -118,7 +120,7 @@ def evaluate(model: Path, part: str, data: Path, run: Path | None) -> None:
         click.echo(column)
         for name, figure in row.items():
             click.echo(f"  {name:<18}{figure}")
-    click.echo(genera_table(plain(measured.genera)))
+    click.echo(f"by genus\n{genera_table(plain(measured.genera))}")
     write_json(folder / "figures.json", figures)
 
 
@@ -168,8 +170,8 @@ def release_command(
     if weights and cross:  # nobody knows of which fold's labels they have learned
         raise click.UsageError("--weights is not for --cross-validate: every fold must be one that they never saw")
     recipe, folder = recipe.starting_from(weights), run_folder(run, recipe.name)
-    release.release(recipe, data, folder, target)
-    click.echo(card_table(dict(Model(target / f"{recipe.name}.onnx").spec.metrics)))
+    measured = release.release(recipe, data, folder, target)
+    click.echo(f"{card_table(measured.plain())}\n\n{genera_table(plain(measured.genera))}")
     if cross:
         found = cross_validation.card_tables(cross_validation.cross_validate(recipe, data, folder / "cross"))
         write_card(target / release.CARD, "cross-validation", recipe.name, found)

@@ -20,7 +20,7 @@ from export.dataset import CLASSES, Photo, load_catalogue
 from export.evaluation import Answers, Figure, GenusRow, classify, evaluate, per_genus, share, strangers, trusted
 from export.files import plain, read_csv, write_csv, write_json
 from export.recipe import Recipe
-from export.release import candidates, files, part, pick
+from export.release import candidates, files, part, pick, validation_photos
 from export.runs import Run, claim, side_by_side, teaching, trained
 
 SPREAD = ("top1", "top3", "level", "ece")
@@ -78,12 +78,15 @@ def cross_validate(recipe: Recipe, root: Path, folder: Path, *, seeds: int = 1, 
     Raises CloudEdgeError for a folder of another recipe or of other photos.
     """
     claim(Run(recipe, recipe.seed, folder), root)
-    plan = trainings(recipe, folder, seeds)
+    plan, photos = trainings(recipe, folder, seeds), load_catalogue(root)
+    for run in plan:  # before hours of training
+        validation_photos(run.recipe, root)
+        if not pick(photos, split_of(run.recipe, photos).test):
+            raise CloudEdgeError("holds too few photos: one fold has none of the ten genera", str(root))
     unasked = [run for run in plan if not _is_asked(run)]
     for stage in teaching(unasked):
         side_by_side(jobs, partial(trained, root=root), stage, "teachers")
     side_by_side(jobs, partial(_train_and_predict, root=root), unasked, "trainings")
-    photos = load_catalogue(root)
     results: dict[str, Result] = {}
     first_choices: npt.NDArray[np.int64] | None = None
     for arithmetic in _arithmetics(recipe):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,15 +17,24 @@ from PIL import Image
 from cloudedge.errors import CloudEdgeError
 from cloudedge.genera import GENERA
 from cloudedge.image import read
+from cloudedge.model import sha256
 from export import decisions
+from export.checks import check_file_name
 from export.files import read_csv
 
 CLASSES: tuple[str, ...] = tuple(genus.name for genus in GENERA)
+OTHER_SIGHTS = ("Contrail", "ClearSky", "NotSky")  # what a reviewer may see instead
+# The names that a label may have, in any case: of the genera and of Contrail, or their abbreviations.
+LABELS = {
+    **{name.casefold(): genus.name for genus in GENERA for name in (genus.name, genus.abbreviation)},
+    "contrail": "Contrail",
+    "ct": "Contrail",
+}
 DEFAULT_ROOT = Path("../shared/data/ccsn")
 MANIFEST_COLUMNS = ("file", "genus", "photo_group", "label_conflict", "sha256")
 CHOICES = (("first", "p1"), ("second", "p2"), ("third", "p3"))  # columns of a reviewer's names and their probabilities
 DROPPED = "Dropped"
-_Number = TypeVar("_Number", int, float)
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,25 +77,42 @@ def _read_reviews(path: Path) -> dict[str, dict[str, dict[str, float]]]:
         named = [(row[name], p) for name, p in CHOICES if row[name]]
         if not named:
             raise CloudEdgeError(f"line {number}: names nothing; fill in first and p1, or delete the line", str(path))
+        if unknown := {name for name, _ in named}.difference(CLASSES, OTHER_SIGHTS):
+            names = ", ".join((*CLASSES, *OTHER_SIGHTS))
+            raise CloudEdgeError(f"line {number}: names {min(unknown)!r}; there are {names}", str(path))
         choices = {name: _parse(path, number, row, p, _probability, "a probability from 0 to 1") for name, p in named}
         reviews.setdefault(row["file"], {})[row["reviewer"]] = choices
     return reviews
 
 
 def _parse(
-    path: Path, line: int, row: Mapping[str, str], column: str, parse: Callable[[str], _Number], wanted: str
-) -> _Number:
-    """Read a number from a row of a CSV file; CloudEdgeError for what is none."""
+    path: Path, line: int, row: Mapping[str, str], column: str, parse: Callable[[str], _Value], wanted: str
+) -> _Value:
+    """Read a value from a row of a CSV file; CloudEdgeError for what is none."""
     try:
         return parse(row[column])
     except ValueError as error:
         raise CloudEdgeError(f"line {line}: {column} is {row[column]!r}; make it {wanted}", str(path)) from error
 
 
+def _truth(text: str) -> bool:
+    return bool(int(text))
+
+
 def _probability(text: str) -> float:
     if not 0 <= float(text) <= 1:
         raise ValueError(text)
     return float(text)
+
+
+def label_of(name: str) -> str:
+    """Give the genus that a name stands for; a name that is none stays as it is, and is never trained on.
+
+    Raises ValueError for one that could not be a file's.
+    """
+    label = LABELS.get(name.strip().casefold(), name)
+    check_file_name(label)
+    return label
 
 
 def load_catalogue(root: Path, corrections: Path | None = None) -> list[Photo]:
@@ -104,14 +133,17 @@ def load_catalogue(root: Path, corrections: Path | None = None) -> list[Photo]:
     photos = [
         Photo(
             file=row["file"],
-            genus=row["genus"],
+            genus=_parse(path, line, row, "genus", label_of, "the name of a genus"),
             group=_parse(path, line, row, "photo_group", int, "a whole number"),
-            conflict=row["label_conflict"] == "1",
+            conflict=_parse(path, line, row, "label_conflict", _truth, "1, or 0"),
             reviews=reviews.get(row["file"], {}),
             sha256=row["sha256"],
         )
         for line, row in enumerate(read_csv(path, MANIFEST_COLUMNS), start=2)
     ]
+    twice = [file for file, number in Counter(photo.file for photo in photos).items() if number > 1]
+    if twice:
+        raise CloudEdgeError(f"lists {twice[0]} more than once; delete the lines too many", str(path))
     if not any(photo.genus in CLASSES for photo in photos):
         problem = "lists no photo of one of the ten genera; name the folders of the photos after them"
         raise CloudEdgeError(f"{problem}, move this file away, and `python -m export data import {root}`", str(path))
@@ -189,6 +221,12 @@ def assign_folds(photos: Sequence[Photo], count: int, seed: int) -> npt.NDArray[
     return folds
 
 
+def folds_digest(photos: Sequence[Photo]) -> str:
+    """Give a checksum of what decides the folds: the photos, their groups, and the genera they are filed under."""
+    rows = [(photo.file, photo.sha256, photo.group, photo.stratum) for photo in photos]
+    return hashlib.sha256(json.dumps(rows).encode("utf-8")).hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class Split:
     """Which photos are for what, bool (N,) each; no photo_group stands in two of them."""
@@ -209,10 +247,14 @@ def load_pixels(root: Path, photos: Sequence[Photo], size: int = 256) -> npt.NDA
     """Decode every photo to one size, uint8 (N, size, size, 3).
 
     One size for all, before anything else: in this data set the resolution goes with the genus, and a network would
-    learn it.
+    learn it. Raises ImageError for what cannot be read, CloudEdgeError for a file that is not the manifest's.
     """
     pixels = np.empty((len(photos), size, size, 3), dtype=np.uint8)
     for index, photo in enumerate(photos):
-        image = Image.fromarray(read(root / photo.file, size).pixels)
+        path = root / photo.file
+        image = Image.fromarray(read(path, size).pixels)
+        if photo.sha256 and photo.sha256 != sha256(path):
+            problem = "is not the file that manifest.csv lists; move manifest.csv away, and import the folder anew"
+            raise CloudEdgeError(problem, str(path))
         pixels[index] = np.asarray(image.resize((size, size), Image.Resampling.BICUBIC))
     return pixels

@@ -19,9 +19,9 @@ from tqdm import tqdm
 from cloudedge import __version__
 from cloudedge.errors import CloudEdgeError, ImageError
 from cloudedge.image import read
+from export.dataset import LABELS
 from export.duplicates import find_duplicates, thumbnail
 from export.files import read_csv, write_csv
-from export.importing import FOLDERS
 
 PARALLEL = 8
 ATTEMPTS = 3
@@ -67,7 +67,7 @@ def read_list(path: Path) -> list[tuple[str, str]]:
     """Read the (url, genus) pairs of a CSV file; raises CloudEdgeError for an unknown genus or another protocol."""
     wanted: dict[str, str] = {}
     for number, row in enumerate(read_csv(path, ("url", "genus")), start=2):
-        url, genus = row["url"].strip(), FOLDERS.get(row["genus"].strip().casefold())
+        url, genus = row["url"].strip(), LABELS.get(row["genus"].strip().casefold())
         if not url.lower().startswith(("http://", "https://")):
             raise CloudEdgeError(f"line {number}: {url!r} does not begin with http:// or https://", str(path))
         if genus is None:

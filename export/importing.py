@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,22 +11,17 @@ from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
 
+from cloudedge import output
 from cloudedge.errors import CloudEdgeError, ImageError
 from cloudedge.folder import photos_below
-from cloudedge.genera import GENERA
 from cloudedge.image import read
-from export.dataset import CLASSES, MANIFEST_COLUMNS
+from cloudedge.model import sha256
+from export.dataset import CLASSES, LABELS, MANIFEST_COLUMNS, label_of
 from export.duplicates import find_duplicates, groups, thumbnail
 from export.files import write_csv
 
 CCSN_MD5 = "0787f50947a3f65630a7463206316fd3"
 MAX_MEMBER_BYTES = 50_000_000
-# The names that folders may have, in any case: of the genera and of Contrail, or their abbreviations.
-FOLDERS = {
-    **{name.casefold(): genus.name for genus in GENERA for name in (genus.name, genus.abbreviation)},
-    "contrail": "Contrail",
-    "ct": "Contrail",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,31 +34,37 @@ class Catalogued:
     left_out: dict[str, str]
 
 
-def label_of(folder: str) -> str:
-    """Give the genus that a folder's name stands for; a name that is none stays as it is, and is never trained on."""
-    return FOLDERS.get(folder.casefold(), folder)
-
-
 def catalogue(root: Path) -> Catalogued:
     """Write `manifest.csv` for the photos in the folders of `root`, which stay where they are.
 
     A photo's label is the name of the folder under `root` that it is in. Copies are found by their pixels, share a
-    `photo_group`, and have `label_conflict` 1 where they stand under two labels. What cannot be read is left out and
-    listed in `left_out.csv`. Raises CloudEdgeError when no photo is found.
+    `photo_group`, and have `label_conflict` 1 where they stand under two labels. What cannot be read, or lies in no
+    such folder, is left out and listed in `left_out.csv`. Raises CloudEdgeError when no photo is found.
     """
-    paths = [path for path in map(Path, photos_below(str(root))) if path.parent != root]
-    labels, files, sums, thumbs = [], [], [], []
     left_out: dict[str, str] = {}
-    for path in tqdm(paths, desc="photos", unit=""):
+
+    def pass_over(path: str) -> None:
+        if os.path.isdir(path):
+            left_out[os.path.relpath(path, root)] = "is a link to a folder; give the folder itself"
+
+    def report(error: OSError) -> None:
+        left_out[os.path.relpath(error.filename, root)] = f"cannot be read ({error.strerror}); check its permissions"
+
+    labels, files, sums, thumbs = [], [], [], []
+    for path in tqdm(list(map(Path, photos_below(str(root), pass_over, report))), desc="photos", unit=""):
         file = path.relative_to(root).as_posix()
         try:
-            thumbs.append(thumbnail(read(path).pixels))
+            label, thumb = _label(file), thumbnail(read(path).pixels)
         except ImageError as error:
             left_out[file] = error.problem
             continue
+        except ValueError as error:
+            left_out[file] = str(error)
+            continue
         files.append(file)
-        labels.append(label_of(file.split("/")[0]))
-        sums.append(hashlib.sha256(path.read_bytes()).hexdigest())
+        labels.append(label)
+        thumbs.append(thumb)
+        sums.append(sha256(path))
     if not files:
         raise CloudEdgeError("holds no readable photos; put them into one folder per genus", str(root))
     numbers = groups(len(files), find_duplicates(thumbs)).tolist()
@@ -72,10 +74,22 @@ def catalogue(root: Path) -> Catalogued:
         MANIFEST_COLUMNS,
         zip(files, labels, numbers, map(int, conflicts), sums, strict=True),
     )
+    (root / "left_out.csv").unlink(missing_ok=True)  # of an earlier import
     if left_out:
-        write_csv(root / "left_out.csv", ("file", "problem"), left_out.items())
+        told = [(output.printable(file), problem) for file, problem in left_out.items()]
+        write_csv(root / "left_out.csv", ("file", "problem"), told)
     known = {*CLASSES, "Contrail"}
     return Catalogued(len(files), sum(conflicts), tuple(sorted({*labels} - known)), left_out)
+
+
+def _label(file: str) -> str:
+    """Give the label of a photo by its folder; ValueError where it is in none, or a manifest could not name it."""
+    folder, _, name = file.partition("/")
+    if not name:
+        raise ValueError("lies in no folder of a genus; move it into one")
+    if "\r" in file or any("\ud800" <= sign <= "\udfff" for sign in file):  # what CSV, or UTF-8, cannot say
+        raise ValueError("has a name that a list cannot hold; rename it")
+    return label_of(folder)
 
 
 def _conflicts(numbers: Sequence[int], labels: Sequence[str]) -> list[bool]:
@@ -98,7 +112,7 @@ def unpack_ccsn(archive: Path, root: Path) -> None:
     with zipfile.ZipFile(archive) as members:
         for member in tqdm(members.infolist(), desc="unpacking", unit=""):
             path = PurePosixPath(member.filename)
-            genus = FOLDERS.get(path.parent.name.casefold())
+            genus = LABELS.get(path.parent.name.casefold())
             # Only the name of the file and of its folder are used, so that nothing lands outside of `root`.
             if member.is_dir() or genus is None or path.name.startswith(".") or member.file_size > MAX_MEMBER_BYTES:
                 continue

@@ -18,6 +18,7 @@ else:
     import tomli as tomllib  # the same, for Python 3.10
 
 _SIDE = 32  # pixels: the last stride of the networks, whose padding is made for multiples of it
+_LARGEST = 1024  # pixels: several times what a genus needs, and more than is decoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,10 @@ class Phase:
         check_file_name(self.name)
         for side in (self.size, self.teacher_size):
             check(side % _SIDE == 0, f"size and teacher_size must be multiples of {_SIDE}, not {side}")
+        check(self.crop_size <= _LARGEST, f"size and teacher_size must be {_LARGEST} at most")
         check(self.size > 0, "size must be above 0")
         check(1 <= self.batch <= self.images, "images must be as many as those of one batch at least")
+        check(self.images <= 10**9, "images must be 1000000000 at most")
         check(self.lr > 0, "lr must be above 0")
         check(0 < self.min_scale <= 1, "min_scale must be above 0, and 1 at most")
         for name in ("teacher_size", "lr_first", "weight_decay", "noise", "balance", "hint", "verdict", "label"):
@@ -106,11 +109,12 @@ class Recipe:
         check(self.architecture in NETWORKS, f"network must be one of {', '.join(NETWORKS)}, not {self.architecture!r}")
         check(bool(self.version) and self.version.isprintable(), "version must be a text")
         check(bool(self.weights), "weights must be none, imagenet or a path")
-        sized = self.input_size > 0 and self.input_size % _SIDE == 0
-        check(sized, f"input_size must be a multiple of {_SIDE}, not {self.input_size}")
+        sized = 0 < self.input_size <= _LARGEST and self.input_size % _SIDE == 0
+        check(sized, f"input_size must be a multiple of {_SIDE}, {_LARGEST} at most, not {self.input_size}")
         check(self.interpolation in ("bilinear", "bicubic"), "interpolation must be bilinear or bicubic")
-        check(self.seed >= 0, "seed must not be below 0")
+        check(0 <= self.seed < 2**31, "seed must be from 0 to 2147483647")
         check(self.folds >= 3, "folds must be 3 at least: for the training, the validation and the test")
+        check(self.folds <= 100, "folds must be 100 at most")
         for name in ("test_fold", "validation_fold"):
             check(0 <= getattr(self, name) < self.folds, f"{name} must be from 0 to {self.folds - 1}")
         check(self.test_fold != self.validation_fold, "test_fold and validation_fold must differ")

@@ -21,7 +21,7 @@ from cloudedge.preprocess import prepare
 from export import augment, outliers
 from export.batches import learned_catalogue, split_of
 from export.card import card_table, genera_table, write_card
-from export.dataset import CLASSES, Photo, Split, load_catalogue, soft_target
+from export.dataset import CLASSES, Photo, Split, folds_digest, load_catalogue, soft_target
 from export.evaluation import (
     Answers,
     Figure,
@@ -164,6 +164,17 @@ def recipe_of(model: Model) -> Recipe:
         raise CloudEdgeError(problem, str(model.path)) from error
 
 
+def check_photos(model: Model, photos: Sequence[Photo], root: Path) -> None:
+    """Raise CloudEdgeError where the photos of `root` are others than those by which a model was released.
+
+    Their folds would be others too, and the test photos perhaps some that it has learned from. Models that do not tell
+    by which photos are taken at their word.
+    """
+    if model.spec.metrics.get("photos", folds_digest(photos)) != folds_digest(photos):
+        problem = f"holds other photos than those by which {model.path} was made; give a folder that it never saw, and"
+        raise CloudEdgeError(f"{problem} --part all", str(root))
+
+
 def validation_photos(recipe: Recipe, root: Path) -> list[Photo]:
     """Give the photos that calibration and gates are by; CloudEdgeError where none of them has a label."""
     photos = load_catalogue(root)
@@ -224,8 +235,10 @@ def gate_int8(recipe: Recipe, root: Path, float32: Candidate, int8: Candidate) -
     return check_quantized(float32.logits, int8.logits, trusted(validation_photos(recipe, root)))
 
 
-def release(recipe: Recipe, root: Path, folder: Path, target: Path) -> None:
+def release(recipe: Recipe, root: Path, folder: Path, target: Path) -> Measured:
     """Train, export, quantize, calibrate and gate; write to `target`, and to its model card where it has a place.
+
+    Gives what the metadata tell, and more.
 
     Raises GateError, and then writes nothing to `target`, and CloudEdgeError before any training for too few photos.
     """
@@ -244,11 +257,13 @@ def release(recipe: Recipe, root: Path, folder: Path, target: Path) -> None:
         gates["int8"] = plain(gate_int8(recipe, root, made["float32"], chosen))
     measured = measure(chosen.path, root, held_out, part(photos, ~parts.train))
     metrics = measured.plain()
-    rewrite(chosen.path, describe(recipe, **chosen.found, metrics={**metrics, **gates}))
+    told = {**metrics, **gates, "photos": folds_digest(photos)}
+    rewrite(chosen.path, describe(recipe, **chosen.found, metrics=told))
     target.mkdir(parents=True, exist_ok=True)
     publish(recipe.name, chosen.path, weights, target)
     write_card(target / CARD, "figures", recipe.name, card_table(metrics))
     write_card(target / CARD, "genera", recipe.name, genera_table(plain(measured.genera)))
+    return measured
 
 
 @dataclass(frozen=True, slots=True)

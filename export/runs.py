@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -23,8 +24,14 @@ from export.network import build, save_weights
 from export.recipe import Recipe, load_recipe
 from export.training import Trainer
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 WEIGHTS = "weights.safetensors"
 CLAIM = "claim.json"
+LOCK = "lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +120,33 @@ def train(run: Run, root: Path) -> Path:
     """
     mine = check_claim(run, root, growing=True)
     trainer, sets = trainer_of(run, root), training_sets(run.recipe, root)
-    if _read(run) not in (None, mine):  # it has grown, and its weights have not yet
-        run.weights.unlink(missing_ok=True)
-    _write(run, mine)  # only now: what cannot even begin has a claim to nothing
-    network = trainer.run(*sets)
+    with _alone(run.folder):
+        if _read(run) not in (None, mine):  # it has grown, and its weights have not yet
+            run.weights.unlink(missing_ok=True)
+        _write(run, mine)  # only now: what cannot even begin has a claim to nothing
+        network = trainer.run(*sets)
+    if not all(weight.half().isfinite().all() for weight in network.parameters()):
+        problem = (
+            "holds a training that diverged: its weights are no numbers any more; lower lr, and give another --run"
+        )
+        raise CloudEdgeError(problem, str(run.folder))
     save_weights(network, run.weights)
     plots.loss_curves(trainer.log, run.folder / "losses.png")
     return run.weights
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep a second training out of a folder while one is at work there, where the system can."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK).open("w") as stream:
+        if fcntl is not None:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                problem = "another training is at work here; wait for it, or give another folder with --run"
+                raise CloudEdgeError(problem, str(folder)) from error
+        yield
 
 
 def trained(run: Run, root: Path) -> Path:

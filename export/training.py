@@ -210,15 +210,15 @@ class Trainer:
             self.hints.load_state_dict(state["hints"])
 
     def _save(self, optimiser: torch.optim.AdamW) -> None:
-        with replacing(self.checkpoint) as partial:
-            torch.save(self._state(optimiser), partial)
+        with replacing(self.checkpoint) as partial, partial.open("wb") as stream:
+            torch.save(self._state(optimiser), stream)  # not to the path: on a full disk torch would not say so
         self._saved = time.monotonic()
 
     def _restore(self) -> dict[str, Any]:
         try:
             state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
             self._load(state)
-        except (OSError, RuntimeError, KeyError, EOFError, UnpicklingError) as error:
+        except (OSError, RuntimeError, KeyError, TypeError, EOFError, UnpicklingError) as error:
             problem = "is damaged, or of another network; give another folder with --run"
             raise CloudEdgeError(problem, str(self.checkpoint)) from error
         optimiser: dict[str, Any] = state["optimiser"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from cloudedge import output
 from export import fetching, importing, survey
 from export.commands.options import FILE, FOLDER, Commands, data_option, run_folder, run_option
 from export.dataset import load_catalogue
@@ -75,7 +76,9 @@ def fetch(urls: Path, folder: Path) -> None:
 
 def _tell(result: importing.Catalogued, root: Path) -> None:
     for file, problem in result.left_out.items():
-        click.echo(f"{root / file}: {problem}; left out", err=True)
+        click.echo(f"{output.printable(str(root / file))}: {problem}; left out", err=True)
     for name in result.other_folders:
-        click.echo(f"{root / name}: is no genus; its photos are never trained on as a genus", err=True)
+        click.echo(f"{output.printable(name)}: is no genus; its photos are never trained on as a genus", err=True)
     click.echo(f"{root / 'manifest.csv'}: {result.photos} photos, {result.conflicts} of them under two genera")
+    if result.conflicts:
+        click.echo("Those count by their reviews alone, without reviews not at all; `clean` shows them", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,11 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except CloudEdgeError as error:
             raise click.ClickException(str(error)) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE or not error.strerror:  # the reader has gone, which click knows; or a fault
+                raise
+            named = f"{error.filename}: " if error.filename else ""
+            raise click.ClickException(f"{named}{error.strerror}") from error
 
 
 data_option = click.option(

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,6 +100,29 @@ def test_weights_to_start_from_must_be_there_be_they_the_recipes_or_others(recip
     assert "has no manifest.csv" in result.output  # it is past the weights
     both = ["release", str(recipe_file), "--weights", str(tmp_path / "mine.safetensors"), "--cross-validate"]
     assert "--weights is not for --cross-validate" in CliRunner().invoke(main, both).output
+
+
+def test_what_the_system_refuses_is_told_in_one_line(recipe_file: Path, root: Path, tmp_path: Path) -> None:
+    arguments = ["train", str(recipe_file), "--data", str(root), "--run", str(recipe_file / "run")]
+    result = CliRunner().invoke(main, arguments)
+    assert (result.exit_code, result.output) == (1, f"Error: {recipe_file / 'run'}: {os.strerror(errno.ENOTDIR)}\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the full disk is made by POSIX's limits")
+def test_a_full_disk_ends_a_training_in_one_line(recipe_file: Path, root: Path, tmp_path: Path) -> None:
+    import resource
+
+    def limit() -> None:  # stands for the full disk; the checkpoint is larger
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+
+    recipe_file.write_text(RECIPE.replace("images = 640", "images = 8"), encoding="utf-8")
+    command = [sys.executable, "-m", "export", "train", str(recipe_file), "--data", str(plain(root, tmp_path))]
+    done = subprocess.run(
+        [*command, "--run", str(tmp_path / "run")], preexec_fn=limit, capture_output=True, encoding="utf-8", timeout=300
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == f"Error: {os.strerror(errno.EFBIG)}"
+    assert not list((tmp_path / "run").glob("*.pt*"))
 
 
 def plain(root: Path, tmp_path: Path) -> Path:

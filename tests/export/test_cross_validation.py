@@ -146,6 +146,17 @@ def test_a_run_of_another_recipe_is_not_gone_on_with(validated: tuple[Path, str]
         cross_validate(replace(recipe, average=0.9), root, run)
 
 
+def test_too_few_photos_are_told_before_any_training(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tiny.toml").write_text(RECIPE, encoding="utf-8")
+    lines = (root / "manifest.csv").read_text(encoding="utf-8").splitlines()[:3]
+    (tmp_path / "manifest.csv").write_text("\n".join(lines), encoding="utf-8")
+    monkeypatch.setattr("export.cross_validation.trained", None)  # nothing may be trained
+    with pytest.raises(CloudEdgeError, match="holds too few photos: one fold has none"):
+        cross_validate(load_recipe(tmp_path / "tiny.toml"), tmp_path, tmp_path / "run")
+
+
 def test_predictions_of_another_data_set_are_refused(validated: tuple[Path, str], root: Path) -> None:
     run, _ = validated
     recipe = Recipe.from_dict(json.loads((run / "claim.json").read_text(encoding="utf-8"))["recipe"])

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from cloudedge.errors import CloudEdgeError
+from cloudedge.model import sha256
 from export.dataset import (
     CLASSES,
     DEFAULT_ROOT,
     Photo,
     assign_folds,
+    folds_digest,
     load_catalogue,
     load_pixels,
     review_target,
@@ -22,6 +24,8 @@ from export.dataset import (
     split,
 )
 from export.decisions import PATH, read_decisions
+
+from .drawing import save, sky
 
 WEIGHTS = {"manifest": 0.2, "1": 0.3, "2": 0.5}
 PHOTO = Photo(
@@ -127,6 +131,27 @@ def test_a_manifest_that_a_spreadsheet_has_saved_is_read(tmp_path: Path) -> None
     assert catalogue(tmp_path, *marked) == expected
 
 
+def test_a_genus_may_be_written_as_the_name_of_a_folder_may(tmp_path: Path) -> None:
+    photos = catalogue(tmp_path, MANIFEST.replace("Cirrus", "ci ").replace("Cumulus", "CUMULUS"))
+    assert [photo.genus for photo in photos] == ["Cirrus", "Cumulus"]
+
+
+def test_a_photo_that_is_not_the_one_of_the_manifest_is_refused(tmp_path: Path) -> None:
+    path = save(sky(1), tmp_path / "a.png")
+    photo = replace(PHOTO, file="a.png", sha256=sha256(path))
+    assert load_pixels(tmp_path, [photo], 32).shape == (1, 32, 32, 3)
+    save(sky(2), path)
+    with pytest.raises(CloudEdgeError, match=r"a\.png: is not the file that manifest\.csv lists"):
+        load_pixels(tmp_path, [photo], 32)
+
+
+def test_the_folds_have_a_digest_that_reviews_do_not_change() -> None:
+    same = [PHOTO, replace(PHOTO, file="b")]
+    assert folds_digest(same) == folds_digest([replace(photo, reviews={}) for photo in same])
+    for other in (same[:1], [PHOTO, replace(same[1], genus="Stratus")], [PHOTO, replace(same[1], group=7)]):
+        assert folds_digest(same) != folds_digest(other)
+
+
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
@@ -139,6 +164,11 @@ def test_a_manifest_that_a_spreadsheet_has_saved_is_read(tmp_path: Path) -> None
         ((",.9,", ",nan,"), "review.csv: line 2: p1 is 'nan'"),
         ((",.1,", ",1.1,"), "review.csv: line 2: p2 is '1.1'"),
         (("Cirrus,.9,Cirrostratus,.1", ",,,"), "review.csv: line 2: names nothing"),
+        (("Cirrus,.9", "Ci,.9"), "review.csv: line 2: names 'Ci'; there are Cirrus, Cirrocumulus"),
+        (("a.png,Cirrus,0,0,", "a.png,../Cirrus,0,0,"), "manifest.csv: line 2: genus is '../Cirrus'; make it the name"),
+        (("a.png,Cirrus,0,0,", "a.png,,0,0,"), "manifest.csv: line 2: genus is ''; make it the name of a genus"),
+        ((",1,1,", ",1,TRUE,"), "manifest.csv: line 3: label_conflict is 'TRUE'; make it 1, or 0"),
+        (("b.png", "a.png"), "manifest.csv: lists a.png more than once"),
     ],
 )
 def test_a_bad_row_is_told_with_its_file_and_line(change: tuple[str, str], problem: str, tmp_path: Path) -> None:

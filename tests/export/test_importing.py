@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
+import os
+import sys
 import zipfile
 from pathlib import Path
 
@@ -55,9 +58,44 @@ def test_a_folder_per_genus_becomes_a_catalogue(tmp_path: Path) -> None:
     assert found["cu/b.png"]["sha256"] == hashlib.sha256(before[tmp_path / "cu" / "b.png"]).hexdigest()
     assert "Seagulls: is no genus" in output
     assert "5 photos, 2 of them under two genera" in output
+    assert "Those count by their reviews alone" in output
+    assert "loose.png: lies in no folder of a genus; move it into one; left out" in output
     assert 'Cirrus/bad.jpg,"is not a photo' in (tmp_path / "left_out.csv").read_text(encoding="utf-8")
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.png")} == before
     assert len(load_catalogue(tmp_path)) == 5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of any bytes, and links, are Linux's")
+def test_what_cannot_be_catalogued_is_told_and_the_rest_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(sky(1), tmp_path / "Cumulus " / "a.png")
+    data = save(sky(2), tmp_path / "Stratus" / "b.png").read_bytes()
+    (tmp_path / "Stratus" / "w\udcf6lke.png").write_bytes(data)
+    (tmp_path / "Stratus" / "two\rlines.png").write_bytes(data)
+    save(sky(3), tmp_path / "Fog (old)" / "c.png")
+    (tmp_path / "Cirrus").symlink_to(tmp_path / "Stratus")
+    (tmp_path / "Ac").mkdir()
+    scandir = os.scandir
+
+    def refusing(path: str) -> object:  # as of a folder that one may not read, which root may
+        if str(path).endswith("Ac"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    code, output = run(tmp_path)
+    assert code == 0, output
+    assert [(row["file"], row["genus"]) for row in rows(tmp_path)] == [
+        ("Cumulus /a.png", "Cumulus"),
+        ("Stratus/b.png", "Stratus"),
+    ]
+    left_out = (tmp_path / "left_out.csv").read_text(encoding="utf-8")
+    for problem in ("Ac,cannot be read (Permission", "Cirrus,is a link to a folder", "Fog (old)/c.png,"):
+        assert problem in left_out
+    assert left_out.count("has a name that a list cannot hold; rename it") == 2
+    assert "two\\rlines.png: has a name" in output
+    assert len(load_catalogue(tmp_path)) == 2
 
 
 def test_a_manifest_is_never_overwritten(tmp_path: Path) -> None:

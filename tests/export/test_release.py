@@ -26,7 +26,7 @@ from export.network import build, save_weights
 from export.onnx_model import GateError, check_parity, export_onnx
 from export.quantization import check_quantized
 from export.recipe import Recipe
-from export.release import describe, release
+from export.release import Measured, describe, release
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +118,23 @@ def test_evaluate_prints_the_figures_that_the_model_tells(
         assert (tmp_path / name).stat().st_size > 5000
     for name in ("genera-agreed.csv", "losses-manifest.csv", "confused-review.csv"):
         assert (tmp_path / name).exists()
+
+
+def test_photos_that_came_later_are_not_taken_for_the_test_part(
+    release_run: tuple[Path, Path], root: Path, tmp_path: Path
+) -> None:
+    for path in root.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    (tmp_path / "manifest.csv").unlink()
+    lines = (root / "manifest.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    (tmp_path / "manifest.csv").write_text("".join(lines[:-1]), encoding="utf-8")
+    model = release_run[1] / "lite0.onnx"
+    arguments = ["evaluate", "--model", str(model), "--data", str(tmp_path), "--run", str(tmp_path / "run")]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 1
+    assert f"{tmp_path}: holds other photos than those by which {model} was made" in result.output
+    result = CliRunner().invoke(main, [*arguments, "--part", "all"], catch_exceptions=False)
+    assert result.exit_code == 0
 
 
 def test_captures_without_reviews_give_a_model_in_a_folder_of_its_own(root: Path, tmp_path: Path) -> None:
@@ -236,12 +253,15 @@ def test_a_release_may_cross_validate_itself_for_its_card(
         asked.append(folder)
         return {"float32": empty, "int8": replace(empty, pooled=figures, genera=genera, strange=strange)}
 
-    monkeypatch.setattr("export.release.release", lambda *arguments: None)
+    measured = Measured(answers, figures, genera, strange, {})
+    monkeypatch.setattr("export.release.release", lambda *arguments: measured)
     monkeypatch.setattr("export.cross_validation.cross_validate", cross_validate)
     arguments = ["release", str(tmp_path / "tiny.toml"), "--target", str(tmp_path), "--data", str(root)]
     arguments += ["--run", str(tmp_path / "run")]
-    assert CliRunner().invoke(main, arguments, catch_exceptions=False).exit_code == 0
+    run = CliRunner().invoke(main, arguments, catch_exceptions=False)
+    assert run.exit_code == 0
     assert not asked
+    assert genera_table(plain(genera)) in run.output
     result = CliRunner().invoke(main, [*arguments, "--cross-validate"], catch_exceptions=False)
     assert asked == [tmp_path / "run" / "cross"]
     tables = "\n\n".join([figures_table(plain(figures)), genera_table(plain(genera)), strange_table(plain(strange))])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -40,6 +41,32 @@ def test_a_folder_of_another_recipe_is_refused_and_left_alone(tiny: Recipe, root
     with pytest.raises(CloudEdgeError, match="another recipe"):
         runs.trained(runs.Run(tiny, 7, tmp_path), root)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {runs.CLAIM: before}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there a second training is not kept out")
+def test_a_second_training_is_kept_out_while_one_is_at_work(
+    tiny: Recipe, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, step, refused = run_of(tiny, tmp_path), Trainer._train_step, []
+
+    def second(*arguments: object) -> dict[str, float]:
+        with pytest.raises(CloudEdgeError, match="another training is at work here"):
+            runs.train(mine, root)
+        refused.append(1)
+        return step(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Trainer, "_train_step", second)
+    runs.train(mine, root)
+    assert len(refused) == 2
+    monkeypatch.undo()
+    assert runs.train(mine, root) == mine.weights
+
+
+def test_a_training_that_diverges_is_told_and_leaves_no_weights(tiny: Recipe, root: Path, tmp_path: Path) -> None:
+    wild = replace(tiny, phases=(replace(PHASE, lr=1e30),))
+    with pytest.raises(CloudEdgeError, match="holds a training that diverged"):
+        runs.train(run_of(wild, tmp_path), root)
+    assert not (tmp_path / runs.WEIGHTS).exists()
 
 
 def test_a_folder_of_other_photos_is_refused(tiny: Recipe, root: Path, tmp_path: Path) -> None:
