@@ -16,7 +16,7 @@ from cloudedge.errors import CloudEdgeError
 from cloudedge.image import read
 from export.dataset import CLASSES, Photo
 from export.decisions import Key
-from export.files import read_csv, write_text
+from export.files import numbered_rows, write_text
 
 TEMPLATE = Path(__file__).with_name("cleaning.html")
 SIDE = 320
@@ -81,7 +81,7 @@ def read_losses(paths: Iterable[Path]) -> dict[str, float]:
     """Read the columns `file` and `loss` of CSV files, such as the `losses-*.csv` of `evaluate`."""
     losses: dict[str, float] = {}
     for path in paths:
-        for number, row in enumerate(read_csv(path, ("file", "loss")), start=2):
+        for number, row in numbered_rows(path, ("file", "loss")):
             try:
                 losses[row["file"]] = float(row["loss"])
             except ValueError as error:

@@ -20,7 +20,7 @@ from cloudedge import __version__
 from cloudedge.errors import CloudEdgeError, ImageError
 from cloudedge.image import read
 from export.duplicates import find_duplicates, thumbnail
-from export.files import read_csv, write_csv
+from export.files import numbered_rows, read_csv, write_csv
 from export.importing import FOLDERS
 
 PARALLEL = 8
@@ -66,7 +66,7 @@ class _Refused(Exception):  # noqa: N818  # carries the problem of one address t
 def read_list(path: Path) -> list[tuple[str, str]]:
     """Read the (url, genus) pairs of a CSV file; raises CloudEdgeError for an unknown genus or another protocol."""
     wanted: dict[str, str] = {}
-    for number, row in enumerate(read_csv(path, ("url", "genus")), start=2):
+    for number, row in numbered_rows(path, ("url", "genus")):
         url, genus = row["url"].strip(), FOLDERS.get(row["genus"].strip().casefold())
         if not url.lower().startswith(("http://", "https://")):
             raise CloudEdgeError(f"line {number}: {url!r} does not begin with http:// or https://", str(path))

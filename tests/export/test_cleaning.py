@@ -61,9 +61,9 @@ def test_a_photo_is_in_one_queue_only_and_queues_are_limited() -> None:
 def test_losses_are_read_and_a_bad_one_told(tmp_path: Path) -> None:
     good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
     good.write_text("file,label,loss\na,Cirrus,1.5\n", encoding="utf-8")
-    bad.write_text("file,loss\na,much\n", encoding="utf-8")
+    bad.write_text("file,loss\n\n\na,much\n", encoding="utf-8")
     assert cleaning.read_losses([good]) == {"a": 1.5}
-    with pytest.raises(CloudEdgeError, match="line 2: 'much' is no loss"):
+    with pytest.raises(CloudEdgeError, match="line 4: 'much' is no loss"):
         cleaning.read_losses([bad])
 
 

@@ -149,6 +149,7 @@ def test_a_photo_whose_genus_was_corrected_moves_and_is_not_asked_for_again(serv
     [
         ([("file:///etc/passwd", "Cirrus")], "line 2: 'file:///etc/passwd' does not begin with http"),
         ([("http://a/b", "Fog bank")], "line 2: 'Fog bank' is no genus"),
+        ([("\n\nhttp://a/b", "Fog bank")], "line 4: 'Fog bank' is no genus"),  # after blank lines
         ([("http://a/b", "Ci"), ("http://a/b", "Cu")], "line 3: http://a/b stands under two genera"),
     ],
 )
