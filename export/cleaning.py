@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
 import json
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,7 @@ from tqdm import tqdm
 
 from cloudedge.errors import CloudEdgeError
 from cloudedge.image import read
+from cloudedge.output import printable
 from export.dataset import CLASSES, Photo
 from export.decisions import Key
 from export.files import numbered_rows, write_text
@@ -118,7 +121,14 @@ def write_page(root: Path, queues: Mapping[str, Sequence[Entry]], decided: Mappi
     }
     # Inside of a script element only `<` could end it.
     data = json.dumps(content, ensure_ascii=False).replace("<", "\\u003c")
-    write_text(path, TEMPLATE.read_text(encoding="utf-8").replace("DATA", data, 1))
+    page = TEMPLATE.read_text(encoding="utf-8").replace("DATA", data, 1)
+    # In this order: names may hold these words too, but stand behind the place of the command.
+    write_text(path, page.replace("APPLY", html.escape(_apply_command(root)), 1))
+
+
+def _apply_command(root: Path) -> str:
+    command = ["python", "-m", "export", "clean", "apply", "decisions.csv", "--data", str(root)]
+    return printable(shlex.join(command))  # a page is UTF-8, a path any bytes
 
 
 def _item(root: Path, entry: Entry, decided: Mapping[Key, str]) -> dict[str, object]:

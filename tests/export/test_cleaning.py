@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
 import json
 import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -109,6 +111,17 @@ def test_the_page_holds_the_photos_and_needs_nothing_else(folder: Path, tmp_path
     image = Image.open(io.BytesIO(base64.b64decode(item["image"].partition(",")[2])))
     assert (image.format, image.size) == ("JPEG", (320, 240))
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_the_page_tells_how_to_apply_what_was_decided_to_these_photos(folder: Path, tmp_path: Path) -> None:
+    moved = folder.rename(tmp_path / "DATA <b> & 'APPLY' \udcff")
+    assert run("--data", moved, "--run", tmp_path / "run").exit_code == 0
+    page = (tmp_path / "run" / "clean.html").read_text(encoding="utf-8")
+    command = re.search(r"<code>(.*?)</code>", page)
+    assert command
+    assert "<b>" not in command[1]
+    path = str(moved).replace("\udcff", "\\udcff")
+    assert shlex.split(html.unescape(command[1]))[3:] == ["clean", "apply", "decisions.csv", "--data", path]
 
 
 def apply(folder: Path, *rows: str) -> Result:
