@@ -80,15 +80,29 @@ def disagreements(photos: Sequence[Photo]) -> list[Entry]:
     return [entry for _, entry in sorted(found, key=lambda pair: -pair[0])]
 
 
-def read_losses(paths: Iterable[Path]) -> dict[str, float]:
-    """Read the columns `file` and `loss` of CSV files, such as the `losses-*.csv` of `evaluate`."""
+def read_losses(paths: Iterable[Path], photos: Sequence[Photo]) -> dict[str, float]:
+    """Read the columns `file` and `loss` of CSV files, such as the `losses-*.csv` of `evaluate`.
+
+    Raises CloudEdgeError for a file in which none of the photos is.
+    """
+    files = {photo.file for photo in photos}
     losses: dict[str, float] = {}
     for path in paths:
-        for number, row in numbered_rows(path, ("file", "loss")):
-            try:
-                losses[row["file"]] = float(row["loss"])
-            except ValueError as error:
-                raise CloudEdgeError(f"line {number}: {row['loss']!r} is no loss", str(path)) from error
+        found = _losses_of(path)
+        if files.isdisjoint(found):
+            problem = "is of other photos than these; give losses that `evaluate` wrote with the same --data"
+            raise CloudEdgeError(problem, str(path))
+        losses |= found
+    return losses
+
+
+def _losses_of(path: Path) -> dict[str, float]:
+    losses: dict[str, float] = {}
+    for number, row in numbered_rows(path, ("file", "loss")):
+        try:
+            losses[row["file"]] = float(row["loss"])
+        except ValueError as error:
+            raise CloudEdgeError(f"line {number}: {row['loss']!r} is no loss", str(path)) from error
     return losses
 
 

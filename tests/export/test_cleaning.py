@@ -64,9 +64,9 @@ def test_losses_are_read_and_a_bad_one_told(tmp_path: Path) -> None:
     good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
     good.write_text("file,label,loss\na,Cirrus,1.5\n", encoding="utf-8")
     bad.write_text("file,loss\n\n\na,much\n", encoding="utf-8")
-    assert cleaning.read_losses([good]) == {"a": 1.5}
+    assert cleaning.read_losses([good], PHOTOS) == {"a": 1.5}
     with pytest.raises(CloudEdgeError, match="line 4: 'much' is no loss"):
-        cleaning.read_losses([bad])
+        cleaning.read_losses([good, bad], PHOTOS)
 
 
 NAME = "Cirrus/<b> & 'x', y.png"
@@ -170,6 +170,16 @@ def test_a_correction_moves_no_photo_to_another_fold() -> None:
     photos = [Photo(f"{k}", str(rng.choice(CLASSES)), int(rng.integers(0, 150)), False, {}) for k in range(200)]
     corrected = [replace(p, genus=DROPPED, listed=p.genus) if k % 7 == 0 else p for k, p in enumerate(photos)]
     assert (assign_folds(photos, 5, seed=0) == assign_folds(corrected, 5, seed=0)).all()
+
+
+def test_losses_of_other_photos_are_told_be_there_other_doubts_or_not(folder: Path, tmp_path: Path) -> None:
+    mine, others = tmp_path / "mine.csv", tmp_path / "others.csv"
+    mine.write_text("file,loss\nCirrus/2.png,1.5\n", encoding="utf-8")
+    others.write_text("file,loss\nCirrus/elsewhere.png,1.5\n", encoding="utf-8")
+    result = run("--losses", mine, "--losses", others, "--data", folder, "--run", tmp_path / "run")
+    assert (result.exit_code, result.output.count("\n")) == (1, 1)
+    assert f"{others}: is of other photos than these" in result.output
+    assert not (tmp_path / "run").exists()
 
 
 def test_without_doubt_there_is_no_page(folder: Path, tmp_path: Path) -> None:
