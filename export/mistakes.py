@@ -66,7 +66,8 @@ def write(
         Tile(
             read(root / photos[k].file, THUMBNAIL).pixels,
             f"{Path(photos[k].file).stem}, loss {loss[k]:.1f}\n"
-            f"{CLASSES[labels[k]]}\nnot {CLASSES[first[k]]} {probabilities[k, first[k]]:.0%}",
+            # Broken where any two names fit into the width of a thumbnail.
+            f"{CLASSES[labels[k]]} taken for\n{CLASSES[first[k]]}, {probabilities[k, first[k]]:.0%}",
         )
         for k in order[:TOP_LOSSES]
         if first[k] != labels[k]
