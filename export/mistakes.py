@@ -16,6 +16,16 @@ from export.evaluation import Answers, Array, GenusRow, confusion, per_genus
 from export.files import write_csv
 
 TOP_LOSSES = 48
+# What `evaluate` writes of a column of labels, its plots among them.
+OF_A_COLUMN = (
+    "confused-{}.csv",
+    "confusion-{}.png",
+    "genera-{}.csv",
+    "genera-{}.png",
+    "losses-{}.csv",
+    "reliability-{}.png",
+    "top-losses-{}.png",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +51,12 @@ def most_confused(counts: npt.NDArray[np.int64], min_val: int = 2) -> list[Confu
 def losses(probabilities: Array, labels: npt.NDArray[np.int64]) -> Array:
     """Give the cross-entropy of each photo, float64 (N,), in nats."""
     return np.asarray(-np.log(probabilities[np.arange(len(labels)), labels] + 1e-12))
+
+
+def clear(folder: Path, name: str) -> None:
+    """Delete what a former run wrote of a column of labels: it would be taken for this run's."""
+    for written in OF_A_COLUMN:
+        (folder / written.format(name)).unlink(missing_ok=True)
 
 
 def write(

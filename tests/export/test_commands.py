@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from cloudedge.errors import CloudEdgeError
-from export import preview
+from export import mistakes, preview
 from export.__main__ import main
 from export.batches import TrainingSet
 from export.contact_sheet import Tile
@@ -48,6 +48,8 @@ def test_evaluate_writes_its_tables_and_pictures(
             assert len(list(csv.DictReader(stream))) == 20  # one fold of four
         assert len((folder / f"genera-{column}.csv").read_text(encoding="utf-8").splitlines()) == 11
         assert (folder / f"confused-{column}.csv").exists()
+        mistakes.clear(folder, column)
+    assert [path.name for path in folder.iterdir()] == ["figures.json"]
 
 
 def test_every_command_tells_what_it_does() -> None:

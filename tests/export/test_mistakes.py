@@ -12,7 +12,7 @@ from export import mistakes
 from export.contact_sheet import Tile
 from export.dataset import CLASSES, Photo
 from export.evaluation import Answers
-from export.mistakes import Confusion, losses, most_confused, write
+from export.mistakes import Confusion, clear, losses, most_confused, write
 
 from .drawing import save, sky
 
@@ -71,6 +71,13 @@ def test_a_sheet_says_what_a_photo_is_taken_for(tmp_path: Path, monkeypatch: pyt
     labels = np.array([CLASSES.index("Cirrus")])
     write(tmp_path, "review", tmp_path, [photo], Answers(probabilities, np.array([""])), labels)
     assert [tile.caption for tile in shown] == ["a, loss 3.5\nCirrus taken for\nCumulus, 73%"]
+
+
+def test_what_a_former_run_wrote_of_a_column_is_cleared_and_nothing_else(tmp_path: Path) -> None:
+    for name in ("losses-review.csv", "top-losses-review.png", "losses-agreed.csv", "notes-review.csv"):
+        (tmp_path / name).touch()
+    clear(tmp_path, "review")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["losses-agreed.csv", "notes-review.csv"]
 
 
 def test_without_a_mistake_there_is_no_sheet(tmp_path: Path) -> None:
