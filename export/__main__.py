@@ -106,6 +106,7 @@ def evaluate(model: Path, part: str, data: Path, run: Path | None) -> None:
     measured = release.measure(model, data, chosen, release.part(photos, asked | ~parts.train))
     answers, figures = measured.answers, measured.figures
     for column, labels in evaluation.columns(chosen).items():
+        mistakes.clear(folder, column)
         judged = labels >= 0
         if column not in figures:  # nothing to draw: no photo has such a label
             continue

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
 import json
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +16,10 @@ from tqdm import tqdm
 
 from cloudedge.errors import CloudEdgeError
 from cloudedge.image import read
+from cloudedge.output import printable
 from export.dataset import CLASSES, Photo
 from export.decisions import Key
-from export.files import read_csv, write_text
+from export.files import numbered_rows, write_text
 
 TEMPLATE = Path(__file__).with_name("cleaning.html")
 SIDE = 320
@@ -77,15 +80,29 @@ def disagreements(photos: Sequence[Photo]) -> list[Entry]:
     return [entry for _, entry in sorted(found, key=lambda pair: -pair[0])]
 
 
-def read_losses(paths: Iterable[Path]) -> dict[str, float]:
-    """Read the columns `file` and `loss` of CSV files, such as the `losses-*.csv` of `evaluate`."""
+def read_losses(paths: Iterable[Path], photos: Sequence[Photo]) -> dict[str, float]:
+    """Read the columns `file` and `loss` of CSV files, such as the `losses-*.csv` of `evaluate`.
+
+    Raises CloudEdgeError for a file in which none of the photos is.
+    """
+    files = {photo.file for photo in photos}
     losses: dict[str, float] = {}
     for path in paths:
-        for number, row in enumerate(read_csv(path, ("file", "loss")), start=2):
-            try:
-                losses[row["file"]] = float(row["loss"])
-            except ValueError as error:
-                raise CloudEdgeError(f"line {number}: {row['loss']!r} is no loss", str(path)) from error
+        found = _losses_of(path)
+        if files.isdisjoint(found):
+            problem = "is of other photos than these; give losses that `evaluate` wrote with the same --data"
+            raise CloudEdgeError(problem, str(path))
+        losses |= found
+    return losses
+
+
+def _losses_of(path: Path) -> dict[str, float]:
+    losses: dict[str, float] = {}
+    for number, row in numbered_rows(path, ("file", "loss")):
+        try:
+            losses[row["file"]] = float(row["loss"])
+        except ValueError as error:
+            raise CloudEdgeError(f"line {number}: {row['loss']!r} is no loss", str(path)) from error
     return losses
 
 
@@ -118,7 +135,14 @@ def write_page(root: Path, queues: Mapping[str, Sequence[Entry]], decided: Mappi
     }
     # Inside of a script element only `<` could end it.
     data = json.dumps(content, ensure_ascii=False).replace("<", "\\u003c")
-    write_text(path, TEMPLATE.read_text(encoding="utf-8").replace("DATA", data, 1))
+    page = TEMPLATE.read_text(encoding="utf-8").replace("DATA", data, 1)
+    # In this order: names may hold these words too, but stand behind the place of the command.
+    write_text(path, page.replace("APPLY", html.escape(_apply_command(root)), 1))
+
+
+def _apply_command(root: Path) -> str:
+    command = ["python", "-m", "export", "clean", "apply", "decisions.csv", "--data", str(root)]
+    return printable(shlex.join(command))  # a page is UTF-8, a path any bytes
 
 
 def _item(root: Path, entry: Entry, decided: Mapping[Key, str]) -> dict[str, object]:

@@ -20,7 +20,7 @@ from cloudedge.image import read
 from cloudedge.model import sha256
 from export import decisions
 from export.checks import check_file_name
-from export.files import read_csv
+from export.files import numbered_rows
 
 CLASSES: tuple[str, ...] = tuple(genus.name for genus in GENERA)
 OTHER_SIGHTS = ("Contrail", "ClearSky", "NotSky")  # what a reviewer may see instead
@@ -73,7 +73,7 @@ def _read_reviews(path: Path) -> dict[str, dict[str, dict[str, float]]]:
     if not path.exists():
         return reviews
     needed = ("file", "reviewer", *(column for pair in CHOICES for column in pair))
-    for number, row in enumerate(read_csv(path, needed), start=2):
+    for number, row in numbered_rows(path, needed):
         named = [(row[name], p) for name, p in CHOICES if row[name]]
         if not named:
             raise CloudEdgeError(f"line {number}: names nothing; fill in first and p1, or delete the line", str(path))
@@ -139,7 +139,7 @@ def load_catalogue(root: Path, corrections: Path | None = None) -> list[Photo]:
             reviews=reviews.get(row["file"], {}),
             sha256=row["sha256"],
         )
-        for line, row in enumerate(read_csv(path, MANIFEST_COLUMNS), start=2)
+        for line, row in numbered_rows(path, MANIFEST_COLUMNS)
     ]
     twice = [file for file, number in Counter(photo.file for photo in photos).items() if number > 1]
     if twice:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from cloudedge.errors import CloudEdgeError
 from cloudedge.genera import GENERA
-from export.files import read_csv, write_csv
+from export.files import numbered_rows, write_csv
 
 PATH = Path(__file__).parent / "corrections" / "decisions.csv"
 HEADER = ("file", "sha256", "decision")
@@ -27,7 +27,7 @@ def read_decisions(path: Path) -> dict[Key, str]:
     if not path.exists():
         return {}
     found: dict[Key, str] = {}
-    for number, row in enumerate(read_csv(path, HEADER), start=2):
+    for number, row in numbered_rows(path, HEADER):
         if row["decision"] not in (*CHOICES, UNDECIDED):
             problem = f"line {number}: {row['decision']!r} is neither keep nor drop nor a genus"
             raise CloudEdgeError(problem, str(path))

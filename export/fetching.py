@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import textwrap
 import time
 import urllib.error
 import urllib.request
@@ -19,9 +20,10 @@ from tqdm import tqdm
 from cloudedge import __version__
 from cloudedge.errors import CloudEdgeError, ImageError
 from cloudedge.image import read
+from cloudedge.output import printable
 from export.dataset import LABELS
 from export.duplicates import find_duplicates, thumbnail
-from export.files import read_csv, write_csv
+from export.files import numbered_rows, read_csv, write_csv
 
 PARALLEL = 8
 ATTEMPTS = 3
@@ -42,6 +44,7 @@ EXTENSIONS = {
 }
 HEADER = ("url", "genus", "file", "problem")
 COPY = "same photo as "
+MAX_PROBLEM = 200  # characters: a server may answer with pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +67,9 @@ class _Refused(Exception):  # noqa: N818  # carries the problem of one address t
 
 
 def read_list(path: Path) -> list[tuple[str, str]]:
-    """Read the (url, genus) pairs of a CSV file; raises CloudEdgeError for an unknown genus or another protocol."""
+    """Read the (url, genus) pairs of a CSV file; raises CloudEdgeError for none, a strange genus or protocol."""
     wanted: dict[str, str] = {}
-    for number, row in enumerate(read_csv(path, ("url", "genus")), start=2):
+    for number, row in numbered_rows(path, ("url", "genus")):
         url, genus = row["url"].strip(), LABELS.get(row["genus"].strip().casefold())
         if not url.lower().startswith(("http://", "https://")):
             raise CloudEdgeError(f"line {number}: {url!r} does not begin with http:// or https://", str(path))
@@ -74,6 +77,8 @@ def read_list(path: Path) -> list[tuple[str, str]]:
             raise CloudEdgeError(f"line {number}: {row['genus']!r} is no genus", str(path))
         if wanted.setdefault(url, genus) != genus:
             raise CloudEdgeError(f"line {number}: {url} stands under two genera", str(path))
+    if not wanted:
+        raise CloudEdgeError("lists no photo; write the address and the genus of one in each line", str(path))
     return list(wanted.items())
 
 
@@ -125,7 +130,7 @@ def _fetch_one(url: str, genus: str, root: Path) -> Outcome:
         data = _download(url)
         _check(data)
     except _Refused as error:
-        return Outcome(url, genus, problem=str(error))
+        return Outcome(url, genus, problem=_one_line(str(error)))
     extension = next((ext for head, ext in EXTENSIONS.items() if data.startswith(head)), ".heic")
     file = f"{genus}/{hashlib.sha256(data).hexdigest()[:16]}{extension}"
     path = root / file
@@ -134,6 +139,11 @@ def _fetch_one(url: str, genus: str, root: Path) -> Outcome:
     partial.write_bytes(data)
     partial.replace(path)
     return Outcome(url, genus, file=file)
+
+
+def _one_line(words: str) -> str:
+    """Make one printable line of what a server may have said."""
+    return printable(textwrap.shorten(words, MAX_PROBLEM, placeholder=" …"))
 
 
 def _download(url: str) -> bytes:

@@ -14,6 +14,8 @@ from typing import Any
 
 from cloudedge.errors import CloudEdgeError
 
+OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs"}
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -59,12 +61,28 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
 
 def read_csv(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
     """Read a CSV file whose header has at least the `needed` columns; raises CloudEdgeError for any other."""
+    return [row for _, row in numbered_rows(path, needed)]
+
+
+def numbered_rows(path: Path, needed: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+    """Read as `read_csv` does, each row with the number of the line on which it ends."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream, restval="")
-            missing = [name for name in needed if name not in (reader.fieldnames or ())]
-            if missing:
-                raise CloudEdgeError(f"has no column {missing[0]!r}; it needs {', '.join(needed)}", str(path))
-            return list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+            _check_header(reader.fieldnames or (), needed, path)
+            # The line_num of the DictReader itself leaves out the blank lines just before a row.
+            return [(reader.reader.line_num, row) for row in reader]
+    except UnicodeDecodeError as error:
+        raise CloudEdgeError("is not UTF-8 text; save it as UTF-8", str(path)) from error
+    except (OSError, csv.Error) as error:
         raise CloudEdgeError(f"cannot be read as a CSV file ({error})", str(path)) from error
+
+
+def _check_header(header: Sequence[str], needed: Sequence[str], path: Path) -> None:
+    missing = [name for name in needed if name not in header]
+    if not missing:
+        return
+    for mark, name in OTHER_SEPARATORS.items():
+        if any(mark in column for column in header):
+            raise CloudEdgeError(f"has {name} between its columns; save it with commas", str(path))
+    raise CloudEdgeError(f"has no column {missing[0]!r}; it needs {', '.join(needed)}", str(path))

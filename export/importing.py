@@ -11,11 +11,11 @@ from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
 
-from cloudedge import output
 from cloudedge.errors import CloudEdgeError, ImageError
 from cloudedge.folder import photos_below
 from cloudedge.image import read
 from cloudedge.model import sha256
+from cloudedge.output import printable
 from export.dataset import CLASSES, LABELS, MANIFEST_COLUMNS, label_of
 from export.duplicates import find_duplicates, groups, thumbnail
 from export.files import write_csv
@@ -76,7 +76,7 @@ def catalogue(root: Path) -> Catalogued:
     )
     (root / "left_out.csv").unlink(missing_ok=True)  # of an earlier import
     if left_out:
-        told = [(output.printable(file), problem) for file, problem in left_out.items()]
+        told = [(printable(file), problem) for file, problem in left_out.items()]
         write_csv(root / "left_out.csv", ("file", "problem"), told)
     known = {*CLASSES, "Contrail"}
     return Catalogued(len(files), sum(conflicts), tuple(sorted({*labels} - known)), left_out)

@@ -16,6 +16,16 @@ from export.evaluation import Answers, Array, GenusRow, confusion, per_genus
 from export.files import write_csv
 
 TOP_LOSSES = 48
+# What `evaluate` writes of a column of labels, its plots among them.
+OF_A_COLUMN = (
+    "confused-{}.csv",
+    "confusion-{}.png",
+    "genera-{}.csv",
+    "genera-{}.png",
+    "losses-{}.csv",
+    "reliability-{}.png",
+    "top-losses-{}.png",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +53,12 @@ def losses(probabilities: Array, labels: npt.NDArray[np.int64]) -> Array:
     return np.asarray(-np.log(probabilities[np.arange(len(labels)), labels] + 1e-12))
 
 
+def clear(folder: Path, name: str) -> None:
+    """Delete what a former run wrote of a column of labels: it would be taken for this run's."""
+    for written in OF_A_COLUMN:
+        (folder / written.format(name)).unlink(missing_ok=True)
+
+
 def write(
     folder: Path, name: str, root: Path, photos: Sequence[Photo], answers: Answers, labels: npt.NDArray[np.int64]
 ) -> None:
@@ -66,7 +82,8 @@ def write(
         Tile(
             read(root / photos[k].file, THUMBNAIL).pixels,
             f"{Path(photos[k].file).stem}, loss {loss[k]:.1f}\n"
-            f"{CLASSES[labels[k]]}\nnot {CLASSES[first[k]]} {probabilities[k, first[k]]:.0%}",
+            # Broken where any two names fit into the width of a thumbnail.
+            f"{CLASSES[labels[k]]} taken for\n{CLASSES[first[k]]}, {probabilities[k, first[k]]:.0%}",
         )
         for k in order[:TOP_LOSSES]
         if first[k] != labels[k]

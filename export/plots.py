@@ -79,7 +79,8 @@ def loss_curves(log: Path, path: Path) -> None:
     for name in ("hint", "verdict", "label"):
         points = [(k, float(row[name])) for k, row in enumerate(rows) if row[name]]
         if points:
-            axes.plot(*zip(*points, strict=True), label=name, linewidth=0.8)
+            marker = "o" if len(points) == 1 else ""  # a single point makes no line
+            axes.plot(*zip(*points, strict=True), label=name, linewidth=0.8, marker=marker)
     for k in range(1, len(rows)):
         if rows[k]["phase"] != rows[k - 1]["phase"]:
             axes.axvline(k, color="0.7", linewidth=0.8)

@@ -15,6 +15,7 @@ from export.dataset import CLASSES
 from export.recipe import Phase, Recipe
 
 BATCHES = 2
+STANDS_OUT = 0.01  # more than the least likely genus has
 
 
 def show_batches(recipe: Recipe, everything: TrainingSet, labelled: TrainingSet, folder: Path) -> list[Path]:
@@ -36,6 +37,7 @@ def _tiles(phase: Phase, batch: Batch) -> list[Tile]:
 
 
 def _caption(target: torch.Tensor) -> str:
-    """Name the two genera that count most in a target, float32 (10,)."""
+    """Name the two genera that count most in a target, float32 (10,), of those that stand out from the rest."""
     best = target.argsort(descending=True)[:2]
-    return "\n".join(f"{CLASSES[int(k)]} {target[k]:.0%}" for k in best)
+    named = [f"{CLASSES[int(k)]} {target[k]:.0%}" for k in best if target[k] - target.min() >= STANDS_OUT]
+    return "\n".join(named) or "none of them"

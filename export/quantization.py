@@ -14,10 +14,12 @@ import onnx
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from cloudedge.errors import CloudEdgeError
 from export.onnx_model import GateError, write
 
 MIN_AGREEMENT = 0.97
 MAX_ACCURACY_DROP = 0.01
+QUANTIZING = ("QuantizeLinear", "DequantizeLinear")
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]
@@ -37,8 +39,10 @@ def quantize(source: Path, metadata: dict[str, Any], inputs: Iterable[npt.NDArra
     all, a few photos with extreme activations would take the resolution from the others. The first convolution and
     what follows the last maps stay float32: together a few percent of the time, and much of the error. Of a network of
     depthwise convolutions the first half stays float32: their few channels carry most of the error, and a tenth of the
-    weights.
+    weights. Raises CloudEdgeError for a file that is quantized already.
     """
+    if any(node.op_type in QUANTIZING for node in onnx.load(source).graph.node):
+        raise CloudEdgeError("is quantized already; give the float32 file", str(source))
     with tempfile.TemporaryDirectory() as folder:
         prepared, quantized = Path(folder, "prepared.onnx"), Path(folder, "quantized.onnx")
         # Symbolic shape inference stumbles over the judge; that of ONNX is enough here.

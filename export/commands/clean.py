@@ -26,7 +26,7 @@ def clean(context: click.Context, losses: tuple[Path, ...], limit: int, data: Pa
     if context.invoked_subcommand:
         return
     photos = load_catalogue(data)
-    queues = cleaning.queues_of(photos, cleaning.read_losses(losses), limit)
+    queues = cleaning.queues_of(photos, cleaning.read_losses(losses, photos), limit)
     if not queues:
         raise click.ClickException("nothing is doubtful; give --losses of a model")
     page = run_folder(run, "clean") / "clean.html"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from cloudedge import output
+from cloudedge.output import printable
 from export import fetching, importing, survey
 from export.commands.options import FILE, FOLDER, Commands, data_option, run_folder, run_option
 from export.dataset import load_catalogue
@@ -68,17 +68,19 @@ def fetch(urls: Path, folder: Path) -> None:
     outcomes = fetching.fetch(wanted, folder)
     failed = [outcome for outcome in outcomes if outcome.problem]
     for outcome in failed:
-        click.echo(f"{outcome.url}: {outcome.problem}", err=True)
-    click.echo(f"{len(outcomes) - len(failed)} of {len(outcomes)} photos are there; {folder / 'fetched.csv'}")
-    if len(failed) < len(outcomes):
-        _tell(importing.catalogue(folder), folder)
+        click.echo(printable(f"{outcome.url}: {outcome.problem}"), err=True)
+    came = f"{len(outcomes) - len(failed)} of {len(outcomes)} photos are there; {folder / 'fetched.csv'}"
+    if len(failed) == len(outcomes):
+        raise click.ClickException(f"{came} tells why")
+    click.echo(came)
+    _tell(importing.catalogue(folder), folder)
 
 
 def _tell(result: importing.Catalogued, root: Path) -> None:
     for file, problem in result.left_out.items():
-        click.echo(f"{output.printable(str(root / file))}: {problem}; left out", err=True)
+        click.echo(f"{printable(str(root / file))}: {problem}; left out", err=True)
     for name in result.other_folders:
-        click.echo(f"{output.printable(name)}: is no genus; its photos are never trained on as a genus", err=True)
+        click.echo(f"{printable(name)}: is no genus; its photos are never trained on as a genus", err=True)
     click.echo(f"{root / 'manifest.csv'}: {result.photos} photos, {result.conflicts} of them under two genera")
     if result.conflicts:
         click.echo("Those count by their reviews alone, without reviews not at all; `clean` shows them", err=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
 import json
 import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,10 +63,10 @@ def test_a_photo_is_in_one_queue_only_and_queues_are_limited() -> None:
 def test_losses_are_read_and_a_bad_one_told(tmp_path: Path) -> None:
     good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
     good.write_text("file,label,loss\na,Cirrus,1.5\n", encoding="utf-8")
-    bad.write_text("file,loss\na,much\n", encoding="utf-8")
-    assert cleaning.read_losses([good]) == {"a": 1.5}
-    with pytest.raises(CloudEdgeError, match="line 2: 'much' is no loss"):
-        cleaning.read_losses([bad])
+    bad.write_text("file,loss\n\n\na,much\n", encoding="utf-8")
+    assert cleaning.read_losses([good], PHOTOS) == {"a": 1.5}
+    with pytest.raises(CloudEdgeError, match="line 4: 'much' is no loss"):
+        cleaning.read_losses([good, bad], PHOTOS)
 
 
 NAME = "Cirrus/<b> & 'x', y.png"
@@ -109,6 +111,17 @@ def test_the_page_holds_the_photos_and_needs_nothing_else(folder: Path, tmp_path
     image = Image.open(io.BytesIO(base64.b64decode(item["image"].partition(",")[2])))
     assert (image.format, image.size) == ("JPEG", (320, 240))
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_the_page_tells_how_to_apply_what_was_decided_to_these_photos(folder: Path, tmp_path: Path) -> None:
+    moved = folder.rename(tmp_path / "DATA <b> & 'APPLY' \udcff")
+    assert run("--data", moved, "--run", tmp_path / "run").exit_code == 0
+    page = (tmp_path / "run" / "clean.html").read_text(encoding="utf-8")
+    command = re.search(r"<code>(.*?)</code>", page)
+    assert command
+    assert "<b>" not in command[1]
+    path = str(moved).replace("\udcff", "\\udcff")
+    assert shlex.split(html.unescape(command[1]))[3:] == ["clean", "apply", "decisions.csv", "--data", path]
 
 
 def apply(folder: Path, *rows: str) -> Result:
@@ -157,6 +170,16 @@ def test_a_correction_moves_no_photo_to_another_fold() -> None:
     photos = [Photo(f"{k}", str(rng.choice(CLASSES)), int(rng.integers(0, 150)), False, {}) for k in range(200)]
     corrected = [replace(p, genus=DROPPED, listed=p.genus) if k % 7 == 0 else p for k, p in enumerate(photos)]
     assert (assign_folds(photos, 5, seed=0) == assign_folds(corrected, 5, seed=0)).all()
+
+
+def test_losses_of_other_photos_are_told_be_there_other_doubts_or_not(folder: Path, tmp_path: Path) -> None:
+    mine, others = tmp_path / "mine.csv", tmp_path / "others.csv"
+    mine.write_text("file,loss\nCirrus/2.png,1.5\n", encoding="utf-8")
+    others.write_text("file,loss\nCirrus/elsewhere.png,1.5\n", encoding="utf-8")
+    result = run("--losses", mine, "--losses", others, "--data", folder, "--run", tmp_path / "run")
+    assert (result.exit_code, result.output.count("\n")) == (1, 1)
+    assert f"{others}: is of other photos than these" in result.output
+    assert not (tmp_path / "run").exists()
 
 
 def test_without_doubt_there_is_no_page(folder: Path, tmp_path: Path) -> None:

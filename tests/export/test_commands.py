@@ -18,12 +18,14 @@ from click.testing import CliRunner
 from PIL import Image
 
 from cloudedge.errors import CloudEdgeError
+from export import mistakes, preview
 from export.__main__ import main
 from export.batches import TrainingSet
+from export.contact_sheet import Tile
+from export.dataset import CLASSES
 from export.judge import Released
 from export.network import build, save_weights
 from export.onnx_model import export_onnx, rewrite
-from export.preview import show_batches
 from export.recipe import Phase, Recipe
 from export.release import describe
 from export.training import Trainer
@@ -35,6 +37,15 @@ def run(*arguments: object) -> str:
     result = CliRunner().invoke(main, [*map(str, arguments)], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.output
+
+
+def test_evaluate_leaves_nothing_of_a_column_that_the_photos_do_not_have(
+    recipe: Recipe, root: Path, released: Released, tmp_path: Path
+) -> None:
+    export_onnx(released, describe(recipe), tmp_path / "model.onnx")
+    for data in (root, plain(root, tmp_path)):
+        run("evaluate", "--model", tmp_path / "model.onnx", "--data", data, "--run", tmp_path / "run")
+    assert {path.stem.rpartition("-")[2] for path in (tmp_path / "run").iterdir()} == {"manifest", "figures"}
 
 
 def test_evaluate_writes_its_tables_and_pictures(
@@ -50,6 +61,8 @@ def test_evaluate_writes_its_tables_and_pictures(
             assert len(list(csv.DictReader(stream))) == 20  # one fold of four
         assert len((folder / f"genera-{column}.csv").read_text(encoding="utf-8").splitlines()) == 11
         assert (folder / f"confused-{column}.csv").exists()
+        mistakes.clear(folder, column)
+    assert [path.name for path in folder.iterdir()] == ["figures.json"]
 
 
 def test_every_command_tells_what_it_does() -> None:
@@ -243,8 +256,30 @@ def test_the_batches_shown_are_those_of_training(recipe: Recipe, data: TrainingS
     hints = Phase(name="hints", images=8, size=32, batch=8, lr=1e-3, hint=1.0)
     labels = Phase(name="labels", images=80, size=64, batch=8, lr=1e-3, mixup=1.0, label=1.0)
     recipe = replace(recipe, phases=(hints, labels))
-    paths = show_batches(recipe, data, data, tmp_path)
+    paths = preview.show_batches(recipe, data, data, tmp_path)
     assert [path.name for path in paths] == ["batch-hints.png", "batch-labels.png"]
     small, large = (Image.open(path).size for path in paths)
     assert small[0] == large[0]
     assert large[1] > small[1]  # one batch is all that the first phase has, and it shows no labels
+
+
+@pytest.mark.parametrize(
+    ("shares", "caption"),
+    [
+        ({"Cirrus": 1.0}, "Cirrus 100%"),
+        ({"Cirrus": 0.992, "Stratus": 0.008}, "Cirrus 99%"),
+        ({"Stratus": 0.7, "Cumulus": 0.2, "Cirrus": 0.1}, "Stratus 70%\nCumulus 20%"),
+        (dict.fromkeys(CLASSES, 0.1) | {"Stratus": 0.3}, "Stratus 30%"),
+        (dict.fromkeys(CLASSES, 0.1), "none of them"),
+    ],
+)
+def test_a_batch_is_captioned_by_what_counts_in_its_targets(
+    shares: dict[str, float], caption: str, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[Tile] = []
+    monkeypatch.setattr(preview, "contact_sheet", lambda tiles, path, columns: shown.extend(tiles))
+    target = np.array([shares.get(genus, 0) for genus in CLASSES], dtype=np.float32)
+    data = TrainingSet(np.zeros((1, 40, 40, 3), dtype=np.uint8), target[None])
+    phase = Phase(name="labels", images=4, size=32, batch=4, lr=1e-3, mixup=1.0, label=1.0)
+    preview.show_batches(replace(recipe, phases=(phase,)), data, data, tmp_path)
+    assert {tile.caption for tile in shown} == {caption}

@@ -37,6 +37,8 @@ ANSWERS = {
     "/short.jpg": (200, "image/jpeg", jpeg(6)),
     "/gone.jpg": (404, "text/plain", b""),
     "/busy.jpg": (503, "text/plain", b""),
+    "/loop.jpg": (302, "text/plain", b""),
+    "/rude.jpg": (404, "text/plain", b""),
 }
 
 
@@ -48,7 +50,9 @@ class _Handler(BaseHTTPRequestHandler):
         code, kind, body = ANSWERS.get(self.path, (404, "text/plain", b""))
         if self.path == "/flaky.jpg":  # comes at the third attempt
             code, kind, body = (200, "image/jpeg", jpeg(5)) if self.asked[self.path] == 3 else (503, "text/plain", b"")
-        self.send_response(code)
+        self.send_response(code, "\x1b[31mGone " + "!" * 5000 if self.path == "/rude.jpg" else None)
+        if code == 302:
+            self.send_header("Location", self.path)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body) + (999 if self.path == "/short.jpg" else 0)))
         self.end_headers()
@@ -104,6 +108,7 @@ def test_good_photos_come_and_every_failure_is_written_down(server: str, tmp_pat
         "short.jpg": "bytes came",
         "gone.jpg": "answers 404",
         "busy.jpg": "answers 503",
+        "loop.jpg": "infinite loop. The last",
         "x.jpg": "cannot be downloaded",
     }.items():
         assert problem in found[name]["problem"]
@@ -113,6 +118,19 @@ def test_good_photos_come_and_every_failure_is_written_down(server: str, tmp_pat
     photos = sorted(path.relative_to(tmp_path / "photos").as_posix() for path in (tmp_path / "photos").glob("*/*"))
     assert photos == sorted(row["file"] for row in found.values() if row["file"])
     assert len((tmp_path / "photos" / "manifest.csv").read_text(encoding="utf-8").splitlines()) == 4
+
+
+def test_where_no_photo_came_the_command_fails_and_no_words_of_others_reach_the_terminal(
+    server: str, tmp_path: Path
+) -> None:
+    result = fetch(tmp_path, [(f"{server}/{name}", "Cirrus") for name in ("rude.jpg", "loop.jpg", "\x1b.jpg")])
+    assert result.exit_code == 1
+    rude, loop, odd, last = result.output.splitlines()[-4:]  # below the progress bar
+    assert rude == f"{server}/rude.jpg: the server answers 404 \\x1b[31mGone …"
+    assert loop.endswith("The last 30x error message was: Found")
+    assert odd.startswith(f"{server}/\\x1b.jpg: cannot be downloaded")
+    assert last == f"Error: 0 of 3 photos are there; {tmp_path / 'photos' / 'fetched.csv'} tells why"
+    assert not (tmp_path / "photos" / "manifest.csv").exists()
 
 
 def test_started_again_it_asks_only_for_what_failed(server: str, tmp_path: Path) -> None:
@@ -148,7 +166,9 @@ def test_a_photo_whose_genus_was_corrected_moves_and_is_not_asked_for_again(serv
     ("pairs", "problem"),
     [
         ([("file:///etc/passwd", "Cirrus")], "line 2: 'file:///etc/passwd' does not begin with http"),
+        ([], "lists no photo"),
         ([("http://a/b", "Fog bank")], "line 2: 'Fog bank' is no genus"),
+        ([("\n\nhttp://a/b", "Fog bank")], "line 4: 'Fog bank' is no genus"),  # after blank lines
         ([("http://a/b", "Ci"), ("http://a/b", "Cu")], "line 3: http://a/b stands under two genera"),
     ],
 )

@@ -6,6 +6,7 @@ import csv
 import errno
 import hashlib
 import os
+import shutil
 import sys
 import zipfile
 from pathlib import Path
@@ -96,6 +97,10 @@ def test_what_cannot_be_catalogued_is_told_and_the_rest_is_there(
     assert left_out.count("has a name that a list cannot hold; rename it") == 2
     assert "two\\rlines.png: has a name" in output
     assert len(load_catalogue(tmp_path)) == 2
+    shutil.rmtree(tmp_path / "Fog (old)")
+    (tmp_path / "manifest.csv").unlink()
+    assert run(tmp_path)[0] == 0
+    assert "Fog" not in (tmp_path / "left_out.csv").read_text(encoding="utf-8")
 
 
 def test_a_manifest_is_never_overwritten(tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from export import mistakes
+from export.contact_sheet import Tile
 from export.dataset import CLASSES, Photo
 from export.evaluation import Answers
-from export.mistakes import Confusion, losses, most_confused, write
+from export.mistakes import Confusion, clear, losses, most_confused, write
 
 from .drawing import save, sky
 
@@ -57,6 +59,25 @@ def test_the_photos_with_the_highest_losses_are_listed_and_shown(tmp_path: Path)
     assert (genera[0]["certain"], genera[0]["certain_precision"]) == ("0.6667", "1.0000")
     assert (genera[0]["unfamiliar"], genera[0]["clear"]) == ("0.3333", "0.0000")
     assert (tmp_path / "confused-review.csv").read_text(encoding="utf-8") == "label,predicted,count,of\n"
+
+
+def test_a_sheet_says_what_a_photo_is_taken_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[Tile] = []
+    monkeypatch.setattr(mistakes, "contact_sheet", lambda tiles, path, columns: shown.extend(tiles))
+    photo = Photo("a.png", "Cirrus", 0, False, {})
+    save(sky(0), tmp_path / photo.file)
+    probabilities = np.full((1, 10), 0.03)
+    probabilities[0, CLASSES.index("Cumulus")] = 0.73
+    labels = np.array([CLASSES.index("Cirrus")])
+    write(tmp_path, "review", tmp_path, [photo], Answers(probabilities, np.array([""])), labels)
+    assert [tile.caption for tile in shown] == ["a, loss 3.5\nCirrus taken for\nCumulus, 73%"]
+
+
+def test_what_a_former_run_wrote_of_a_column_is_cleared_and_nothing_else(tmp_path: Path) -> None:
+    for name in ("losses-review.csv", "top-losses-review.png", "losses-agreed.csv", "notes-review.csv"):
+        (tmp_path / name).touch()
+    clear(tmp_path, "review")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["losses-agreed.csv", "notes-review.csv"]
 
 
 def test_without_a_mistake_there_is_no_sheet(tmp_path: Path) -> None:

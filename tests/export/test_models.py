@@ -12,6 +12,7 @@ import onnxruntime
 import pytest
 import torch
 
+from cloudedge.errors import CloudEdgeError
 from cloudedge.image import read
 from cloudedge.model import Model, packaged, pinned_sha256, sha256
 from cloudedge.preprocess import prepare
@@ -19,6 +20,7 @@ from export import outliers
 from export.card import card_table
 from export.dataset import CLASSES
 from export.network import build
+from export.quantization import quantize
 from export.recipe import Recipe, load_recipe
 from export.release import steadiness
 
@@ -118,6 +120,12 @@ def test_the_kept_weights_are_those_of_the_model(name: str) -> None:
     # the file may be int8 and the weights are float16, so the values differ a little
     np.testing.assert_allclose(model.run(image).logits, expected, atol=0.25 * float(np.ptp(expected)))
     assert model.run(image).logits.argmax() == expected.argmax()
+
+
+def test_what_is_int8_already_is_not_quantized_again(tmp_path: Path) -> None:
+    with pytest.raises(CloudEdgeError, match=r"lite0\.onnx: is quantized already; give the float32 file"):
+        quantize(packaged("lite0"), {}, [], tmp_path / "int8.onnx")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", NAMES)
