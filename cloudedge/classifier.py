@@ -135,10 +135,10 @@ class CloudClassifier:
         """
         workers = min(4, usable_cpus())
         pool = ThreadPoolExecutor(workers, thread_name_prefix="cloudedge-decode")
-        started: deque[tuple[Source, Future[_Prepared]]] = deque()
+        started: deque[tuple[Source, Future[_Prepared | ImageError]]] = deque()
         try:
             for source in sources:
-                started.append((source, pool.submit(self._prepare, source)))
+                started.append((source, pool.submit(self._attempt, source)))
                 ahead = 2 * workers if isinstance(source, str | os.PathLike | bytes) else 0
                 while len(started) > ahead:
                     yield self._finish(*started.popleft())
@@ -147,18 +147,33 @@ class CloudClassifier:
         finally:  # also where the consumer stops early
             pool.shutdown(cancel_futures=True)
 
+    def _attempt(self, source: Source) -> _Prepared | ImageError:
+        """Prepare a photo in another thread; of an error without its traceback, which holds the photo.
+
+        Where memory is short, a thread that raised would not get as far as to say so, and be waited for in vain.
+        """
+        try:
+            return self._prepare(source)
+        except ImageError as error:
+            image.let_go(error)
+            return error
+
     def _prepare(self, source: Source) -> _Prepared:
+        try:
+            return self._read(source)
+        except MemoryError as error:
+            raise image.out_of_memory(error, image.path_of(source)) from error
+
+    def _read(self, source: Source) -> _Prepared:
         spec = self.model.spec
         photo = image.read(source, side_to_decode(spec.resize.size, self.crop), self.max_pixels)
         pixels = preprocess.resize(cut(photo.pixels, self.crop), spec)
         array = preprocess.normalise(pixels, spec)
         return _Prepared(array, preprocess.luminance(pixels), photo.captured_at, photo.size)
 
-    def _finish(self, source: Source, prepared: Future[_Prepared]) -> Classification:
-        error = prepared.exception()  # raised here, it and this frame would hold each other, and a photo
-        if isinstance(error, ImageError):
-            return self.error_row(source, error)
-        return self._row(source, prepared.result())
+    def _finish(self, source: Source, started: Future[_Prepared | ImageError]) -> Classification:
+        prepared = started.result()
+        return self.error_row(source, prepared) if isinstance(prepared, ImageError) else self._row(source, prepared)
 
     def _row(self, source: Source, photo: _Prepared) -> Classification:
         spec = self.model.spec

@@ -14,15 +14,16 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from importlib import import_module
 from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageFile
 
 from cloudedge.errors import ImageError, ImageTooLargeError, UnknownFormatError, check_size
-from cloudedge.reader import HeaderReader, Reader
+from cloudedge.reader import MAX_GIF_HEADER, Reader
 
 Source: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | npt.NDArray[np.uint8]
 
@@ -47,6 +48,7 @@ _TRANSPOSITIONS = {  # by the value of the EXIF tag Orientation
     8: Image.Transpose.ROTATE_90,
 }
 _ON_THEIR_SIDE = (5, 6, 7, 8)
+TILE_WIDTH, TILE_LENGTH, TILE_BYTES, STRIP_BYTES = 322, 323, 325, 279  # tags of TIFF 6.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +73,25 @@ def read(source: Source, size: int | None = None, max_pixels: int = MAX_JPEG_PIX
 
     Raises ImageError for whatever is not a readable photo.
     """
+    try:
+        return _read(source, size, max_pixels)
+    except MemoryError as error:
+        raise out_of_memory(error, path_of(source)) from error
+
+
+def out_of_memory(error: MemoryError, path: str | None) -> ImageTooLargeError:
+    """Give the error to raise instead, and let go of what has filled the memory: the tracebacks hold it."""
+    let_go(error)
+    return ImageTooLargeError("does not fit into memory; scale it down", path)
+
+
+def let_go(error: BaseException | None) -> None:
+    """Take the tracebacks from an error and those it came from."""
+    while error is not None:
+        error.__traceback__, error = None, error.__context__
+
+
+def _read(source: Source, size: int | None, max_pixels: int) -> Photo:
     path = path_of(source)
     try:
         if isinstance(source, np.ndarray):
@@ -89,8 +110,8 @@ def read(source: Source, size: int | None = None, max_pixels: int = MAX_JPEG_PIX
             return _photo(image, whole if image.size != whole else None, size)
     except ImageError as error:
         raise type(error)(error.problem, path) from error.__cause__
-    except MemoryError as error:
-        raise ImageTooLargeError("does not fit into memory; scale it down", path) from error
+    except MemoryError:
+        raise
     except Exception as error:  # on a damaged file a decoder may raise nearly anything
         if isinstance(error, OSError) and error.errno == errno.EIO:
             raise ImageError(f"cannot be read ({error.strerror}); check the disk", path) from error
@@ -164,12 +185,11 @@ def open_image(stream: BinaryIO, max_pixels: int = MAX_JPEG_PIXELS) -> Image.Ima
     head = _head(stream)
     if not head:
         raise ImageError("is empty; copy or download it again")
-    source = stream if isinstance(stream, io.BytesIO) else Reader(stream)
     if _is_heif(head):
         from cloudedge import heif
 
-        return heif.decode(source.read(), min(max_pixels, MAX_PIXELS))
-    image = _opener(head)(source)
+        return heif.decode(Reader(stream).read(), min(max_pixels, MAX_PIXELS))
+    image = _opener(head)(stream)
     check_size(*image.size, max_pixels if image.format == "JPEG" else min(max_pixels, MAX_PIXELS))
     return image
 
@@ -185,7 +205,7 @@ def _is_heif(head: bytes) -> bool:
     return head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS
 
 
-def _opener(head: bytes) -> Callable[[Any], Image.Image]:
+def _opener(head: bytes) -> Callable[[BinaryIO], Image.Image]:
     """Choose the decoder by a file's first bytes.
 
     Only that one is loaded: to load all of them takes as long as to read a small photo. Pillow's own classes are
@@ -193,30 +213,62 @@ def _opener(head: bytes) -> Callable[[Any], Image.Image]:
     images through `warnings`, whose filters cannot be set for one call or one thread alone.
     """
     if head.startswith(b"\xff\xd8\xff"):
-        return _of_pillow("Jpeg")  # MPO too: its first picture
+        return _jpeg  # MPO too: its first picture
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return _of_pillow("Png")
+        return _png
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return _of_pillow("WebP")
+        return partial(_of_pillow, "WebP")
     if head.startswith((b"II*\0", b"MM\0*", b"II+\0")):  # Pillow does not read a big-endian BigTIFF, "MM\0+"
-        return _of_pillow("Tiff")
+        return _tiff
     if head.startswith(b"BM"):
-        return _of_pillow("Bmp")
+        return partial(_of_pillow, "Bmp")
     if head.startswith((b"GIF87a", b"GIF89a")):
         return _gif
     raise UnknownFormatError("is not a photo in a known format; convert it to JPEG, PNG, WebP, TIFF, BMP, GIF or HEIC")
 
 
-def _of_pillow(kind: str) -> Callable[[Any], Image.Image]:
-    opener: Callable[[Any], Image.Image]
-    opener = getattr(import_module(f"PIL.{kind}ImagePlugin"), f"{kind}ImageFile")
-    return opener
+def _of_pillow(kind: str, stream: BinaryIO, header_left: int | None = None) -> ImageFile.ImageFile:
+    reader = Reader(stream, header_left)
+    image: ImageFile.ImageFile = _plugin(kind)(reader)
+    reader.header_left = None
+    return image
 
 
-def _gif(source: Any) -> Image.Image:
-    reader = HeaderReader(source)
-    image = _of_pillow("Gif")(reader)
-    reader.is_open = True
+def _plugin(kind: str) -> Any:
+    return getattr(import_module(f"PIL.{kind}ImagePlugin"), f"{kind}ImageFile")
+
+
+def _gif(stream: BinaryIO) -> Image.Image:
+    return _of_pillow("Gif", stream, MAX_GIF_HEADER)
+
+
+def _jpeg(stream: BinaryIO) -> Image.Image:
+    image = _of_pillow("Jpeg", stream)
+    image.decodermaxblock = 1 << 14  # read at a time: of empty scans no more than take seconds
+    return image
+
+
+def _png(stream: BinaryIO) -> Image.Image:
+    """Before version 13, Pillow fills a whole canvas, of any size, for the first picture of an animation."""
+
+    class Png(_plugin("Png")):  # type: ignore[misc]
+        def _seek(self, frame: int, rewind: bool = False) -> None:
+            self.info.pop("disposal", None)  # nothing lies under the first picture
+            super()._seek(frame, rewind)
+
+    image: Image.Image = Png(Reader(stream))
+    return image
+
+
+def _tiff(stream: BinaryIO) -> Image.Image:
+    """libtiff decodes tiles whole, however little of them is in the picture, and bytes as often as they are named."""
+    image = _of_pillow("Tiff", stream)
+    (width, height), tags = image.size, image.tag_v2  # type: ignore[attr-defined]
+    across, down = tags.get(TILE_WIDTH, 1), tags.get(TILE_LENGTH, 1)
+    check_size(-(-width // across) * across, -(-height // down) * down, MAX_PIXELS)
+    named = sum(tags.get(TILE_BYTES) or tags.get(STRIP_BYTES) or ())
+    if image.info.get("compression") != "raw" and named > stream.seek(0, os.SEEK_END):
+        raise ImageError("is damaged (it names more bytes than it has); copy or download it again")
     return image
 
 

@@ -3,51 +3,45 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import BinaryIO
 
 from cloudedge.errors import ImageError, ImageTooLargeError
 
 MAX_BYTES = 1 << 29  # as many as the largest photo has in 16 bits of red, green and blue
-MAX_HEADER_BYTES = 1 << 21  # of a GIF, which has palettes there, and comments
+MAX_GIF_HEADER = 1 << 18  # bytes of palettes and comments
+
+# Of computing, so that no file holds up a run or a server for hours, with empty scans or blocks by the million. The
+# largest sound photos take seconds on a laptop, ten times as long on a slow Raspberry Pi.
+MAX_SECONDS = 60.0
 
 
 class Reader:
     """A file without its descriptor, of which no more than `MAX_BYTES` are read into memory at once.
 
     With a descriptor libtiff would map the file, and who reads a mapped file is killed where its disk fails, and where
-    it is cut short meanwhile.
+    it is cut short meanwhile. Whoever decodes it has `MAX_SECONDS` for that. `header_left` is how many bytes may still
+    be read, None for any number: before Pillow 13 the header of a GIF takes a time by the square of its length.
     """
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, header_left: int | None = None) -> None:
         self.seek, self.tell, self._read = stream.seek, stream.tell, stream.read
+        self.header_left = header_left
+        self._end = time.thread_time() + MAX_SECONDS
 
     def read(self, size: int = -1) -> bytes:
-        """Read as a file does; ImageTooLargeError where the rest of it is asked for and is too much."""
+        """Read as a file does; ImageError where that goes on for too long, ImageTooLargeError where it is too much."""
+        if time.thread_time() > self._end:
+            raise ImageError(f"takes more than {MAX_SECONDS:.0f} seconds to decode; save it anew")
         if size < 0:
             here = self.tell()
             rest = self.seek(0, os.SEEK_END) - here
             self.seek(here)
             if rest > MAX_BYTES:
                 raise ImageTooLargeError(f"is larger than {MAX_BYTES >> 20} MB; scale it down")
-        return self._read(size)
-
-
-class HeaderReader(Reader):
-    """A file of which no more than `MAX_HEADER_BYTES` are read until `is_open` is set.
-
-    Before version 13, Pillow takes in the comment of a GIF in a time that grows with the square of its length: ten
-    megabytes cost ten seconds.
-    """
-
-    def __init__(self, stream: BinaryIO) -> None:
-        super().__init__(stream)
-        self.is_open = False
-        self._taken = 0
-
-    def read(self, size: int = -1) -> bytes:
-        """Read as a file does; ImageError where the header does not end."""
-        data = super().read(size)
-        self._taken += len(data)
-        if self._taken > MAX_HEADER_BYTES and not self.is_open:
-            raise ImageError(f"has more than {MAX_HEADER_BYTES >> 20} MB before its first picture; save it anew")
+        data = self._read(size)
+        if self.header_left is not None:
+            self.header_left -= len(data)
+            if self.header_left < 0:
+                raise ImageError(f"has more than {MAX_GIF_HEADER >> 10} KB before its first picture; save it anew")
         return data

@@ -191,6 +191,28 @@ def animations() -> Iterator[tuple[str, bytes]]:
     yield "endless-comment.gif", start + b"\x21\xfe" + b"\xff" + b"x" * 255 + (b"\xff" + b"y" * 255) * 40_000
 
 
+def repetitions() -> Iterator[tuple[str, bytes]]:
+    """Next to nothing, over and over: what costs little once, and a canvas or tiles that nothing is drawn on."""
+    pictures = struct.pack(">II", 2, 0)
+    control = struct.pack(">IIIIIHHBB", 0, 26_000, 26_000, 0, 0, 1, 1, 1, 0)
+    chunks = {b"acTL": pictures, b"fcTL": control, b"IDAT": zlib.compress(b"\0"), b"IEND": b""}
+    header = png_header(26_000, 26_000, depth=8, colour=6)
+    yield "canvas.png", header + b"".join(png_chunk(kind, data) for kind, data in chunks.items())
+    profile = png_chunk(b"iCCP", b"icc\0\0" + zlib.compress(bytes(1_000_000), 9))
+    yield "profiles.png", png_with(profile * 2000)
+    gif, frame = sound()["gif"][:13], b"\x2c\0\0\0\0\1\0\1\0\0\2\2\x44\1\0;"
+    yield "comments.gif", gif + b"\x21\xfe\1x\0" * 400_000 + frame
+    yield "comment-of-blocks.gif", gif + b"\x21\xfe" + b"\1x" * 1_000_000 + b"\0" + frame
+    yield "scans.jpg", progressive(7000, 7000, 400)
+    exif = b"Exif\0\0II*\0\x08\0\0\0\0\0" + bytes(65_000)
+    photo, tiny = sound()["jpg"], jpeg_segment(0xE1, b"Exif\0\0x")
+    yield "exif.jpg", photo[:2] + jpeg_segment(0xE1, exif) * 8 + tiny * 45_000 + photo[2:]
+    yield (
+        "tiles.tif",
+        tiff({256: 1, 257: 26_704, 258: 8, 259: 8, 262: 1, 277: 1, 322: 26_704, 323: 26_704, 324: 8, 325: 99}),
+    )
+
+
 def modes() -> Iterator[tuple[str, bytes]]:
     """Photos that are sound, but not eight bits of red, green and blue."""
     image = photo()
@@ -240,6 +262,7 @@ CONTENTS: dict[str, Callable[[], Iterator[tuple[str, bytes]]]] = {
     "looping directories": loops,
     "EXIF and profiles": metadata,
     "animations": animations,
+    "repetitions": repetitions,
     "odd modes": modes,
     "polyglots": polyglots,
 }
@@ -314,6 +337,23 @@ def png_with(chunks: bytes) -> bytes:
 def jpeg_with(marker: int, data: bytes) -> bytes:
     jpeg = sound()["jpg"]
     return jpeg[:2] + struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data + jpeg[2:]
+
+
+def jpeg_segment(marker: int, data: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data
+
+
+def progressive(width: int, height: int, scans: int) -> bytes:
+    """A grey JPEG of scans that bring nothing: each costs a walk over all its blocks."""
+    parts = [
+        (0xDB, b"\0" + b"\1" * 64),
+        (0xC2, struct.pack(">BHHB", 8, height, width, 1) + b"\1\x11\0"),
+        (0xC4, b"\0" + bytes([1] + [0] * 15) + b"\0"),
+        (0xC4, b"\x10" + bytes([1, 1] + [0] * 14) + b"\xe0\0"),
+        (0xDA, b"\1\1\0\0\0\0"),
+        *[(0xDA, b"\1\1\0\1\x3f\0")] * (scans - 1),
+    ]
+    return b"\xff\xd8" + b"".join(jpeg_segment(marker, data) for marker, data in parts) + b"\xff\xd9"
 
 
 def tiff(tags: dict[int, int]) -> bytes:

@@ -373,3 +373,24 @@ def test_settings_of_the_program_stay_as_they_are(tiny, photos, tmp_path):
     before = settings()
     list(CloudClassifier(tiny).classify_many([*photos[:2], tmp_path, b"text"]))
     assert settings() == before
+
+
+def test_a_photo_for_which_there_is_no_memory_is_a_row_wherever_that_shows(tiny, photos, monkeypatch):
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    classifier = CloudClassifier(tiny)
+    for function in ("cloudedge.image.open_image", "cloudedge.preprocess.resize", "cloudedge.preprocess.normalise"):
+        with monkeypatch.context() as patch:
+            patch.setattr(function, full)
+            (row,) = classifier.classify_many(photos[:1])
+            assert (row.status, row.error) == ("error", "does not fit into memory; scale it down")
+            with pytest.raises(ImageError, match="does not fit into memory"):
+                classifier.classify(photos[0])
+
+
+def test_the_error_of_a_thread_holds_on_to_nothing(tiny):
+    error = CloudClassifier(tiny)._attempt(b"\xff\xd8\xff of which nothing can be made")
+    while error is not None:
+        assert error.__traceback__ is None
+        error = error.__context__

@@ -18,7 +18,7 @@ from PIL import ExifTags, Image, ImageCms
 from cloudedge import image
 from cloudedge.errors import ImageError, ImageTooLargeError
 from cloudedge.image import read
-from cloudedge.reader import MAX_HEADER_BYTES
+from cloudedge.reader import MAX_GIF_HEADER
 
 ORIENTATIONS = {  # what undoes each orientation, in numpy's words
     1: lambda a: a,
@@ -452,11 +452,63 @@ def test_what_is_no_photo_is_told_by_its_first_bytes_however_long_it_is():
 def test_a_gif_may_have_large_pictures_but_no_comment_without_an_end(encode):
     noise = np.random.default_rng(0).integers(0, 256, (1600, 1600, 3), dtype=np.uint8)
     large = encode(noise, "GIF", comment=b"as long as comments are" * 1000)
-    assert len(large) > MAX_HEADER_BYTES
+    assert len(large) > MAX_GIF_HEADER
     assert read(large).size == (1600, 1600)
     start = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff"
-    endless = start + b"\x21\xfe" + (b"\xff" + b"y" * 255) * (MAX_HEADER_BYTES // 256 + 1)
-    assert problem(endless) == "has more than 2 MB before its first picture; save it anew"
+    endless = start + b"\x21\xfe" + (b"\xff" + b"y" * 255) * (MAX_GIF_HEADER // 256 + 1)
+    assert problem(endless) == "has more than 256 KB before its first picture; save it anew"
+
+
+def tiff_of(tags: dict[int, tuple[int, ...]]) -> bytes:
+    """A little-endian TIFF of these tags, all LONG; its values lie behind the directory."""
+    entries, values, behind = b"", b"", 8 + 2 + 12 * len(tags) + 4
+    for tag, numbers in sorted(tags.items()):
+        at = struct.pack("<I", numbers[0] if len(numbers) == 1 else behind + len(values))
+        entries += struct.pack("<HHI", tag, 4, len(numbers)) + at
+        values += struct.pack(f"<{len(numbers)}I", *numbers) if len(numbers) > 1 else b""
+    return b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + entries + bytes(4) + values
+
+
+GREY = {258: (8,), 259: (8,), 262: (1,), 277: (1,)}  # Deflate
+
+
+def test_tiles_larger_than_any_photo_are_not_decoded():
+    tiles = {256: (1,), 257: (26_704,), 322: (26_704,), 323: (26_704,), 324: (8,), 325: (99,)}
+    assert "has 713 million pixels" in problem(tiff_of({**GREY, **tiles}))
+
+
+def test_strips_that_name_the_same_bytes_are_not_decoded_one_by_one():
+    strips = {256: (1,), 257: (1000,), 278: (1,), 273: (8,) * 1000, 279: (5000,) * 1000}
+    assert "it names more bytes than it has" in problem(tiff_of({**GREY, **strips}))
+
+
+def test_an_animation_has_no_canvas_before_its_size_is_checked():
+    chunks = {
+        b"IHDR": struct.pack(">IIBBBBB", 60_000, 60_000, 8, 6, 0, 0, 0),
+        b"acTL": struct.pack(">II", 2, 0),
+        b"fcTL": struct.pack(">IIIIIHHBB", 0, 60_000, 60_000, 0, 0, 1, 1, 1, 0),
+        b"IDAT": zlib.compress(b"\0"),
+        b"IEND": b"",
+    }
+    data = b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks.items()
+    )
+    assert "has 3600 million pixels" in problem(b"\x89PNG\r\n\x1a\n" + data)
+
+
+def test_the_first_picture_of_an_animation_is_read(encode):
+    frames = [Image.new("RGB", (40, 30), colour) for colour in ("red", "blue")]
+    for kind in ("PNG", "GIF", "WEBP"):
+        found = read(encode(frames[0], kind, save_all=True, append_images=frames[1:], disposal=1)).pixels
+        assert found.shape == (30, 40, 3)
+        assert (found[..., 0] > 240).all()
+
+
+def test_what_takes_too_long_to_decode_is_given_up(sky, encode, monkeypatch):
+    data = encode(sky, "JPEG")
+    monkeypatch.setattr("cloudedge.reader.MAX_SECONDS", 0.0)
+    assert problem(data) == "takes more than 0 seconds to decode; save it anew"
 
 
 def test_formats_that_pillow_alone_knows_are_not_tried(sky, encode):
@@ -535,6 +587,7 @@ def test_a_photo_that_does_not_fit_into_memory_says_so(monkeypatch):
     with pytest.raises(ImageTooLargeError, match="does not fit into memory") as caught:
         read("sky.jpg")
     assert caught.value.path == "sky.jpg"
+    assert caught.value.__cause__.__traceback__ is None  # it would hold on to what has filled the memory
 
 
 @pytest.mark.parametrize(
