@@ -44,7 +44,7 @@ def catalogue(root: Path) -> Catalogued:
     left_out: dict[str, str] = {}
 
     def pass_over(path: str) -> None:
-        if os.path.isdir(path):
+        if os.path.islink(path) and os.path.isdir(path):
             left_out[os.path.relpath(path, root)] = "is a link to a folder; give the folder itself"
 
     def report(error: OSError) -> None:

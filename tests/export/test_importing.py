@@ -77,6 +77,7 @@ def test_what_cannot_be_catalogued_is_told_and_the_rest_is_there(
     save(sky(3), tmp_path / "Fog (old)" / "c.png")
     (tmp_path / "Cirrus").symlink_to(tmp_path / "Stratus")
     (tmp_path / "Ac").mkdir()
+    (tmp_path / ".hidden").mkdir()
     scandir = os.scandir
 
     def refusing(path: str) -> object:  # as of a folder that one may not read, which root may
@@ -94,6 +95,7 @@ def test_what_cannot_be_catalogued_is_told_and_the_rest_is_there(
     left_out = (tmp_path / "left_out.csv").read_text(encoding="utf-8")
     for problem in ("Ac,cannot be read (Permission", "Cirrus,is a link to a folder", "Fog (old)/c.png,"):
         assert problem in left_out
+    assert ".hidden" not in left_out
     assert left_out.count("has a name that a list cannot hold; rename it") == 2
     assert "two\\rlines.png: has a name" in output
     assert len(load_catalogue(tmp_path)) == 2
