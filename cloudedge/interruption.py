@@ -20,6 +20,14 @@ SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if 
 _came = _held = _raised = False
 
 
+class Interruption(KeyboardInterrupt):
+    """Ctrl-C, or what is like it.
+
+    Of exactly KeyboardInterrupt Python remembers that it went through an `exec` of a text, as dataclasses are made by,
+    and at its exit ends itself by SIGINT in place of the exit code, though the interruption was dealt with.
+    """
+
+
 def install() -> None:
     """Take over the signals."""
     handle_with(_note)
@@ -76,4 +84,4 @@ def _raise_if_due() -> None:
         _raised = True
         for number in SIGNALS:  # Python would let one end the program while it takes itself down
             signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
+        raise Interruption

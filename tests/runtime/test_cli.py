@@ -232,8 +232,11 @@ def test_an_interruption_keeps_the_output_as_it_was_and_exits_130(photos: list[P
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8") as process:
         while process.poll() is None and not list(folder.glob(".*")):  # until the output has been begun
             time.sleep(0.01)
-        process.send_signal(signal.Signals[stop])  # it waits, now or soon, for a photo on standard input
-        process.wait(timeout=60)
+        for _ in range(60):  # where it came just before the wait for standard input, only the next one is noticed
+            process.send_signal(signal.Signals[stop])
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=1)
+                break
         stderr = process.stderr.read() if process.stderr else ""
     assert process.returncode == 130
     assert "rows.json is as it was before" in stderr

@@ -52,6 +52,14 @@ def interrupted_shutdown(self, *arguments, **options):
     signal.raise_signal(NUMBER)
 ThreadPoolExecutor.shutdown = interrupted_shutdown
 """
+WHILE_A_STRING_IS_EXECUTED = """
+from cloudedge import folder
+find = folder.find_photos
+def interrupted_find(*arguments):
+    exec("signal.raise_signal(NUMBER)", {"signal": signal})  # as in the making of a dataclass
+    return find(*arguments)
+folder.find_photos = interrupted_find
+"""
 WHEN_ALL_IS_DONE = """
 import cloudedge.cli_classify
 tell = cloudedge.cli_classify.count
@@ -64,17 +72,21 @@ cloudedge.cli_classify.count = interrupted_count
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("moment", [WHILE_A_LOCK_IS_RELEASED, WHILE_A_LIBRARY_IS_LOADED, TWICE, WHEN_ALL_IS_DONE])
-def test_an_awkward_moment_is_as_good_as_any(photos: list[Path], moment: str, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    "moment",
+    [WHILE_A_LOCK_IS_RELEASED, WHILE_A_LIBRARY_IS_LOADED, TWICE, WHILE_A_STRING_IS_EXECUTED, WHEN_ALL_IS_DONE],
+)
+def test_an_awkward_moment_is_as_good_as_any(
+    photos: list[Path], tmp_path: Path, moment: str, number: signal.Signals
+) -> None:
     target = photos[0].parent / "rows.json"
     target.write_text("of an earlier run")
     program = f"import signal, sys\n{moment}\nfrom cloudedge.cli import main\nmain()".replace(
         "NUMBER", str(int(number))
     )
-    arguments = ["classify", "--model", TINY, "-o", str(target), str(photos[0].parent)]
-    done = subprocess.run(
-        [sys.executable, "-c", program, *arguments], capture_output=True, encoding="utf-8", timeout=60
-    )
+    (tmp_path / "program.py").write_text(program)  # as a module: Python ends one in another way than a text
+    command = [sys.executable, "-m", "program", "classify", "--model", TINY, "-o", str(target), str(photos[0].parent)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8", timeout=60)
     assert done.returncode == 130
     assert "Traceback" not in done.stderr
     if moment != WHEN_ALL_IS_DONE:
