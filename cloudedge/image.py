@@ -14,7 +14,7 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
 from typing import Any, BinaryIO, TypeAlias
 
@@ -215,40 +215,37 @@ def _opener(head: bytes) -> Callable[[BinaryIO], Image.Image]:
     if head.startswith(b"\xff\xd8\xff"):
         return _jpeg  # MPO too: its first picture
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return _png
+        return partial(_opened, _png())
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return partial(_of_pillow, "WebP")
+        return partial(_opened, _plugin("WebP"))
     if head.startswith((b"II*\0", b"MM\0*", b"II+\0")):  # Pillow does not read a big-endian BigTIFF, "MM\0+"
         return _tiff
     if head.startswith(b"BM"):
-        return partial(_of_pillow, "Bmp")
+        return partial(_opened, _plugin("Bmp"))
     if head.startswith((b"GIF87a", b"GIF89a")):
-        return _gif
+        return partial(_opened, _plugin("Gif"), header_left=MAX_GIF_HEADER)
     raise UnknownFormatError("is not a photo in a known format; convert it to JPEG, PNG, WebP, TIFF, BMP, GIF or HEIC")
-
-
-def _of_pillow(kind: str, stream: BinaryIO, header_left: int | None = None) -> ImageFile.ImageFile:
-    reader = Reader(stream, header_left)
-    image: ImageFile.ImageFile = _plugin(kind)(reader)
-    reader.header_left = None
-    return image
 
 
 def _plugin(kind: str) -> Any:
     return getattr(import_module(f"PIL.{kind}ImagePlugin"), f"{kind}ImageFile")
 
 
-def _gif(stream: BinaryIO) -> Image.Image:
-    return _of_pillow("Gif", stream, MAX_GIF_HEADER)
+def _opened(plugin: Any, stream: BinaryIO, header_left: int | None = None) -> ImageFile.ImageFile:
+    reader = Reader(stream, header_left)
+    image: ImageFile.ImageFile = plugin(reader)
+    reader.header_left = None
+    return image
 
 
 def _jpeg(stream: BinaryIO) -> Image.Image:
-    image = _of_pillow("Jpeg", stream)
+    image = _opened(_plugin("Jpeg"), stream)
     image.decodermaxblock = 1 << 14  # read at a time: of empty scans no more than take seconds
     return image
 
 
-def _png(stream: BinaryIO) -> Image.Image:
+@cache
+def _png() -> Any:
     """Before version 13, Pillow fills a whole canvas, of any size, for the first picture of an animation."""
 
     class Png(_plugin("Png")):  # type: ignore[misc]
@@ -256,13 +253,12 @@ def _png(stream: BinaryIO) -> Image.Image:
             self.info.pop("disposal", None)  # nothing lies under the first picture
             super()._seek(frame, rewind)
 
-    image: Image.Image = Png(Reader(stream))
-    return image
+    return Png
 
 
 def _tiff(stream: BinaryIO) -> Image.Image:
     """libtiff decodes tiles whole, however little of them is in the picture, and bytes as often as they are named."""
-    image = _of_pillow("Tiff", stream)
+    image = _opened(_plugin("Tiff"), stream)
     (width, height), tags = image.size, image.tag_v2  # type: ignore[attr-defined]
     across, down = tags.get(TILE_WIDTH, 1), tags.get(TILE_LENGTH, 1)
     check_size(-(-width // across) * across, -(-height // down) * down, MAX_PIXELS)
