@@ -20,7 +20,7 @@ from export.dataset import CLASSES, Photo, load_catalogue
 from export.evaluation import Answers, Figure, GenusRow, classify, evaluate, per_genus, share, strangers, trusted
 from export.files import plain, read_csv, write_csv, write_json
 from export.recipe import Recipe
-from export.release import candidates, files, part, pick, validation_photos
+from export.release import candidates, files, held_out_photos, part, pick, validation_photos
 from export.runs import Run, claim, side_by_side, teaching, trained
 
 SPREAD = ("top1", "top3", "level", "ece")
@@ -81,8 +81,7 @@ def cross_validate(recipe: Recipe, root: Path, folder: Path, *, seeds: int = 1, 
     plan, photos = trainings(recipe, folder, seeds), load_catalogue(root)
     for run in plan:  # before hours of training
         validation_photos(run.recipe, root)
-        if not pick(photos, split_of(run.recipe, photos).test):
-            raise CloudEdgeError("holds too few photos: one fold has none of the ten genera", str(root))
+        held_out_photos(run.recipe, root)
     unasked = [run for run in plan if not _is_asked(run)]
     for stage in teaching(unasked):
         side_by_side(jobs, partial(trained, root=root), stage, "teachers")

@@ -223,8 +223,12 @@ def assign_folds(photos: Sequence[Photo], count: int, seed: int) -> npt.NDArray[
 
 def folds_digest(photos: Sequence[Photo]) -> str:
     """Give a checksum of what decides the folds: the photos, their groups, and the genera they are filed under."""
-    rows = [(photo.file, photo.sha256, photo.group, photo.stratum) for photo in photos]
-    return hashlib.sha256(json.dumps(rows).encode("utf-8")).hexdigest()
+    return digest([(photo.file, photo.sha256, photo.group, photo.stratum) for photo in photos])
+
+
+def digest(content: object) -> str:
+    """Give a checksum of what JSON can hold."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode("utf-8")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

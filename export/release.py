@@ -175,6 +175,15 @@ def check_photos(model: Model, photos: Sequence[Photo], root: Path) -> None:
         raise CloudEdgeError(f"{problem} --part all", str(root))
 
 
+def held_out_photos(recipe: Recipe, root: Path) -> list[Photo]:
+    """Give the photos that a model is measured on; CloudEdgeError where there are none."""
+    photos = load_catalogue(root)
+    held_out = pick(photos, split_of(recipe, photos).test)
+    if not held_out:
+        raise CloudEdgeError("holds too few photos: the test fold has none of the ten genera", str(root))
+    return held_out
+
+
 def validation_photos(recipe: Recipe, root: Path) -> list[Photo]:
     """Give the photos that calibration and gates are by; CloudEdgeError where none of them has a label."""
     photos = load_catalogue(root)
@@ -243,10 +252,7 @@ def release(recipe: Recipe, root: Path, folder: Path, target: Path) -> Measured:
     Raises GateError, and then writes nothing to `target`, and CloudEdgeError before any training for too few photos.
     """
     photos = load_catalogue(root)
-    parts = split_of(recipe, photos)
-    held_out = pick(photos, parts.test)
-    if not held_out:
-        raise CloudEdgeError("holds too few photos: the test fold has none of the ten genera", str(root))
+    parts, held_out = split_of(recipe, photos), held_out_photos(recipe, root)
     validation_photos(recipe, root)
     weights = train(Run(recipe, recipe.seed, folder), root)
     made, difference = candidates(recipe, weights, root, folder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -18,7 +17,7 @@ from cloudedge.errors import CloudEdgeError
 from cloudedge.model import usable_cpus
 from export import plots
 from export.batches import learned_catalogue, training_sets
-from export.dataset import Photo
+from export.dataset import Photo, digest
 from export.files import write_json
 from export.network import build, save_weights
 from export.recipe import Recipe, load_recipe
@@ -108,7 +107,7 @@ def _digest(photos: Sequence[Photo]) -> str:
         (photo.file, photo.sha256, photo.group, photo.stratum, photo.genus, photo.conflict, photo.reviews)
         for photo in photos
     ]
-    return hashlib.sha256(json.dumps(rows, sort_keys=True).encode("utf-8")).hexdigest()
+    return digest(rows)
 
 
 def train(run: Run, root: Path) -> Path:
