@@ -105,20 +105,25 @@ class CloudClassifier:
         top_k: int = 3,
         crop: Box = WHOLE,
         max_pixels: int = image.MAX_JPEG_PIXELS,
+        min_confidence: float | None = None,
     ) -> None:
         """Open a packaged model by its name, or a model file by its path; or take a `Model` that is open.
 
         `threads` is the number of CPU threads for the model, by default as many as this process may use. `crop` is
         left, top, right, bottom as fractions (0..1) of the width and height of the upright photo. A photo with more
-        than `max_pixels` is not decoded. Raises ModelError when the file, or onnxruntime itself, cannot be used.
+        than `max_pixels` is not decoded. Below `min_confidence` (0..1), by default a threshold of the model's, an
+        answer is not certain. Raises ModelError when the file, or onnxruntime itself, cannot be used.
         """
         if top_k < 1:
             raise ValueError(f"top_k must be at least 1, not {top_k}")
+        if min_confidence is not None and not 0 <= min_confidence <= 1:
+            raise ValueError(f"min_confidence must be from 0 to 1, not {min_confidence}")
         check(crop)
         self.model = model if isinstance(model, Model) else Model(model, threads)
         self.top_k = top_k
         self.crop = crop
         self.max_pixels = max_pixels
+        self.min_confidence = min_confidence
 
     def classify(self, source: Source) -> Classification:
         """Classify one photo: a path, bytes, a binary file object, a PIL image or an array uint8 (H, W, 3) RGB.
@@ -183,7 +188,10 @@ class CloudClassifier:
             (by_name(spec.classes[i]), float(probabilities[i])) for i in np.argsort(-probabilities, kind="stable")
         ]
         genus, probability = ranked[0]
-        reason = _doubt(spec.thresholds, photo.luminance, outputs, probability)
+        thresholds = spec.thresholds
+        if self.min_confidence is not None:
+            thresholds = {**thresholds, "low_confidence": self.min_confidence}
+        reason = _doubt(thresholds, photo.luminance, outputs, probability)
         maps = None
         if outputs.evidence is not None:
             maps = EvidenceMaps(spec.classes, outputs.evidence[0], photo.size, seen(self.crop, spec))

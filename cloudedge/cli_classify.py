@@ -151,7 +151,7 @@ def classify(
             if has_bar or sort == "time":
                 photos = listed = stack.enter_context(folder.collected(photos, by_time=sort == "time"))
                 progress = _progress(len(listed), tally, stack) if has_bar and len(listed) > 1 else None
-            rows = _keyed_rows(photos, journal, lambda paths: map(answer.row, classifier.classify_many(paths)))
+            rows = _keyed_rows(photos, journal, lambda paths: map(output.row_of, classifier.classify_many(paths)))
             _write(_counted(rows, tally, progress), journal, stream, format_, top_k)
     except KeyboardInterrupt:
         kept = "" if target in (None, STDOUT) else f"; {output.printable(str(target))} is as it was before"

@@ -22,7 +22,7 @@ from cloudedge.errors import CloudEdgeError, ImageTooLargeError, ModelError
 from cloudedge.genera import GENERA
 
 if TYPE_CHECKING:  # these load numpy and onnxruntime, and --help has no use for either
-    from cloudedge.classifier import Classification, CloudClassifier
+    from cloudedge.classifier import CloudClassifier
     from cloudedge.crop import Box
 
 STDIN = STDOUT = "-"
@@ -40,15 +40,6 @@ class Answer:
     top_k: int
     crop: Box | None
     min_confidence: float | None
-
-    def row(self, result: Classification) -> dict[str, Any]:
-        """Turn a result into a row."""
-        row = result.to_dict()
-        row["path"] = STDIN if row["path"] is None else row["path"]
-        if self.min_confidence is not None and row["status"] == "ok" and row["reason"] in (None, "low_confidence"):
-            row["certain"] = row["probability"] >= self.min_confidence
-            row["reason"] = None if row["certain"] else "low_confidence"
-        return row
 
 
 threads_option = click.option(
@@ -132,7 +123,8 @@ def _open(model: str, threads: int | None, answer: Answer, max_pixels: int | Non
             from cloudedge.image import MAX_JPEG_PIXELS
     except ImportError as error:
         raise broken(error) from error
-    return CloudClassifier(opening.result(), None, answer.top_k, answer.crop or WHOLE, max_pixels or MAX_JPEG_PIXELS)
+    crop, limit = answer.crop or WHOLE, max_pixels or MAX_JPEG_PIXELS
+    return CloudClassifier(opening.result(), None, answer.top_k, crop, limit, answer.min_confidence)
 
 
 def broken(error: ImportError) -> ModelError:

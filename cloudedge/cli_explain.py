@@ -19,6 +19,7 @@ from cloudedge.cli_common import (
     standard_input,
     unwritable,
 )
+from cloudedge.cli_types import GenusName
 from cloudedge.errors import ImageError, ModelError
 from cloudedge.genera import GENERA
 
@@ -36,7 +37,7 @@ _SOFTWARE, _SIGNATURE = 0x0131, "cloudedge explain"  # an EXIF tag, and what it 
 @click.option("-o", "--output", "target", required=True, metavar="FILE", help="The picture: .jpg, .png or .webp.")
 @click.option(
     "--genus",
-    type=click.Choice([genus.name for genus in GENERA], case_sensitive=False),
+    type=GenusName(),
     metavar="NAME",
     help="What speaks for this genus.  [default: the best guess]",
 )

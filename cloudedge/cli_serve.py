@@ -43,8 +43,8 @@ def serve(host: str, port: int, token: str | None, model: str, threads: int | No
     if token is not None and not re.fullmatch("[!-~]+", token):  # no browser sends another
         raise click.UsageError("--token may have the letters, digits and signs of ASCII, and no spaces.")
     received = _note_signals()
-    answer, limits = Answer(**options), Limits()
-    classifier = open_classifier(model, threads, answer, limits.photo_pixels)
+    limits = Limits()
+    classifier = open_classifier(model, threads, Answer(**options), limits.photo_pixels)
     try:
         listener = server.listen(host, port)
     except (OSError, UnicodeError) as error:
@@ -53,7 +53,7 @@ def serve(host: str, port: int, token: str | None, model: str, threads: int | No
     for name in ("uvicorn.error", "python_multipart"):  # what strangers send wrongly is no news
         logging.getLogger(name).setLevel(logging.ERROR)
     _announce(listener, token)
-    application = app.make_app(classifier, answer.row, token, limits)
+    application = app.make_app(classifier, token, limits)
     server.make_server(application, limits.header_seconds).run(sockets=[listener])
     raise click.exceptions.Exit(INTERRUPTED if signal.SIGINT in received else 0)
 

@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
+from cloudedge.genera import GENERA
+
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from cloudedge.crop import Box
 
-    _Type: TypeAlias = click.ParamType[Any]  # type: ignore[type-arg, unused-ignore]  # generic from click 8.4 on
+    # Generic from click 8.2 and 8.4 on.
+    _Choice: TypeAlias = click.Choice[str]  # type: ignore[type-arg, unused-ignore]
+    _Type: TypeAlias = click.ParamType[Any]  # type: ignore[type-arg, unused-ignore]
 else:
-    _Type = click.ParamType
+    _Choice, _Type = click.Choice, click.ParamType
 
 
 class Crop(_Type):
@@ -33,6 +37,17 @@ class Crop(_Type):
         if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
             self.fail("the fractions run from 0 to 1, left is less than right and top less than bottom", param, ctx)
         return left, top, right, bottom
+
+
+class GenusName(_Choice):
+    """The name of a genus, or its abbreviation, in any case; gives the name."""
+
+    def __init__(self) -> None:
+        super().__init__([text for genus in GENERA for text in (genus.name, genus.abbreviation)], case_sensitive=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        found = super().convert(value, param, ctx)
+        return next(genus.name for genus in GENERA if found in (genus.name, genus.abbreviation))
 
 
 class Moment(_Type):

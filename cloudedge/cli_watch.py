@@ -124,7 +124,7 @@ def watch(
 
         def rows() -> Iterator[dict[str, Any]]:
             for result, key in watcher.captures(hints):
-                row = answer.row(result)
+                row = output.row_of(result)
                 ledger.write(row, key)
                 if changes.changed(row) or not changes_only:
                     yield row

@@ -12,11 +12,14 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from cloudedge.folder import TEMPORARY_PREFIX
+
+if TYPE_CHECKING:  # it loads numpy
+    from cloudedge.classifier import Classification
 
 Row = Mapping[str, Any]
 
@@ -35,6 +38,12 @@ _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 def printable(text: str) -> str:
     """Escape line ends, other control characters and undecodable bytes, so that a file's name stays on its line."""
     return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def row_of(result: Classification) -> dict[str, Any]:
+    """Turn a result into a row; the path of a photo without one is -, as for standard input."""
+    row = result.to_dict()
+    return row if row["path"] is not None else {**row, "path": "-"}
 
 
 def to_json(rows: Iterable[Row]) -> Iterator[str]:

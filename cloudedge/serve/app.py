@@ -24,7 +24,7 @@ from cloudedge import __version__
 from cloudedge.classifier import CloudClassifier
 from cloudedge.errors import ModelError
 from cloudedge.genera import GENERA
-from cloudedge.serve.desk import Desk, ToRow
+from cloudedge.serve.desk import Desk
 from cloudedge.serve.openapi import description
 from cloudedge.serve.upload import Limits, Room, receive
 
@@ -54,12 +54,10 @@ _HEADERS = {
 }
 
 
-def make_app(
-    classifier: CloudClassifier, to_row: ToRow, token: str | None = None, limits: Limits | None = None
-) -> Starlette:
+def make_app(classifier: CloudClassifier, token: str | None = None, limits: Limits | None = None) -> Starlette:
     """Make the application; with `token`, only who shows it may classify or ask for the model."""
     limits = limits or Limits()
-    desk, room = Desk(classifier, to_row), Room(limits)
+    desk, room = Desk(classifier), Room(limits)
     spec = classifier.model.spec
     genera = _json([asdict(genus) for genus in GENERA])
     of_photos = {"bytes": limits.body_bytes, "photos": limits.photos, "pixels": limits.photo_pixels}

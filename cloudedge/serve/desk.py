@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,12 +11,10 @@ from typing import Any
 from cloudedge.capture_time import captured_at_from_name
 from cloudedge.classifier import Classification, CloudClassifier
 from cloudedge.errors import ImageError, ImageTooLargeError, UnknownFormatError
+from cloudedge.output import row_of
 from cloudedge.serve.upload import Upload
 
 WORKERS = 2  # one decodes while the other computes; more would only take more memory
-
-Row = dict[str, Any]
-ToRow = Callable[[Classification], Row]
 
 _STATUS = {UnknownFormatError: 415, ImageTooLargeError: 413, ImageError: 422}
 
@@ -25,15 +23,15 @@ _STATUS = {UnknownFormatError: 415, ImageTooLargeError: 413, ImageError: 422}
 class Answer:
     """The row of one photo, and the HTTP status that it would have by itself."""
 
-    row: Row
+    row: dict[str, Any]
     status: int
 
 
 class Desk:
-    """Classifies uploads in threads of its own; `to_row` makes a row of a result."""
+    """Classifies uploads in threads of its own."""
 
-    def __init__(self, classifier: CloudClassifier, to_row: ToRow) -> None:
-        self._classifier, self._to_row = classifier, to_row
+    def __init__(self, classifier: CloudClassifier) -> None:
+        self._classifier = classifier
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="cloudedge-serve")
 
     async def answers(self, uploads: Iterable[Upload], with_evidence: bool) -> list[Answer]:
@@ -49,11 +47,9 @@ class Desk:
         try:
             result = self._classifier.classify(upload.data)
         except ImageError as error:
-            return Answer(
-                self._to_row(self._classifier.error_row(upload.name or upload.data, error)), _STATUS[type(error)]
-            )
+            return Answer(row_of(self._classifier.error_row(upload.name or upload.data, error)), _STATUS[type(error)])
         taken = result.captured_at or (captured_at_from_name(upload.name) if upload.name else None)
-        row = self._to_row(replace(result, path=upload.name, captured_at=taken))
+        row = row_of(replace(result, path=upload.name, captured_at=taken))
         return Answer({**row, "evidence": _evidence(result)} if with_evidence else row, 200)
 
 

@@ -35,7 +35,7 @@ def try_one(data: bytes) -> None:
     except ModelError as error:
         one_line(str(error))
         return
-    make_app(classifier, dict)
+    make_app(classifier)
     for line in _lines(asdict(classifier.model.spec)):
         assert line.encode().decode().splitlines() == [line]
     try:

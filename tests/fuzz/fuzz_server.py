@@ -15,7 +15,6 @@ with atheris.instrument_imports(include=["cloudedge", "starlette", "python_multi
     import python_multipart.multipart  # noqa: F401
 
     from cloudedge import CloudClassifier
-    from cloudedge.cli_common import Answer
     from cloudedge.serve.app import make_app
     from cloudedge.serve.upload import Limits
 
@@ -28,7 +27,7 @@ MODEL = scratch().with_suffix(".onnx")
 MODEL.write_bytes(described("outputs", json.dumps(SPEC).encode()))
 CLASSIFIER = CloudClassifier(MODEL, threads=1)  # shows where it sees what
 LIMITS = Limits(body_bytes=6000, photos=3, photo_pixels=1_000_000)
-APPS = [make_app(CLASSIFIER, Answer(3, None, None).row, token, LIMITS) for token in (None, "secret")]
+APPS = [make_app(CLASSIFIER, token, LIMITS) for token in (None, "secret")]
 LOOP = asyncio.new_event_loop()
 
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from cloudedge import CloudClassifier
-from cloudedge.cli_common import Answer
 
 
 @dataclass
@@ -70,7 +69,7 @@ def served(classifier: CloudClassifier, token: str | None = None, limits: Any = 
     from cloudedge.serve.upload import Limits
 
     limits = limits or Limits()
-    application = app.make_app(classifier, Answer(classifier.top_k, None, None).row, token, limits)
+    application = app.make_app(classifier, token, limits)
     listener = server.listen("127.0.0.1", 0)
     running = server.make_server(application, limits.header_seconds)
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})

@@ -165,6 +165,27 @@ def test_what_reaches_a_threshold_counts_as_above_it(threshold, value, reason, t
     assert classifier.classify(np.zeros((40, 40, 3), np.uint8)).reason == reason
 
 
+@pytest.mark.parametrize(
+    ("thresholds", "least", "reason"),
+    [
+        ({"low_confidence": 1.0}, 0.0, None),
+        ({"low_confidence": 0.0}, 1.0, "low_confidence"),
+        ({"low_confidence": 0.0}, 0.0, None),
+        ({"low_confidence": 0.0, "dark": 256}, 0.0, "dark"),
+    ],
+)
+def test_who_asks_for_a_confidence_decides_what_is_certain(thresholds, least, reason, make_model, metadata, sky):
+    model = make_model({**metadata, "thresholds": thresholds})
+    result = CloudClassifier(model, min_confidence=least).classify(sky)
+    assert (result.reason, result.certain) == (reason, reason is None)
+
+
+@pytest.mark.parametrize("least", [-0.1, 1.1, float("nan")])
+def test_a_confidence_that_is_no_probability_is_refused(least, tiny):
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        CloudClassifier(tiny, min_confidence=least)
+
+
 def test_dark_is_a_matter_of_luminance(make_model, metadata):
     classifier = CloudClassifier(make_model({**metadata, "thresholds": {"low_confidence": 0.0, "dark": 60}}))
     grey = np.full((40, 40, 3), 59, np.uint8)

@@ -132,6 +132,13 @@ def test_another_genus_gives_another_picture(explaining, photo, tmp_path):
     assert (tmp_path / "Cirrus.png").read_bytes() != (tmp_path / "stratus.png").read_bytes()
 
 
+def test_a_genus_may_be_abbreviated(explaining, photo, tmp_path):
+    for name in ("Cirrostratus", "cs"):
+        done = program(photo, "-o", tmp_path / f"{name}.png", "--model", explaining, "--genus", name)
+        assert done.returncode == 0
+    assert (tmp_path / "Cirrostratus.png").read_bytes() == (tmp_path / "cs.png").read_bytes()
+
+
 def test_an_earlier_picture_is_replaced_and_any_other_file_is_not(explaining, photo, tmp_path):
     target = tmp_path / "why.jpg"
     for genus in ("Cirrus", "Stratus"):

@@ -20,7 +20,6 @@ import pytest
 
 from cloudedge import CloudClassifier
 from cloudedge.cli import cli
-from cloudedge.cli_common import Answer
 from cloudedge.genera import GENERA
 from cloudedge.output import REASONS
 
@@ -390,7 +389,7 @@ def test_an_address_with_a_slash_too_many_is_not_found_whatever_its_query(client
         messages.append(message)
 
     scope = {"type": "http", "method": "GET", "path": "/model/", "query_string": b"\xff", "headers": []}
-    asyncio.run(make_app(classifier, Answer(3, None, None).row)(scope, None, send))
+    asyncio.run(make_app(classifier)(scope, None, send))
     assert messages[0]["status"] == 404
 
 
