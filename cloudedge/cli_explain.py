@@ -39,7 +39,7 @@ _SOFTWARE, _SIGNATURE = 0x0131, "cloudedge explain"  # an EXIF tag, and what it 
     "--genus",
     type=GenusName(),
     metavar="NAME",
-    help="What speaks for this genus.  [default: the best guess]",
+    help="What speaks for this genus, Cumulus or Cu.  [default: the best guess]",
 )
 @crop_option
 @model_options
@@ -69,7 +69,7 @@ def explain(path: str, target: str, genus: str | None, crop: Box | None, model: 
     except ValueError as error:
         raise ModelError(f"{error}; choose another", model) from error
     _save(picture, target, kind)
-    click.echo("".join(output.to_text([{**result.to_dict(), "path": path}])), nl=False)
+    click.echo("".join(output.to_text([output.row_of(result)])), nl=False)
 
 
 def _is_ours(path: str) -> bool:
