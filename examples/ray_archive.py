@@ -61,8 +61,10 @@ def main() -> None:
     parser.add_argument("paths", nargs="+")
     parser.add_argument("--model", default="resnet34")
     arguments = parser.parse_args()
+    # Ray tells on the standard output, until the very end, of workers that died and whose batches are done anew.
+    rows, sys.stdout = sys.stdout, sys.stderr
     for line in classify(arguments.paths, arguments.model):
-        sys.stdout.write(line + "\n")
+        rows.write(line + "\n")
 
 
 if __name__ == "__main__":
