@@ -65,6 +65,7 @@ def main() -> None:
     rows, sys.stdout = sys.stdout, sys.stderr
     for line in classify(arguments.paths, arguments.model):
         rows.write(line + "\n")
+    rows.flush()  # at its end Python would flush, and tell of a full disk, what is sys.stdout by then
 
 
 if __name__ == "__main__":

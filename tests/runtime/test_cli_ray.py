@@ -11,6 +11,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,11 +40,14 @@ ray_archive.main()
 pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is in the environment of `make test-export`")
 
 
-def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(*command: str, to: int = subprocess.PIPE, **environment: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", **environment}
-    return subprocess.run(
-        [sys.executable, *command], capture_output=True, encoding="utf-8", timeout=300, env=environment
-    )
+    command = (sys.executable, *command)
+    return subprocess.run(command, stdout=to, stderr=subprocess.PIPE, encoding="utf-8", timeout=300, env=environment)
+
+
+def rows(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def test_the_example_gives_the_same_rows(photos: list[Path]) -> None:
@@ -52,7 +56,7 @@ def test_the_example_gives_the_same_rows(photos: list[Path]) -> None:
     ray = run(str(EXAMPLES / "ray_archive.py"), folder, "--model", TINY)
     expected = run("-m", "cloudedge", "classify", "--model", TINY, "--format", "jsonl", "--quiet", folder)
     assert ray.returncode == 0, ray.stderr
-    assert rows_of(ray) == rows_of(expected)
+    assert rows(ray) == rows(expected)
 
 
 def test_a_worker_that_dies_costs_no_row_and_adds_no_line(photos: list[Path], tmp_path: Path) -> None:
@@ -60,8 +64,13 @@ def test_a_worker_that_dies_costs_no_row_and_adds_no_line(photos: list[Path], tm
     ray = run("-c", A_WORKER_DIES.format(mark=str(mark)), folder, "--model", TINY, PYTHONPATH=str(EXAMPLES))
     assert ray.returncode == 0, ray.stderr
     assert mark.exists()
-    assert [Path(row["path"]).name for row in rows_of(ray)] == sorted(photo.name for photo in photos)
+    assert [Path(row["path"]).name for row in rows(ray)] == sorted(photo.name for photo in photos)
 
 
-def rows_of(process: subprocess.CompletedProcess[str]) -> list[dict[str, object]]:
-    return [json.loads(line) for line in process.stdout.splitlines()]
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has a device that is always full")
+def test_rows_for_which_there_is_no_room_are_no_success(photos: list[Path]) -> None:
+    with open("/dev/full", "w") as full:
+        command = (str(EXAMPLES / "ray_archive.py"), str(photos[0].parent), "--model", TINY)
+        ray = run(*command, to=full.fileno(), PYTHONUNBUFFERED="")
+    assert ray.returncode != 0
+    assert "No space left on device" in ray.stderr
