@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from threading import Thread
 
 import torch
 from tqdm import tqdm
@@ -202,7 +205,7 @@ def side_by_side(jobs: int, do: Callable[[Run], object], plan: Sequence[Run], wh
             do(run)
         return
     threads = max(1, usable_cpus() // jobs)
-    with ProcessPoolExecutor(jobs, get_context("spawn"), _use_threads, (threads,)) as pool:
+    with ProcessPoolExecutor(jobs, get_context("spawn"), _begin_worker, (threads,)) as pool:
         try:
             begun = [pool.submit(do, run) for run in plan]
             for ended in tqdm(as_completed(begun), desc=what, total=len(plan)):
@@ -223,5 +226,12 @@ def _on_folds_of(recipe: Recipe, teacher: Recipe) -> Recipe:
     )
 
 
-def _use_threads(number: int) -> None:
-    torch.set_num_threads(number)
+def _begin_worker(threads: int) -> None:
+    """Use so many threads, and end with the process that began it: one that is killed cannot tell its workers to."""
+    torch.set_num_threads(threads)
+    Thread(target=_end_with, args=(parent_process(),), daemon=True).start()
+
+
+def _end_with(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)  # as if killed too: what it had done lies in its checkpoint

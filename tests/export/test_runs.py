@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import os
 import shutil
+import subprocess
 import sys
 from dataclasses import replace
 from functools import partial
@@ -184,3 +186,29 @@ def test_side_by_side_gives_what_one_after_the_other_does(tiny: Recipe, root: Pa
         torch.testing.assert_close(alone.state_dict(), beside.state_dict(), atol=1e-2, rtol=1e-2)
     with pytest.raises(CloudEdgeError, match="another recipe"):
         runs.side_by_side(2, partial(runs.trained, root=root), [replace(plan[0], seed=3)], "trainings")
+
+
+ENDLESS = """
+import sys, time
+from export.runs import side_by_side
+
+def work(name):
+    print(name, flush=True)
+    time.sleep(100)
+
+if __name__ == "__main__":
+    side_by_side(2, work, sys.argv[1:], "trainings")
+"""
+
+
+def test_what_runs_side_by_side_ends_with_the_process_that_began_it(tmp_path: Path) -> None:
+    script = tmp_path / "endless.py"
+    script.write_text(ENDLESS)
+    environment = {**os.environ, "PYTHONPATH": str(Path(runs.__file__).parents[1])}
+    command = [sys.executable, str(script), "one", "two", "three"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert {process.stdout.readline().strip() for _ in range(2)} == {"one", "two"}
+        process.kill()
+        rest, _ = process.communicate(timeout=60)  # to the end of the output, which the workers hold open too
+    assert rest == ""
