@@ -19,7 +19,7 @@ from cloudedge.errors import ImageError
 from cloudedge.evidence import EvidenceMaps, seen
 from cloudedge.genera import Genus, Level, by_name
 from cloudedge.image import Source
-from cloudedge.model import Model, Outputs, usable_cpus
+from cloudedge.model import Model, Outputs
 
 Reason: TypeAlias = Literal["low_confidence", "unfamiliar", "dark", "clear"]
 
@@ -135,10 +135,11 @@ class CloudClassifier:
     def classify_many(self, sources: Iterable[Source]) -> Iterator[Classification]:
         """Classify photos, lazily and in order; one that cannot be read is a row with status "error".
 
-        Photos given as paths or bytes are decoded a few ahead, by threads of their own. Anything else gets its row
-        before the next source is asked for, because by then its owner may have closed or overwritten it.
+        Photos given as paths or bytes are decoded a few ahead, by as many threads of their own as the model has, four
+        at most. Anything else gets its row before the next source is asked for, because by then its owner may have
+        closed or overwritten it.
         """
-        workers = min(4, usable_cpus())
+        workers = min(4, self.model.threads)
         pool = ThreadPoolExecutor(workers, thread_name_prefix="cloudedge-decode")
         started: deque[tuple[Source, Future[_Prepared | ImageError]]] = deque()
         try:

@@ -46,7 +46,7 @@ threads_option = click.option(
     "--threads",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Threads to compute with.  [default: all usable cores]",
+    help="Threads to decode and to compute with.  [default: all usable cores]",
 )
 
 

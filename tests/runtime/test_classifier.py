@@ -18,17 +18,18 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from cloudedge import Classification, CloudClassifier, ImageError, ModelError
+from cloudedge import Classification, CloudClassifier, ImageError, ModelError, image
 from cloudedge.errors import ImageTooLargeError
 from cloudedge.genera import GENERA, by_name
 from cloudedge.model import Outputs, usable_cpus
 
-AHEAD = 2 * min(4, usable_cpus())  # how far classify_many decodes ahead
+THREADS = 2
+AHEAD = 2 * THREADS  # how many photos classify_many decodes ahead
 
 
 @pytest.fixture
 def classifier(tiny):
-    return CloudClassifier(tiny, threads=1)
+    return CloudClassifier(tiny, THREADS)
 
 
 def decode_threads() -> list[threading.Thread]:
@@ -309,11 +310,20 @@ def test_only_a_few_photos_are_taken_ahead(classifier, photos):
     rows.close()
 
 
-def test_at_most_four_photos_are_decoded_at_a_time(classifier, photos, monkeypatch):
-    monkeypatch.setattr("cloudedge.classifier.usable_cpus", lambda: 64)
-    for row in classifier.classify_many(photos * 4):
+@pytest.mark.parametrize(("threads", "most"), [(1, 1), (3, 3), (8, 4)])
+def test_as_many_photos_are_decoded_at_a_time_as_there_are_threads_but_four_at_most(
+    tiny, photos, monkeypatch, threads, most
+):
+    read, meeting = image.read, threading.Barrier(most)
+
+    def together(*arguments):
+        meeting.wait(timeout=60)
+        return read(*arguments)
+
+    monkeypatch.setattr(image, "read", together)
+    for row in CloudClassifier(tiny, threads=threads).classify_many(photos[:1] * 12):
         assert row.status == "ok"
-        assert len(decode_threads()) <= 4
+        assert len(decode_threads()) <= most
 
 
 def test_what_its_owner_may_close_or_overwrite_is_read_at_once(classifier, photos, draw_sky):
