@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,7 @@ class Model:
         if digest and digest.result() != self.pinned:
             raise self._error("is not the file that was released; reinstall cloudedge")
         self._session = (os.getpid(), session)
+        self._opening = Lock()
         judges = [output for output, threshold in _JUDGES.items() if threshold in self.spec.thresholds]
         offered = {node.name for node in session.get_outputs()}
         self._wanted = ["logits", *offered.intersection(["evidence"]), *judges]
@@ -101,7 +103,12 @@ class Model:
         return Outputs(values["logits"], *map(values.get, ("evidence", "familiarity", "clear")))
 
     def _reopen(self) -> Any:
-        """Open the file in a forked process."""
+        """Open the file in a forked process, once for all of its threads."""
+        with self._opening:
+            pid, session = self._session
+            return session if pid == os.getpid() else self._open_again()
+
+    def _open_again(self) -> Any:
         session, spec = self._open()
         if spec != self.spec:
             raise self._error("has changed since it was opened; start again")

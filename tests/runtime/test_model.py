@@ -5,6 +5,7 @@ import os
 import pickle
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -317,6 +318,22 @@ def test_a_forked_process_runs_the_model_and_ends(tiny):
     here = str(Path(cloudedge.__file__).parents[1])
     environment = {**os.environ, "PYTHONPATH": here}
     subprocess.run([sys.executable, "-W", "ignore", "-c", FORK, str(tiny)], check=True, timeout=60, env=environment)
+
+
+def test_a_forked_process_opens_the_model_once_for_all_its_threads(tiny, batch, monkeypatch):
+    model, opened, opening = Model(tiny), [], Model._open
+
+    def slowly(self):
+        opened.append(self)
+        time.sleep(0.2)
+        return opening(self)
+
+    monkeypatch.setattr(Model, "_open", slowly)
+    expected = model.run(batch).logits
+    monkeypatch.setattr(model_module.os, "getpid", lambda: -1)  # as in a forked process
+    with ThreadPoolExecutor(4) as pool:
+        assert all(np.allclose(found.logits, expected) for found in pool.map(model.run, [batch] * 4))
+    assert opened == [model]
 
 
 def test_a_model_file_that_changed_is_not_mixed_with_the_old_one(make_model, metadata, batch, monkeypatch):
