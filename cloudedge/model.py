@@ -105,16 +105,15 @@ class Model:
     def _reopen(self) -> Any:
         """Open the file in a forked process, once for all of its threads."""
         with self._opening:
-            pid, session = self._session
-            return session if pid == os.getpid() else self._open_again()
-
-    def _open_again(self) -> Any:
-        session, spec = self._open()
-        if spec != self.spec:
-            raise self._error("has changed since it was opened; start again")
-        _abandon(self._session[1])
-        self._session = (os.getpid(), session)
-        return session
+            opener, earlier = self._session
+            if opener == os.getpid():  # another thread was first
+                return earlier
+            session, spec = self._open()
+            if spec != self.spec:
+                raise self._error("has changed since it was opened; start again")
+            _abandon(earlier)
+            self._session = (os.getpid(), session)
+            return session
 
     def _open(self) -> tuple[Any, ModelSpec]:
         if not os.path.isfile(self._file):
