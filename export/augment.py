@@ -12,38 +12,53 @@ from torchvision.transforms import v2
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
-WIDEST = 16 / 9  # the aspect ratio of the crops, or its inverse, at most
+MOST_ZOOMED_OUT = 2.0  # times the area of the photo
 ROTATED, MOST_DEGREES = 0.25, 10.0  # the share of crops that are turned, and by how much at most
 RELIT, MOST_LIGHT, MOST_HUE = 0.75, 0.2, 0.01  # the share whose lighting changes; hue is a share of the full circle
 LUMA = (0.299, 0.587, 0.114)
+MOST_EXPOSURE, MOST_CAST, MOST_HAZE, LEAST_QUALITY = 0.4, 0.1, 0.3, 25  # of another camera; the first two are log
 TO_YIQ = torch.tensor([LUMA, (0.596, -0.274, -0.322), (0.211, -0.523, 0.312)])  # NTSC's colours: luma and two of hue
 
 
-def random_crops(pixels: torch.Tensor, size: int, min_scale: float, generator: torch.Generator) -> torch.Tensor:
-    """Draw one crop of each photo, uint8 (N, 3, H, W) to float32 grey levels (N, 3, size, size), on their device.
+def random_crops(
+    pixels: torch.Tensor,
+    shape: tuple[int, int],
+    min_scale: float,
+    generator: torch.Generator,
+    *,
+    stretch: float = 16 / 9,
+    zoomed_out: float = 0.0,
+) -> torch.Tensor:
+    """Draw one crop of each photo, uint8 (N, 3, H, W) to float32 grey levels (N, 3, *shape), on their device.
 
-    The crop's area is uniform from `min_scale` to 1 of the photo's, its aspect ratio from 9:16 to 16:9 because
-    inference squashes whole photos to a square. Hue hardly moves: the colour of the sky is signal. Rotation and
-    lighting have the magnitudes of fastai's `aug_transforms`. `generator` is one of the CPU, so that every device
-    draws the same crops.
+    The crop's area is uniform from `min_scale` to 1 of the largest crop with the proportions of `shape`, its own
+    proportions differ from these by the factor `stretch` at most. A share `zoomed_out` of the crops shows up to twice
+    the photo's area, mirrored at the edges. Hue hardly moves: the colour of the sky is signal. Rotation and lighting
+    have the magnitudes of fastai's `aug_transforms`. `generator` is one of the CPU, so that every device draws the same
+    crops.
     """
-    count, twice = len(pixels), 2 * size  # sampled twice as finely, lest fine clouds turn into patterns
-    places = _places(count, min_scale, generator).to(pixels.device)
-    grid = F.affine_grid(places, [count, 3, twice, twice], align_corners=False)
+    count, (height, width) = len(pixels), shape
+    places = _places(count, width / height, min_scale, generator, stretch, zoomed_out).to(pixels.device)
+    # Sampled twice as finely, lest fine clouds turn into patterns.
+    grid = F.affine_grid(places, [count, 3, 2 * height, 2 * width], align_corners=False)
     sampled = F.grid_sample(pixels.float(), grid, padding_mode="reflection", align_corners=False)
     return _relight(F.avg_pool2d(sampled, 2), generator)
 
 
-def _places(count: int, min_scale: float, generator: torch.Generator) -> torch.Tensor:
+def _places(
+    count: int, shape_ratio: float, min_scale: float, generator: torch.Generator, stretch: float, zoomed_out: float
+) -> torch.Tensor:
     """Draw where crops lie, as `affine_grid` wants it: float32 (count, 2, 3)."""
 
     def uniform(low: float | torch.Tensor, high: float | torch.Tensor) -> torch.Tensor:
         return low + (high - low) * torch.rand(count, generator=generator)
 
     area = uniform(min_scale, 1.0)
-    most = torch.minimum(torch.tensor(math.log(WIDEST)), -area.log())  # no side may be longer than the photo's
+    if zoomed_out:
+        area = torch.where(uniform(0.0, 1.0) < zoomed_out, uniform(1.0, MOST_ZOOMED_OUT), area)
+    most = torch.minimum(torch.tensor(math.log(stretch)), (-area.log()).clamp(min=0))  # no side longer than the photo's
     ratio = uniform(-most, most).exp()
-    width, height = (area * ratio).sqrt(), (area / ratio).sqrt()
+    width, height = min(1.0, shape_ratio) * (area * ratio).sqrt(), min(1.0, 1 / shape_ratio) * (area / ratio).sqrt()
     x, y = uniform(width - 1, 1 - width), uniform(height - 1, 1 - height)
     flip = torch.where(uniform(0.0, 1.0) < 0.5, -1.0, 1.0)
     angle = torch.where(uniform(0.0, 1.0) < ROTATED, uniform(-1.0, 1.0) * math.radians(MOST_DEGREES), 0.0)
@@ -69,14 +84,33 @@ def _relight(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     return contrasted.clamp(0, 255)
 
 
+def other_camera(images: torch.Tensor, share: float, generator: torch.Generator) -> torch.Tensor:
+    """Let a share of images, float32 grey levels (N, 3, H, W), look as a cheaper camera in worse air takes them.
+
+    Exposure (as gamma), a cast of each channel, haze towards a light grey, and for half of them JPEG of low quality.
+    """
+    count = len(images)
+    chosen = torch.rand(count, generator=generator) < share
+    dice = torch.rand(count, 7, generator=generator)
+    gamma = ((2 * dice[:, 0] - 1) * MOST_EXPOSURE).exp().view(-1, 1, 1, 1).to(images.device)
+    cast = ((2 * dice[:, 1:4] - 1) * MOST_CAST).exp().view(count, 3, 1, 1).to(images.device)
+    haze = (dice[:, 4] * MOST_HAZE).view(-1, 1, 1, 1).to(images.device)
+    changed = ((images / 255) ** gamma * 255 * cast * (1 - haze) + 210 * haze).clamp(0, 255)
+    for k in (chosen & (dice[:, 5] < 0.5)).nonzero()[:, 0].tolist():
+        quality = int(LEAST_QUALITY + dice[k, 6].item() * (90 - LEAST_QUALITY))
+        picture = changed[k].round().to(torch.uint8).cpu()
+        changed[k] = v2.functional.jpeg(picture, quality).to(changed)
+    return torch.where(chosen.view(-1, 1, 1, 1).to(images.device), changed, images)
+
+
 def normalise(batch: torch.Tensor) -> torch.Tensor:
-    """Turn grey levels (N, 3, S, S) into normalised float32."""
+    """Turn grey levels (N, 3, H, W) into normalised float32."""
     mean, std = _statistics(batch.device)
     return (batch.float() / 255 - mean) / std
 
 
 def to_pixels(batch: torch.Tensor) -> torch.Tensor:
-    """Turn normalised images (N, 3, S, S) back into uint8."""
+    """Turn normalised images (N, 3, H, W) back into uint8."""
     mean, std = _statistics(batch.device)
     return ((batch * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
 
@@ -86,15 +120,16 @@ def _statistics(device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
     return mean, std
 
 
-def shrink(batch: torch.Tensor, size: int) -> torch.Tensor:
-    """Resize float (N, 3, S, S) to (N, 3, size, size), smoothed; the batch itself where that is its size."""
-    if batch.shape[-1] == size:
+def shrink(batch: torch.Tensor, share: float) -> torch.Tensor:
+    """Resize float (N, 3, H, W) to a share of its sides, smoothed; the batch itself where that is all."""
+    if share == 1:
         return batch
-    return F.interpolate(batch, size=(size, size), mode="bilinear", antialias=True)
+    size = [round(side * share) for side in batch.shape[-2:]]
+    return F.interpolate(batch, size=size, mode="bilinear", antialias=True)
 
 
 def add_noise(batch: torch.Tensor, most: float, generator: torch.Generator) -> torch.Tensor:
-    """Add noise to normalised images (N, 3, S, S), of a deviation drawn for each from 0 to `most` grey levels.
+    """Add noise to normalised images (N, 3, H, W), of a deviation drawn for each from 0 to `most` grey levels.
 
     `generator` is that of their device: drawn elsewhere, noise would take longer than the training.
     """
@@ -138,7 +173,7 @@ def _stretch(centre: float, length: float, side: int) -> tuple[int, int]:
 
 
 def trivial_augment(crops: torch.Tensor, seed: int) -> torch.Tensor:
-    """Change each crop, grey levels (N, 3, S, S), by one operation of random kind and strength, or none.
+    """Change each crop, grey levels (N, 3, H, W), by one operation of random kind and strength, or none.
 
     TrivialAugment (Müller & Hutter 2021, arXiv:2103.10158) as torchvision has it, with its wide space.
     """

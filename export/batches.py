@@ -21,7 +21,7 @@ DRAWN_SHARE = 0.1  # drawn outliers for each labelled photo
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What a teacher sees and what the network sees, normalised images (N, 3, S, S), and the targets (N, 10).
+    """What a teacher sees and what the network sees, normalised images (N, 3, H, W), and the targets (N, 10).
 
     The network sees them smaller and noisier than its teacher, where the phase says so.
     """
@@ -119,7 +119,16 @@ class Batches:
     def __getitem__(self, step: int) -> Batch:
         phase, generator = self.phase, torch.Generator().manual_seed(self.seed * 1_000_003 + step)
         chosen = self.order[step * phase.batch : (step + 1) * phase.batch]
-        crops = augment.random_crops(self.pixels[chosen], phase.crop_size, phase.min_scale, generator)
+        crops = augment.random_crops(
+            self.pixels[chosen],
+            phase.crop_shape(_one_of(phase.ratios, generator)),
+            phase.min_scale,
+            generator,
+            stretch=phase.stretch,
+            zoomed_out=phase.zoomed_out,
+        )
+        if phase.camera:
+            crops = augment.other_camera(crops, phase.camera, generator)
         if phase.trivial_augment:
             crops = augment.trivial_augment(crops, _seed(generator))
         images, targets = augment.normalise(crops), self.targets[chosen]
@@ -128,11 +137,15 @@ class Batches:
             images, targets = augment.mixup(images, targets, 1.0, generator)
         elif lot < phase.mixup + phase.cutmix:
             images, targets = augment.cutmix(images, targets, generator)
-        seen = augment.shrink(images, phase.size)
+        seen = augment.shrink(images, phase.size / phase.crop_size)
         if phase.noise:
             of_device = torch.Generator(seen.device).manual_seed(_seed(generator))
             seen = augment.add_noise(seen, phase.noise, of_device)
         return Batch(images, seen, targets)
+
+
+def _one_of(ratios: Sequence[float], generator: torch.Generator) -> float:
+    return ratios[int(torch.randint(len(ratios), (), generator=generator))] if len(ratios) > 1 else ratios[0]
 
 
 def _seed(generator: torch.Generator) -> int:

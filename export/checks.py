@@ -54,6 +54,6 @@ def read_record(kind: type[Record], content: Any, where: str = "") -> Record:
     for name, needed in required.items():
         check(name in content or not needed, f"{where}{name!r} is missing")
     try:
-        return kind(**content)
+        return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in content.items()})
     except ValueError as error:
         raise ValueError(f"{where}{error}") from error

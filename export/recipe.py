@@ -35,7 +35,11 @@ class Phase:
     batch: int = 32
     weight_decay: float = 0.03
     warmup: float = 0.1  # share of the steps
-    min_scale: float = 0.35  # of the photo's area that a crop shows
+    min_scale: float = 0.35  # the least share that a crop shows of the largest one of its shape
+    ratios: tuple[float, ...] = (1.0,)  # width to height of the crops; each batch has one of them
+    stretch: float = 16 / 9  # how far, at most, a crop's own ratio is from that of its batch: it is squashed to it
+    zoomed_out: float = 0.0  # share of crops that show more than the photo, which is mirrored at its edges
+    camera: float = 0.0  # share of crops that look as another camera takes them: exposure, cast, haze, JPEG
     mixup: float = 0.0  # share of batches that are mixed
     cutmix: float = 0.0  # share of batches, others than those, that get a box of each other
     trivial_augment: bool = False  # whether each crop is changed in one more way, of any kind and strength
@@ -60,20 +64,31 @@ class Phase:
         check(0 < self.min_scale <= 1, "min_scale must be above 0, and 1 at most")
         for name in ("teacher_size", "lr_first", "weight_decay", "noise", "balance", "hint", "verdict", "label"):
             check(getattr(self, name) >= 0, f"{name} must not be below 0")
-        for name in ("warmup", "mixup", "cutmix"):
+        check(all(is_a(float, ratio) for ratio in self.ratios) and bool(self.ratios), "ratios must be numbers")
+        check(all(0.5 <= ratio <= 2 for ratio in self.ratios), "ratios must be from 0.5 to 2")
+        check(1 <= self.stretch <= 4, "stretch must be from 1 to 4")
+        for name in ("warmup", "mixup", "cutmix", "zoomed_out", "camera"):
             check(0 <= getattr(self, name) <= 1, f"{name} must be from 0 to 1")
         check(self.mixup + self.cutmix <= 1, "mixup and cutmix together must be 1 at most")
         check(self.hint + self.verdict + self.label > 0, "hint, verdict or label must be above 0")
 
     @property
     def crop_size(self) -> int:
-        """The side of the crops that are drawn."""
+        """The side of the crops that are drawn, where they are square."""
         return max(self.size, self.teacher_size)
+
+    def crop_shape(self, ratio: float) -> tuple[int, int]:
+        """Return the height and width, multiples of 32, of crops of a ratio: about the area of the square ones."""
+        return _sides(self.crop_size, 1 / ratio), _sides(self.crop_size, ratio)
 
     @property
     def unlabelled(self) -> bool:
         """Whether no label reaches the phase, not even through a teacher: then it may see every photo."""
         return self.label == 0 and self.verdict == 0
+
+
+def _sides(size: int, ratio: float) -> int:
+    return max(1, round(size * ratio**0.5 / _SIDE)) * _SIDE
 
 
 CCSN = {"name": "CCSN", "doi": "10.7910/DVN/CADDPD", "licence": "CC0-1.0"}
@@ -152,8 +167,8 @@ class Recipe:
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Recipe:
         """Read what `to_dict` gave; raises ValueError for an unknown or missing key, or one that makes no sense."""
-        made = {name: tuple(value) if isinstance(value, list) else value for name, value in content.items()}
-        if isinstance(phases := made.get("phases"), tuple):
+        made = dict(content)
+        if isinstance(phases := made.get("phases"), list | tuple):
             made["phases"] = tuple(read_record(Phase, phase, f"phase {k}: ") for k, phase in enumerate(phases, start=1))
         return read_record(cls, made)
 
