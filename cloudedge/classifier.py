@@ -83,7 +83,7 @@ class Classification:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Prepared:
-    """A photo made ready: the model's input float32 (3, S, S), and what the row needs of the photo itself."""
+    """A photo made ready: the model's input float32 (3, h, w), and what the row needs of the photo itself."""
 
     array: npt.NDArray[np.float32]
     luminance: float  # mean, 0..255
@@ -255,13 +255,16 @@ def _level(ranked: list[tuple[Genus, float]]) -> LevelProbability:
 
 
 def _doubt(thresholds: Mapping[str, float], luminance: float, outputs: Outputs, probability: float) -> Reason | None:
-    """The gravest reason not to trust the genus: too dark to see, no known sight, no cloud, no clear favourite."""
+    """Return the gravest reason not to trust the genus: too dark, no cloud, no sight it knows, no clear favourite.
+
+    A clear sky comes before an unfamiliar sight: a plain blue one is nothing like the clouds that a model has learned.
+    """
     if "dark" in thresholds and luminance < thresholds["dark"]:
         return "dark"
-    if outputs.familiarity is not None and outputs.familiarity[0] < thresholds["unfamiliar"]:
-        return "unfamiliar"
     if outputs.clear is not None and outputs.clear[0] >= thresholds["clear"]:
         return "clear"
+    if outputs.familiarity is not None and outputs.familiarity[0] < thresholds["unfamiliar"]:
+        return "unfamiliar"
     return "low_confidence" if probability < thresholds["low_confidence"] else None
 
 

@@ -18,20 +18,26 @@ _Fields: TypeAlias = Mapping[str, tuple[_Fits, str]]  # what each field has to s
 
 @dataclass(frozen=True, slots=True)
 class Resize:
-    """How a photo gets to the model's size: squashed to `size` x `size` pixels, then centre-cropped."""
+    """How a photo gets to the model's size, in pixels.
 
-    rule: Literal["squash"]
+    "squash": squashed to `size` x `size`, then centre-cropped. "proportions": the short side becomes `size`, the long
+    side the multiple of `multiple` that keeps the photo's proportions best, up to `max_ratio` times the short side.
+    """
+
+    rule: Literal["squash", "proportions"]
     size: int
     interpolation: Literal["bilinear", "bicubic"]
+    multiple: int = 32
+    max_ratio: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
     """What a model file says of itself (the JSON in its metadata).
 
-    `classes` stand in output order; `input_size` and `resize.size` are pixels; `mean` and `std` are of pixel values in
-    0..1; `thresholds` holds "low_confidence" (probability) and may hold "dark" (mean luminance 0..255), "unfamiliar"
-    (familiarity score) and "clear" (probability of hardly any cloud).
+    `classes` stand in output order; `input_size`, the short side of the input, and `resize.size` are pixels; `mean` and
+    `std` are of pixel values in 0..1; `thresholds` holds "low_confidence" (probability) and may hold "dark" (mean
+    luminance 0..255), "unfamiliar" (familiarity score) and "clear" (probability of hardly any cloud).
     """
 
     name: str
@@ -57,12 +63,25 @@ class ModelSpec:
             raise ValueError(f"is not valid JSON ({error})") from error
         _check(found, _FIELDS, "")
         _check(found["resize"], _RESIZE_FIELDS, "resize.")
-        if found["resize"]["size"] < found["input_size"]:
-            raise ValueError("resize.size must be at least input_size")
+        resize = _resize(found["resize"], found["input_size"])
         fields = {name: found[name] for name in _FIELDS}
-        resize = Resize(**{name: found["resize"][name] for name in _RESIZE_FIELDS})
         lists = {name: tuple(found[name]) for name in ("classes", "mean", "std")}
         return cls(**{**fields, **lists, "resize": resize})
+
+
+def _resize(found: Mapping[str, Any], input_size: int) -> Resize:
+    """Return the resize rule, whose common fields are checked; ValueError for what does not fit its kind."""
+    common = {name: found[name] for name in _RESIZE_FIELDS}
+    if found["rule"] == "squash":
+        if found["size"] < input_size:
+            raise ValueError("resize.size must be at least input_size")
+        return Resize(**common)
+    _check(found, _PROPORTIONS_FIELDS, "resize.")
+    if found["size"] != input_size:
+        raise ValueError("resize.size must be input_size")
+    if found["size"] % found["multiple"]:
+        raise ValueError("resize.size must be a multiple of resize.multiple")
+    return Resize(**common, **{name: found[name] for name in _PROPORTIONS_FIELDS})
 
 
 def _check(found: Any, fields: _Fields, prefix: str) -> None:
@@ -132,7 +151,11 @@ _FIELDS: _Fields = {
     "licence": (_is_text, "a text"),
 }
 _RESIZE_FIELDS: _Fields = {
-    "rule": (lambda value: value == "squash", '"squash"'),
+    "rule": (lambda value: value in ("squash", "proportions"), '"squash" or "proportions"'),
     "size": (_is_size, "a number of pixels"),
     "interpolation": (lambda value: value in ("bilinear", "bicubic"), '"bilinear" or "bicubic"'),
+}
+_PROPORTIONS_FIELDS: _Fields = {
+    "multiple": (_is_size, "a number of pixels"),
+    "max_ratio": (lambda value: _is_number(value) and 1 <= value <= 4, "a number from 1 to 4"),
 }

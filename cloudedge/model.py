@@ -88,7 +88,7 @@ class Model:
         return self.pinned or sha256(self._file)
 
     def run(self, batch: npt.NDArray[np.float32]) -> Outputs:
-        """Run a batch float32 (N, 3, S, S) as `cloudedge.preprocess` makes it; ModelError when that fails."""
+        """Run a batch float32 (N, 3, h, w) as `cloudedge.preprocess` makes it; ModelError when that fails."""
         pid, session = self._session
         if pid != os.getpid():
             session = self._reopen()
@@ -228,7 +228,8 @@ def _brief(error: Exception) -> str:
 
 def _check_graph(session: Any, spec: ModelSpec) -> None:
     """Raise ValueError where inputs and outputs do not fit the description."""
-    size, classes = spec.input_size, len(spec.classes)
+    classes = len(spec.classes)
+    size = None if spec.resize.rule == "proportions" else spec.input_size
     inputs = {node.name: node for node in session.get_inputs()}
     outputs = {node.name: node for node in session.get_outputs()}
     if set(inputs) != {"image"}:
@@ -238,8 +239,8 @@ def _check_graph(session: Any, spec: ModelSpec) -> None:
         raise ValueError("the graph has no output `logits`")
     _check_node(outputs["logits"], [None, classes])
     if "evidence" in outputs:
-        height, width = [*outputs["evidence"].shape, 0, 0][2:4]
-        _check_node(outputs["evidence"], [None, classes, height, width])
+        sides = [*outputs["evidence"].shape, 0, 0][2:4] if size else [None, None]
+        _check_node(outputs["evidence"], [None, classes, *sides])
     for name, threshold in _JUDGES.items():
         if threshold in spec.thresholds:
             if name not in outputs:
@@ -248,8 +249,8 @@ def _check_graph(session: Any, spec: ModelSpec) -> None:
 
 
 def _check_node(node: Any, shape: list[int | None]) -> None:
-    """None stands for the batch axis, which onnxruntime names by a text or None."""
+    """None stands for a free axis (batch, height, width), which onnxruntime names by a text or None."""
     found = [size if isinstance(size, int) else None for size in node.shape]
     if node.type != "tensor(float)" or found != shape:
-        wanted = ["N", *shape[1:]]
+        wanted = ["N", *("free" if size is None else size for size in shape[1:])]
         raise ValueError(f"`{node.name}` is {node.type} {node.shape}, not tensor(float) {wanted}")

@@ -13,20 +13,35 @@ _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 
 
 def prepare(pixels: npt.NDArray[np.uint8], spec: ModelSpec) -> npt.NDArray[np.float32]:
-    """Turn a photo uint8 (H, W, 3) RGB into the model's input float32 (3, S, S), contiguous."""
+    """Turn a photo uint8 (H, W, 3) RGB into the model's input float32 (3, h, w) of `input_shape`, contiguous."""
     return normalise(resize(pixels, spec), spec)
 
 
+def input_shape(height: int, width: int, spec: ModelSpec) -> tuple[int, int]:
+    """Return the height and width in pixels of the model's input for a photo of this size."""
+    rule = spec.resize
+    if rule.rule == "squash":
+        return spec.input_size, spec.input_size
+    ratio = min(max(height, width) / min(height, width), rule.max_ratio)
+    long = round(rule.size * ratio / rule.multiple) * rule.multiple
+    return (long, rule.size) if height > width else (rule.size, long)
+
+
 def resize(pixels: npt.NDArray[np.uint8], spec: ModelSpec) -> npt.NDArray[np.uint8]:
-    """Squash a photo uint8 (H, W, 3) to `spec.resize.size`, antialiased, and cut out the centre: uint8 (S, S, 3)."""
-    side, crop = spec.resize.size, spec.input_size
-    image = Image.fromarray(pixels).resize((side, side), _FILTERS[spec.resize.interpolation])
-    start = round((side - crop) / 2)  # rounds halves to even, as torchvision's CenterCrop does
-    return np.asarray(image)[start : start + crop, start : start + crop]
+    """Resize a photo uint8 (H, W, 3), antialiased, to the model's input size: uint8 (h, w, 3) of `input_shape`.
+
+    With the rule "squash" it is resized to `spec.resize.size`, and the centre is cut out.
+    """
+    height, width = input_shape(pixels.shape[0], pixels.shape[1], spec)
+    margin = spec.resize.size - spec.input_size  # 0 unless the rule is "squash"
+    size = (width + margin, height + margin)
+    image = Image.fromarray(pixels).resize(size, _FILTERS[spec.resize.interpolation])
+    start = round(margin / 2)  # rounds halves to even, as torchvision's CenterCrop does
+    return np.asarray(image)[start : start + height, start : start + width]
 
 
 def normalise(pixels: npt.NDArray[np.uint8], spec: ModelSpec) -> npt.NDArray[np.float32]:
-    """Bring pixels uint8 (S, S, 3) to 0..1, subtract the mean, divide by the deviation: float32 (3, S, S)."""
+    """Bring pixels uint8 (h, w, 3) to 0..1, subtract the mean, divide by the deviation: float32 (3, h, w)."""
     mean, std = np.array([spec.mean, spec.std], np.float32)
     scale, shift = 1 / (255 * std), mean / std
     planes = np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32)

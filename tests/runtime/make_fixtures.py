@@ -29,6 +29,7 @@ def graph(
     input_name: str = "image",
     batch: str | int = "N",
     kind: int = TensorProto.FLOAT,
+    sides: tuple[str | int, str | int] = (SIZE, SIZE),
 ) -> bytes:
     """Build a convolution, a mean over the image and a linear layer, with fixed arbitrary weights."""
     rng = np.random.default_rng(1)
@@ -49,7 +50,7 @@ def graph(
     built = helper.make_graph(
         nodes,
         "tiny",
-        [helper.make_tensor_value_info(input_name, TensorProto.FLOAT, [batch, 3, SIZE, SIZE])],
+        [helper.make_tensor_value_info(input_name, TensorProto.FLOAT, [batch, 3, *sides])],
         [helper.make_tensor_value_info(name, kind, shape) for name, shape in outputs.items()],
         [numpy_helper.from_array(value, name) for name, value in weights.items()],
     )
@@ -81,6 +82,16 @@ def models() -> dict[str, bytes]:
         "graph": plain,
         "tiny": describe(plain, METADATA),
         "outputs": outputs,
+        "free_sides": graph(
+            {**logits, "evidence": ["N", CLASSES, "down", "across"]},
+            [
+                identity,
+                node("Unsqueeze", ["matrix", "axes"], ["filters"]),
+                node("Conv", ["active", "filters"], ["evidence"]),
+            ],
+            {"axes": np.array([2, 3], np.int64)},
+            sides=("height", "width"),
+        ),
         "input_name": graph(logits, input_name="pixels"),
         "output_name": graph({"scores": ["N", CLASSES]}, [node("Identity", ["linear"], ["scores"])]),
         "fixed_batch": graph({"logits": [1, CLASSES]}, batch=1),

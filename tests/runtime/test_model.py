@@ -14,6 +14,7 @@ import pytest
 
 import cloudedge
 from cloudedge import model as model_module
+from cloudedge.classifier import CloudClassifier
 from cloudedge.errors import ModelError
 from cloudedge.metadata import ModelSpec
 from cloudedge.model import Model, packaged, sha256, usable_cpus
@@ -156,6 +157,11 @@ def nested(levels):
         ("resize", {"rule": "squash", "size": 31, "interpolation": "bilinear"}),
         ("resize", {"rule": "squash", "size": 36, "interpolation": ["bilinear"]}),
         ("resize", {"rule": "squash", "size": 36}),
+        ("resize", {"rule": "proportions", "size": 32, "interpolation": "bicubic", "max_ratio": 2}),
+        ("resize", {"rule": "proportions", "size": 32, "interpolation": "bicubic", "multiple": 32}),
+        ("resize", {"rule": "proportions", "size": 36, "interpolation": "bicubic", "multiple": 4, "max_ratio": 2}),
+        ("resize", {"rule": "proportions", "size": 32, "interpolation": "bicubic", "multiple": 64, "max_ratio": 2}),
+        ("resize", {"rule": "proportions", "size": 32, "interpolation": "bicubic", "multiple": 32, "max_ratio": 9}),
         ("mean", [0.5, 0.5]),
         ("mean", 0.5),
         ("mean", [0.5, 0.5, float("nan")]),
@@ -205,6 +211,23 @@ def test_metadata_that_do_not_fit_the_graph_are_refused(make_model, metadata):
     assert "needs an output `familiarity`" in problem(make_model(needs))
     needs = {**metadata, "thresholds": {"low_confidence": 0.3, "clear": 0.5}}
     assert "needs an output `clear`" in problem(make_model(needs))
+
+
+KEPT = {"rule": "proportions", "size": 32, "interpolation": "bicubic", "multiple": 16, "max_ratio": 2.0}
+
+
+def test_a_model_whose_sides_are_free_takes_photos_of_any_proportions(make_model, metadata, draw_sky):
+    classifier = CloudClassifier(make_model({**metadata, "resize": KEPT}, "free_sides"))
+    for width, height, maps in ((60, 60, (7, 7)), (80, 60, (7, 11)), (60, 120, (15, 7))):
+        row = classifier.classify(draw_sky(width, height))
+        assert row.maps is not None
+        assert row.maps.values.shape[1:] == maps
+        assert row.evidence().shape == (height, width)
+
+
+def test_the_sides_of_the_graph_must_be_those_of_the_description(make_model, metadata):
+    assert "`image` is" in problem(make_model({**metadata, "resize": KEPT}))
+    assert "`image` is" in problem(make_model(metadata, "free_sides"))
 
 
 def test_metadata_of_a_later_version_may_say_more(metadata):

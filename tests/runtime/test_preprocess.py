@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from cloudedge.metadata import ModelSpec, Resize
-from cloudedge.preprocess import luminance, normalise, prepare, resize
+from cloudedge.preprocess import input_shape, luminance, normalise, prepare, resize
 
 SPEC = ModelSpec(
     name="test",
@@ -108,3 +108,34 @@ def test_the_whole_photo_is_squashed_whatever_its_shape():
     row = resize(wide, SPEC)[12, :, 0]
     assert row[:10].max() == 0
     assert row[-10:].min() == 255
+
+
+KEPT = replace(SPEC, input_size=64, resize=Resize("proportions", 64, "bicubic", multiple=32, max_ratio=2.0))
+
+
+@pytest.mark.parametrize(
+    ("size", "shape"),
+    [
+        ((64, 64), (64, 64)),
+        ((4000, 3000), (64, 96)),  # 85.3 pixels: 96 is nearer than 64
+        ((3000, 4000), (96, 64)),
+        ((1920, 1080), (64, 128)),
+        ((1080, 1920), (128, 64)),
+        ((8000, 1000), (64, 128)),  # a panorama is squashed to 2:1
+        ((1, 1), (64, 64)),
+        ((5000, 1), (64, 128)),
+    ],
+)
+def test_the_input_keeps_the_proportions_of_the_photo(size, shape):
+    assert input_shape(size[1], size[0], KEPT) == shape
+    assert input_shape(size[1], size[0], SPEC) == (24, 24)
+
+
+def test_with_the_proportions_kept_the_whole_photo_reaches_the_model():
+    wide = np.zeros((90, 160, 3), np.uint8)
+    wide[:, 80:] = 255
+    array = prepare(wide, KEPT)
+    assert array.shape == (3, 64, 128)
+    assert np.array_equal(array[0, 0] > 0, np.arange(128) >= 64)
+    whole = np.asarray(Image.fromarray(wide).resize((128, 64), Image.Resampling.BICUBIC))
+    assert np.array_equal(resize(wide, KEPT), whole)
