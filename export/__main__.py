@@ -6,17 +6,16 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-import numpy as np
 
 from cloudedge.errors import CloudEdgeError
 from cloudedge.model import Model
-from export import cross_validation, evaluation, learning_rate, mistakes, plots, preview, release, runs
-from export.batches import split_of, training_sets
+from export import cross_validation, evaluation, learning_rate, mistakes, outliers, plots, preview, release, runs
+from export.batches import training_sets
 from export.card import card_table, genera_table, write_card
 from export.commands.clean import clean
 from export.commands.data import data_commands
 from export.commands.options import FILE, FOLDER, OUTPUT, Commands, data_option, run_folder, run_option, weights_option
-from export.dataset import load_catalogue
+from export.data_set import genera, read_data_set
 from export.files import plain, replacing, write_csv, write_json
 from export.onnx_model import GateError
 from export.recipe import Recipe, load_recipe
@@ -54,10 +53,10 @@ def train(recipe: Recipe, weights: Path | None, data: Path, run: Path | None, sh
     """Train by RECIPE, going on from the run's checkpoint where there is one."""
     recipe, folder = recipe.starting_from(weights), run_folder(run, recipe.name)
     if show_batch:
-        for path in preview.show_batches(recipe, *training_sets(recipe, data), folder):
+        for path in preview.show_batches(recipe, *training_sets(recipe, read_data_set(recipe, data)), folder):
             click.echo(path)
         return
-    click.echo(runs.train(runs.Run(recipe, recipe.seed, folder), data))
+    click.echo(runs.train(runs.Run(recipe, recipe.seed, folder), read_data_set(recipe, data)))
 
 
 @main.command("lr-find")
@@ -68,11 +67,11 @@ def train(recipe: Recipe, weights: Path | None, data: Path, run: Path | None, sh
 def lr_find(recipe: Recipe, weights: Path | None, data: Path, run: Path | None) -> None:
     """Suggest a learning rate for the phase of RECIPE that comes next, from the run's checkpoint where there is one."""
     recipe, folder = recipe.starting_from(weights), run_folder(run, recipe.name)
-    mine = runs.Run(recipe, recipe.seed, folder)
+    mine, photos = runs.Run(recipe, recipe.seed, folder), read_data_set(recipe, data)
     # Not claimed: the rate that is found here will make it another recipe.
-    runs.check_claim(mine, data, growing=True)
-    trainer = runs.trainer_of(mine, data)
-    curve = trainer.sweep_rates(*training_sets(recipe, data))
+    runs.check_claim(mine, photos, growing=True)
+    trainer = runs.trainer_of(mine, photos)
+    curve = trainer.sweep_rates(*training_sets(recipe, photos))
     phase = recipe.phases[trainer.phase_index].name
     write_csv(folder / "lr-find.csv", ("lr", "loss"), zip(curve.rates, curve.losses, strict=True))
     suggestions = learning_rate.suggest(curve)
@@ -94,16 +93,15 @@ def lr_find(recipe: Recipe, weights: Path | None, data: Path, run: Path | None) 
 @run_option
 def evaluate(model: Path, part: str, data: Path, run: Path | None) -> None:
     """Measure a model file on photos that its training did not see, with plots, tables and its worst mistakes."""
-    opened, photos = Model(model), load_catalogue(data)
-    spec, parts = opened.spec, split_of(release.recipe_of(opened), photos)
+    opened = Model(model)
+    spec, photos = opened.spec, read_data_set(release.recipe_of(opened), data)
     folder = run_folder(run, f"evaluate-{spec.name}")
     if part != "all":
-        release.check_photos(opened, photos, data)
-    asked = np.ones(len(photos), dtype=bool) if part == "all" else getattr(parts, part)
-    chosen = release.pick(photos, asked)
+        release.check_photos(opened, photos)
+    chosen = genera(photos.photos) if part == "all" else getattr(photos, part)
     if not chosen:
         raise CloudEdgeError(f"has no photo of the ten genera in the part {part!r}; give another --part", str(data))
-    measured = release.measure(model, data, chosen, release.part(photos, asked | ~parts.train))
+    measured = release.measure(model, photos, chosen, outliers.test_sights(photos))
     answers, figures = measured.answers, measured.figures
     for column, labels in evaluation.columns(chosen).items():
         mistakes.clear(folder, column)
@@ -117,7 +115,7 @@ def evaluate(model: Path, part: str, data: Path, run: Path | None) -> None:
         plots.reliability(answers[judged].probabilities, labels[judged], title, folder / f"reliability-{column}.png")
         shown = [photo for photo, kept in zip(chosen, judged, strict=True) if kept]
         mistakes.write(folder, column, data, shown, answers[judged], labels[judged])
-    for column, row in {**figures, "certain": measured.strange, "steady under noise of": measured.steady}.items():
+    for column, row in {**figures, **measured.sights, "steady under noise of": measured.steady}.items():
         click.echo(column)
         for name, figure in row.items():
             click.echo(f"  {name:<18}{figure}")
@@ -132,7 +130,7 @@ def evaluate(model: Path, part: str, data: Path, run: Path | None) -> None:
 @data_option
 def onnx_command(recipe: Recipe, weights: Path, output: Path, data: Path) -> None:
     """Export weights as a float32 model file, held against torch and calibrated on the validation photos."""
-    made, difference = release.export_float32(recipe, weights, data, output)
+    made, difference = release.export_float32(recipe, weights, read_data_set(recipe, data), output)
     click.echo(
         f"{output}: largest difference of a logit {difference:.1e}, same first choice on {len(made.logits)} photos"
     )
@@ -148,10 +146,11 @@ def quantize_command(source: Path, output: Path, data: Path) -> None:
     It is gated and calibrated on the validation photos.
     """
     recipe = release.recipe_of(Model(source))
-    before = release.calibrated(recipe, data, source)
+    photos = read_data_set(recipe, data).check_enough()
+    before = release.calibrated(recipe, photos, source)
     with replacing(output) as partial:
-        after = release.export_int8(recipe, source, data, partial)
-        result = release.gate_int8(recipe, data, before, after)
+        after = release.export_int8(recipe, source, photos, partial)
+        result = release.gate_int8(photos, before, after)
     click.echo(
         f"{output}: same first choice on {result.agreement:.1%} of {result.n}, accuracy drop {result.accuracy_drop:.1%}"
     )
@@ -171,10 +170,11 @@ def release_command(
     if weights and cross:  # nobody knows of which fold's labels they have learned
         raise click.UsageError("--weights is not for --cross-validate: every fold must be one that they never saw")
     recipe, folder = recipe.starting_from(weights), run_folder(run, recipe.name)
-    measured = release.release(recipe, data, folder, target)
+    photos = read_data_set(recipe, data)
+    measured = release.release(recipe, photos, folder, target)
     click.echo(f"{card_table(measured.plain())}\n\n{genera_table(plain(measured.genera))}")
     if cross:
-        found = cross_validation.card_tables(cross_validation.cross_validate(recipe, data, folder / "cross"))
+        found = cross_validation.card_tables(cross_validation.cross_validate(recipe, photos, folder / "cross"))
         write_card(target / release.CARD, "cross-validation", recipe.name, found)
         click.echo(f"\n{found}")
 
@@ -192,7 +192,8 @@ def cross_validate_command(recipe: Recipe, seeds: int, jobs: int, data: Path, ru
     labels of these photos.
     """
     recipe, folder = recipe.starting_from(None), run_folder(run, f"cross-{recipe.name}")
-    results = cross_validation.cross_validate(recipe, data, folder, seeds=seeds, jobs=jobs)
+    photos = read_data_set(recipe, data)
+    results = cross_validation.cross_validate(recipe, photos, folder, seeds=seeds, jobs=jobs)
     click.echo(cross_validation.tables(results))
 
 

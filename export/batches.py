@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from cloudedge.errors import CloudEdgeError
-from export import augment, decisions, outliers
-from export.dataset import CLASSES, Photo, Split, load_catalogue, load_pixels, soft_target, split
+from cloudedge.image import read
+from export import augment, outliers
+from export.data_set import DataSet
+from export.dataset import CLASSES, PIXELS, Photo, load_pixels, soft_target, square_pixels
+from export.elsewhere import Elsewhere, clear_skies
 from export.recipe import Phase, Recipe
 
 UNDECIDED = np.full(len(CLASSES), 1 / len(CLASSES), dtype=np.float32)
 DRAWN_SHARE = 0.1  # drawn outliers for each labelled photo
+ORDINARY_TIMES = 3  # how often each of the few ordinary photos is among the outliers
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,42 +46,19 @@ class TrainingSet:
         return TrainingSet(self.pixels[keep], self.targets[keep])
 
 
-def split_of(recipe: Recipe, photos: Sequence[Photo]) -> Split:
-    """Give the recipe's split of the photos."""
-    return split(
-        photos, folds=recipe.folds, test_fold=recipe.test_fold, validation_fold=recipe.validation_fold, seed=recipe.seed
-    )
+def training_sets(recipe: Recipe, data: DataSet) -> tuple[TrainingSet, TrainingSet]:
+    """Return all photos, for phases without labels, and the labelled ones of the training folds.
 
-
-def learned_catalogue(recipe: Recipe, root: Path) -> list[Photo]:
-    """Read the photos of `root` as a training learns from them, with the corrections.
-
-    Raises CloudEdgeError for a reviewer of whom the recipe does not say how much he counts.
+    Among the labelled ones are contrails, photos that the reviews take for no cloud, ordinary photos, clear skies from
+    elsewhere, and drawn outliers; their target is the uniform distribution (outlier exposure, Hendrycks et al. 2019,
+    arXiv:1812.04606). Raises CloudEdgeError where none has a label.
     """
-    photos = load_catalogue(root, decisions.PATH)
-    if unknown := {reviewer for photo in photos for reviewer in photo.reviews} - recipe.labels.keys():
-        name = min(unknown)
-        problem = (
-            f"has a reviewer {name!r}, who is not in the recipe's labels; say there how much he counts, or {name} = 0"
-        )
-        raise CloudEdgeError(problem, str(root / "review.csv"))
-    return photos
-
-
-def training_sets(recipe: Recipe, root: Path) -> tuple[TrainingSet, TrainingSet]:
-    """Read the photos of `root`: all of them, for phases without labels; the labelled ones of the training folds.
-
-    Among the labelled ones are contrails, photos that the reviews take for no cloud, and drawn outliers; their target
-    is the uniform distribution (outlier exposure, Hendrycks et al. 2019, arXiv:1812.04606). Raises CloudEdgeError where
-    none has a label.
-    """
-    photos = learned_catalogue(recipe, root)
-    targets = np.stack([_training_target(photo, recipe) for photo in photos])
-    everything = TrainingSet(load_pixels(root, photos), targets)
-    labelled = everything.subset(~np.isnan(targets).any(axis=1) & split_of(recipe, photos).train)
+    targets = np.stack([_training_target(photo, recipe) for photo in data.learned])
+    everything = TrainingSet(load_pixels(data.root, data.learned), targets)
+    labelled = everything.subset(~np.isnan(targets).any(axis=1) & data.split.train)
     if not len(labelled.targets):
-        raise CloudEdgeError("holds too few photos: none with a label is left to learn from", str(root))
-    return everything, _with_drawings(labelled)
+        raise CloudEdgeError("holds too few photos: none with a label is left to learn from", str(data.root))
+    return everything, _with_outliers(labelled, data.elsewhere if recipe.elsewhere else None)
 
 
 def _training_target(photo: Photo, recipe: Recipe) -> npt.NDArray[np.float32]:
@@ -88,13 +68,17 @@ def _training_target(photo: Photo, recipe: Recipe) -> npt.NDArray[np.float32]:
     return np.full_like(UNDECIDED, np.nan) if target is None else target.astype(np.float32)
 
 
-def _with_drawings(photos: TrainingSet) -> TrainingSet:
+def _with_outliers(photos: TrainingSet, elsewhere: Elsewhere | None) -> TrainingSet:
+    """Add drawings and, with photos of other sources, clear skies of these and ordinary photos: all undecided."""
     each = round(len(photos.targets) * DRAWN_SHARE / len(outliers.DRAWN))
-    if not each:
+    pictures = [outliers.draw(kind, each, outliers.TRAINING_SEED) for kind in outliers.DRAWN] if each else []
+    if elsewhere:
+        files = elsewhere.files(clear_skies(elsewhere.calibration)) + ORDINARY_TIMES * outliers.ordinary_photos()
+        pictures.append(np.stack([square_pixels(read(file, PIXELS).pixels) for file in files]))
+    if not pictures:
         return photos
-    drawings = [outliers.draw(kind, each, outliers.TRAINING_SEED) for kind in outliers.DRAWN]
-    undecided = np.tile(UNDECIDED, (each * len(drawings), 1))
-    return TrainingSet(np.concatenate([photos.pixels, *drawings]), np.concatenate([photos.targets, undecided]))
+    undecided = np.tile(UNDECIDED, (sum(map(len, pictures)), 1))
+    return TrainingSet(np.concatenate([photos.pixels, *pictures]), np.concatenate([photos.targets, undecided]))
 
 
 class Batches:

@@ -8,7 +8,8 @@ from typing import Any
 
 from export.files import write_text
 
-COLUMNS = ("agreed", "review", "manifest")
+COLUMNS = ("guided", "sure", "agreed", "manifest", "elsewhere")
+OUTCOMES = ("certain", "clear", "unfamiliar")
 HEADINGS = {
     "top1": "top-1",
     "top3": "top-3",
@@ -45,9 +46,10 @@ def figures_table(figures: dict[str, Any]) -> str:
 
 
 def card_table(metrics: dict[str, Any]) -> str:
-    """Give the figures of a model's metadata as three Markdown tables."""
-    steady = _shares_table("noise", "same first choice", metrics["steady"])
-    return "\n\n".join([figures_table(metrics["test"]), strange_table(metrics["strange"]), steady])
+    """Return the figures of a model's metadata as three Markdown tables."""
+    lines = ["| noise | n | same first choice |", "| --- | --- | --- |"]
+    lines += [f"| {name} | {figure['n']} | {_cell(figure)} |" for name, figure in metrics["steady"].items()]
+    return "\n\n".join([figures_table(metrics["test"]), sights_table(metrics["sights"]), "\n".join(lines)])
 
 
 def genera_table(rows: list[dict[str, Any]]) -> str:
@@ -62,14 +64,12 @@ def genera_table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def strange_table(figures: dict[str, Any]) -> str:
-    """Give how many sights of each kind, none of them a cloud of the ten genera, came out certain, as Markdown."""
-    return _shares_table("no cloud of the ten genera", "certain", figures)
-
-
-def _shares_table(of: str, share_of: str, figures: dict[str, Any]) -> str:
-    lines = [f"| {of} | n | {share_of} |", "| --- | --- | --- |"]
-    lines += [f"| {kind} | {figure['n']} | {_cell(figure)} |" for kind, figure in sorted(figures.items())]
+def sights_table(sights: dict[str, Any]) -> str:
+    """Return what comes out for each kind of sight, with clouds and without, as Markdown."""
+    lines = ["| what it shows | n | " + " | ".join(OUTCOMES) + " |", "| --- " * (len(OUTCOMES) + 2) + "|"]
+    for kind, outcomes in sorted(sights.items()):
+        cells = [_cell(outcomes[name]) for name in OUTCOMES]
+        lines.append(f"| {kind} | {outcomes['certain']['n']} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

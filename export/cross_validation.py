@@ -14,13 +14,13 @@ import numpy.typing as npt
 from cloudedge.classifier import CloudClassifier
 from cloudedge.errors import CloudEdgeError
 from export import mistakes, outliers
-from export.batches import split_of
-from export.card import HEADINGS, figures_table, genera_table, strange_table
-from export.dataset import CLASSES, Photo, load_catalogue
+from export.card import HEADINGS, figures_table, genera_table, sights_table
+from export.data_set import DataSet
+from export.dataset import CLASSES, Photo
 from export.evaluation import Answers, Figure, GenusRow, classify, evaluate, per_genus, share, strangers, trusted
 from export.files import plain, read_csv, write_csv, write_json
 from export.recipe import Recipe
-from export.release import candidates, files, held_out_photos, part, pick, validation_photos
+from export.release import candidates
 from export.runs import Run, claim, side_by_side, teaching, trained
 
 SPREAD = ("top1", "top3", "level", "ece")
@@ -62,13 +62,13 @@ class Result:
 
     pooled: dict[str, dict[str, Figure]]
     genera: list[GenusRow]
-    strange: dict[str, Figure]
+    strange: dict[str, dict[str, Figure]]
     folds: dict[str, dict[str, Spread]]
     seeds: dict[str, dict[str, Spread]]
     same_as_float32: Figure  # share of photos with the same first choice
 
 
-def cross_validate(recipe: Recipe, root: Path, folder: Path, *, seeds: int = 1, jobs: int = 1) -> dict[str, Result]:
+def cross_validate(recipe: Recipe, data: DataSet, folder: Path, *, seeds: int = 1, jobs: int = 1) -> dict[str, Result]:
     """Hold out each fold in turn, and the recipe's own test fold with `seeds` seeds; gives results by arithmetic.
 
     `jobs` trainings run at a time, teachers before those whom they teach.
@@ -77,19 +77,18 @@ def cross_validate(recipe: Recipe, root: Path, folder: Path, *, seeds: int = 1, 
     recipe starts from must not have learned from a label of these photos; its teachers are trained anew for each fold.
     Raises CloudEdgeError for a folder of another recipe or of other photos.
     """
-    claim(Run(recipe, recipe.seed, folder), root)
-    plan, photos = trainings(recipe, folder, seeds), load_catalogue(root)
+    claim(Run(recipe, recipe.seed, folder), data)
+    plan = trainings(recipe, folder, seeds)
     for run in plan:  # before hours of training
-        validation_photos(run.recipe, root)
-        held_out_photos(run.recipe, root)
+        data.for_recipe(run.recipe).check_enough()
     unasked = [run for run in plan if not _is_asked(run)]
     for stage in teaching(unasked):
-        side_by_side(jobs, partial(trained, root=root), stage, "teachers")
-    side_by_side(jobs, partial(_train_and_predict, root=root), unasked, "trainings")
+        side_by_side(jobs, partial(_train_on_its_folds, data=data), stage, "teachers")
+    side_by_side(jobs, partial(_train_and_predict, data=data), unasked, "trainings")
     results: dict[str, Result] = {}
     first_choices: npt.NDArray[np.int64] | None = None
     for arithmetic in _arithmetics(recipe):
-        runs = [_read(run, arithmetic, photos) for run in plan]
+        runs = [_read(run, arithmetic, data) for run in plan]
         folds, same_fold = runs[: recipe.folds], [runs[recipe.test_fold], *runs[recipe.folds :]]
         pooled = _pool(folds)
         choices = pooled.answers.first
@@ -152,7 +151,7 @@ def tables(results: Mapping[str, Result]) -> str:
 
 def _result_tables(result: Result) -> str:
     found = plain(result)
-    return "\n\n".join([figures_table(found["pooled"]), genera_table(found["genera"]), strange_table(found["strange"])])
+    return "\n\n".join([figures_table(found["pooled"]), genera_table(found["genera"]), sights_table(found["strange"])])
 
 
 def _spread_table(over: str, rows: Mapping[str, Mapping[str, Spread]]) -> str:
@@ -167,17 +166,18 @@ def _is_asked(run: Run) -> bool:
     return all(_predictions(run.folder, arithmetic).exists() for arithmetic in _arithmetics(run.recipe))
 
 
-def _train_and_predict(run: Run, root: Path) -> None:
-    recipe, folder = run.recipe, run.folder
-    weights = trained(run, root)
-    photos = load_catalogue(root)
-    test = split_of(recipe, photos).test
-    held_out = pick(photos, test)
-    for arithmetic, candidate in candidates(recipe, weights, root, folder)[0].items():
+def _train_on_its_folds(run: Run, data: DataSet) -> None:
+    trained(run, data.for_recipe(run.recipe))
+
+
+def _train_and_predict(run: Run, data: DataSet) -> None:
+    recipe, folder, data = run.recipe, run.folder, data.for_recipe(run.recipe)
+    weights, held_out = trained(run, data), data.test
+    for arithmetic, candidate in candidates(recipe, weights, data, folder)[0].items():
         classifier = CloudClassifier(candidate.path, top_k=len(CLASSES))
-        answers = classify(classifier, files(root, held_out))
+        answers = classify(classifier, data.files(held_out))
         losses = mistakes.losses(answers.probabilities, np.array([CLASSES.index(photo.genus) for photo in held_out]))
-        write_json(_strange(folder, arithmetic), strangers(classifier, outliers.unseen(root, part(photos, test))))
+        write_json(_strange(folder, arithmetic), strangers(classifier, outliers.test_sights(data)))
         write_csv(
             _predictions(folder, arithmetic),
             ("file", "loss", "reason", *CLASSES),
@@ -202,10 +202,10 @@ def _strange(folder: Path, arithmetic: str) -> Path:
     return folder / f"strange-{arithmetic}.json"
 
 
-def _read(run: Run, arithmetic: str, photos: Sequence[Photo]) -> Predictions:
+def _read(run: Run, arithmetic: str, data: DataSet) -> Predictions:
     """Read what a finished training predicted; raises CloudEdgeError where it is of other photos."""
     path = _predictions(run.folder, arithmetic)
-    held_out = pick(photos, split_of(run.recipe, photos).test)
+    held_out = data.for_recipe(run.recipe).test
     rows = read_csv(path, ("file", "reason", *CLASSES))
     if [row["file"] for row in rows] != [photo.file for photo in held_out]:
         raise CloudEdgeError("is of other photos than those of this data set's fold", str(path))
@@ -221,10 +221,14 @@ def _pool(runs: Sequence[Predictions]) -> Predictions:
     return Predictions([photo for run in runs for photo in run.photos], answers)
 
 
-def _pool_strange(folders: Sequence[Path], arithmetic: str) -> dict[str, Figure]:
-    counts: dict[str, list[int]] = {}  # certain, and asked
+def _pool_strange(folders: Sequence[Path], arithmetic: str) -> dict[str, dict[str, Figure]]:
+    counts: dict[str, dict[str, list[int]]] = {}  # by kind and outcome: how many, and of how many
     for folder in folders:
-        for kind, figure in json.loads(_strange(folder, arithmetic).read_text(encoding="utf-8")).items():
-            certain, asked = counts.setdefault(kind, [0, 0])
-            counts[kind] = [certain + round(figure["value"] * figure["n"]), asked + figure["n"]]
-    return {kind: share(np.arange(asked) < certain) for kind, (certain, asked) in counts.items()}
+        for kind, outcomes in json.loads(_strange(folder, arithmetic).read_text(encoding="utf-8")).items():
+            for outcome, figure in outcomes.items():
+                hits, asked = counts.setdefault(kind, {}).setdefault(outcome, [0, 0])
+                counts[kind][outcome] = [hits + round(figure["value"] * figure["n"]), asked + figure["n"]]
+    return {
+        kind: {outcome: share(np.arange(asked) < hits) for outcome, (hits, asked) in outcomes.items()}
+        for kind, outcomes in counts.items()
+    }

@@ -23,6 +23,7 @@ from export.checks import check_file_name
 from export.files import numbered_rows
 
 CLASSES: tuple[str, ...] = tuple(genus.name for genus in GENERA)
+GUIDED = ("3", "4")  # the reviewers who followed a written guide; the others came before
 OTHER_SIGHTS = ("Contrail", "ClearSky", "NotSky")  # what a reviewer may see instead
 # The names that a label may have, in any case: of the genera and of Contrail, or their abbreviations.
 LABELS = {
@@ -34,6 +35,7 @@ DEFAULT_ROOT = Path("../shared/data/ccsn")
 MANIFEST_COLUMNS = ("file", "genus", "photo_group", "label_conflict", "sha256")
 CHOICES = (("first", "p1"), ("second", "p2"), ("third", "p3"))  # columns of a reviewer's names and their probabilities
 DROPPED = "Dropped"
+PIXELS = 256  # the side of the photos that training crops from
 _Value = TypeVar("_Value")
 
 
@@ -58,17 +60,32 @@ class Photo:
         return self.listed or self.genus
 
     @property
-    def first_choices(self) -> set[str]:
-        """What the reviewers take it for."""
-        return {max(review, key=review.__getitem__) for review in self.reviews.values()}
+    def trusted_reviews(self) -> list[dict[str, float]]:
+        """The guided reviews; where there are none, all reviews."""
+        guided = [self.reviews[reviewer] for reviewer in GUIDED if reviewer in self.reviews]
+        return guided or list(self.reviews.values())
+
+    @property
+    def sure(self) -> bool:
+        """Whether there are several trusted reviews, and all have the same first choice."""
+        reviews = self.trusted_reviews
+        return len(reviews) > 1 and len({first_choice(review) for review in reviews}) == 1
 
     @property
     def agreed(self) -> bool:
-        """Whether a reviewer's first choice confirms the manifest's genus."""
-        return self.genus in self.first_choices
+        """Whether the first choice of a reviewer without a guide confirms the manifest's genus.
+
+        The guided ones do not count, so that this column of figures stays comparable over the years.
+        """
+        return any(first_choice(review) == self.genus for name, review in self.reviews.items() if name not in GUIDED)
 
 
-def _read_reviews(path: Path) -> dict[str, dict[str, dict[str, float]]]:
+def first_choice(review: Mapping[str, float]) -> str:
+    """Return what a reviewer most likely takes a photo for."""
+    return max(review, key=review.__getitem__)
+
+
+def read_reviews(path: Path) -> dict[str, dict[str, dict[str, float]]]:
     reviews: dict[str, dict[str, dict[str, float]]] = {}
     if not path.exists():
         return reviews
@@ -115,21 +132,16 @@ def label_of(name: str) -> str:
     return label
 
 
-def load_catalogue(root: Path, corrections: Path | None = None) -> list[Photo]:
-    """Read `manifest.csv` (and `review.csv` where it exists) of `root`, and apply `corrections` of the cleaning.
+def load_catalogue(root: Path) -> list[Photo]:
+    """Read `manifest.csv` (and `review.csv` where it exists) of `root`, labels uncorrected.
 
-    Training learns from corrected labels, figures are by uncorrected ones: a correction never improves one by itself.
-
-    A dropped photo keeps its place in the list, under no genus, so that no target and no figure comes from it: without
-    it the folds would be others, and a model trained before would be tested on photos that it has seen.
     Raises CloudEdgeError without a manifest, for one without a photo of the ten genera, and for a row that makes no
     sense.
     """
     path = root / "manifest.csv"
     if not path.exists():
         raise CloudEdgeError(f"has no manifest.csv; make one with `python -m export data import {root}`", str(root))
-    reviews = _read_reviews(root / "review.csv")
-    decided = decisions.read_decisions(corrections) if corrections else {}
+    reviews = read_reviews(root / "review.csv")
     photos = [
         Photo(
             file=row["file"],
@@ -147,6 +159,15 @@ def load_catalogue(root: Path, corrections: Path | None = None) -> list[Photo]:
     if not any(photo.genus in CLASSES for photo in photos):
         problem = "lists no photo of one of the ten genera; name the folders of the photos after them"
         raise CloudEdgeError(f"{problem}, move this file away, and `python -m export data import {root}`", str(path))
+    return photos
+
+
+def corrected(photos: Sequence[Photo], decided: Mapping[decisions.Key, str]) -> list[Photo]:
+    """Apply what the cleaning decided. Training learns from corrected labels, figures are by uncorrected ones.
+
+    A dropped photo keeps its place in the list, under no genus, so that no target comes from it: without it the folds
+    would be others, and a model trained before would be tested on photos that it has seen.
+    """
     return [_corrected(photo, decided.get((photo.file, photo.sha256), "")) for photo in photos]
 
 
@@ -170,15 +191,20 @@ def _spread(choices: dict[str, float]) -> npt.NDArray[np.float64]:
 
 
 def review_target(photo: Photo) -> npt.NDArray[np.float64] | None:
-    """Average the reviews over the ten genera, float64 (10,); None when they mostly see no genus, or there are none."""
+    """Return the mean of the trusted reviews over the ten genera, float64 (10,).
+
+    None where there are no reviews, or where they mostly see no genus.
+    """
     if not photo.reviews:
         return None
-    mean = np.mean([_spread(choices) for choices in photo.reviews.values()], axis=0)
+    mean = np.mean([_spread(choices) for choices in photo.trusted_reviews], axis=0)
     return mean / mean.sum() if mean.sum() > 0.5 else None
 
 
 def soft_target(photo: Photo, weights: dict[str, float], odds: float = 1.0) -> npt.NDArray[np.float64] | None:
-    """Mix the manifest's genus and the reviews by `weights` (keys `manifest`, `1`, `2`) into a target, float64 (10,).
+    """Return a mixture of the manifest's genus and the reviews by `weights`, float64 (10,).
+
+    The keys of `weights` are `manifest` and the reviewers.
 
     Then the manifest's genus becomes `odds` times likelier, as an independent witness makes it by Bayes' rule. A
     contradicted photo counts by its reviews alone, one without reviews by the manifest alone. None for a photo that is
@@ -247,7 +273,7 @@ def split(photos: Sequence[Photo], *, folds: int, test_fold: int, validation_fol
     return Split(train=~(test | validation), validation=validation, test=test)
 
 
-def load_pixels(root: Path, photos: Sequence[Photo], size: int = 256) -> npt.NDArray[np.uint8]:
+def load_pixels(root: Path, photos: Sequence[Photo], size: int = PIXELS) -> npt.NDArray[np.uint8]:
     """Decode every photo to one size, uint8 (N, size, size, 3).
 
     One size for all, before anything else: in this data set the resolution goes with the genus, and a network would
@@ -256,9 +282,14 @@ def load_pixels(root: Path, photos: Sequence[Photo], size: int = 256) -> npt.NDA
     pixels = np.empty((len(photos), size, size, 3), dtype=np.uint8)
     for index, photo in enumerate(photos):
         path = root / photo.file
-        image = Image.fromarray(read(path, size).pixels)
+        decoded = read(path, size).pixels
         if photo.sha256 and photo.sha256 != sha256(path):
             problem = "is not the file that manifest.csv lists; move manifest.csv away, and import the folder anew"
             raise CloudEdgeError(problem, str(path))
-        pixels[index] = np.asarray(image.resize((size, size), Image.Resampling.BICUBIC))
+        pixels[index] = square_pixels(decoded, size)
     return pixels
+
+
+def square_pixels(pixels: npt.NDArray[np.uint8], size: int = PIXELS) -> npt.NDArray[np.uint8]:
+    """Squash pixels uint8 (H, W, 3) to (size, size, 3), antialiased."""
+    return np.asarray(Image.fromarray(pixels).resize((size, size), Image.Resampling.BICUBIC))

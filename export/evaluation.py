@@ -1,4 +1,4 @@
-"""How good a model is: metrics with their intervals, on the three columns of labels."""
+"""How good a model is: metrics with their intervals, on the four columns of labels."""
 
 from __future__ import annotations
 
@@ -129,20 +129,6 @@ def calibration_error(probabilities: Array, labels: npt.NDArray[np.int64]) -> fl
     return float(sum(abs(b.right - b.confidence) * (b.photos / len(labels)) for b in bins))
 
 
-def fit_temperature(logits: npt.NDArray[np.floating], labels: npt.NDArray[np.int64]) -> float:
-    """Find the temperature that minimises the negative log-likelihood, by golden-section search on its logarithm."""
-
-    def loss(log_temperature: float) -> float:
-        probabilities = softmax(logits, math.exp(log_temperature))
-        return float(-np.log(probabilities[np.arange(len(labels)), labels] + 1e-12).mean())
-
-    low, high, ratio = math.log(0.1), math.log(10.0), (math.sqrt(5) - 1) / 2
-    while high - low > 1e-4:
-        left, right = high - ratio * (high - low), low + ratio * (high - low)
-        low, high = (low, right) if loss(left) < loss(right) else (left, high)
-    return math.exp((low + high) / 2)
-
-
 def confusion(predictions: npt.NDArray[np.int64], labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Count photos by (label, prediction), int64 (C, C)."""
     counts = np.zeros((len(CLASSES), len(CLASSES)), dtype=np.int64)
@@ -198,16 +184,18 @@ def per_genus(answers: Answers, labels: npt.NDArray[np.int64]) -> list[GenusRow]
 
 
 def columns(photos: Sequence[Photo]) -> dict[str, npt.NDArray[np.int64]]:
-    """Give the label of each photo in each column, int64 (N,), -1 where the column does not judge it.
+    """Return the label of each photo in each column, int64 (N,), -1 where the column has none for it.
 
-    `agreed`: a reviewer's first choice confirms the manifest's genus, and nothing contradicts it. `review`: the first
-    choice of the mean of the reviews. `manifest`: the data set's own label, photos without contradiction.
+    `guided`: the first choice of the trusted reviews together, the column that counts. `sure`: the same, where several
+    such reviews agree. `agreed`: the data set's genus, confirmed by the first choice of an older reviewer, with nothing
+    against it. `manifest`: the data set's own label, photos without contradiction.
     """
     manifest = np.array([CLASSES.index(p.genus) if p.genus in CLASSES and not p.conflict else -1 for p in photos])
     agreed = np.array([label if photo.agreed else -1 for photo, label in zip(photos, manifest, strict=True)])
     targets = [review_target(photo) if photo.genus in CLASSES else None for photo in photos]
-    review = np.array([-1 if target is None else int(target.argmax()) for target in targets])
-    return {"agreed": agreed, "review": review, "manifest": manifest}
+    guided = np.array([-1 if target is None else int(target.argmax()) for target in targets])
+    sure = np.array([label if photo.sure else -1 for photo, label in zip(photos, guided, strict=True)])
+    return {"guided": guided, "sure": sure, "agreed": agreed, "manifest": manifest}
 
 
 def run_model(model: Model, inputs: Iterable[npt.NDArray[np.float32]]) -> Outputs:
@@ -216,10 +204,22 @@ def run_model(model: Model, inputs: Iterable[npt.NDArray[np.float32]]) -> Output
     return Outputs(*(np.concatenate([getattr(output, name) for output in outputs]) for name in Outputs.__slots__))
 
 
+def trusted_target(photo: Photo) -> Array | None:
+    """Return the probabilities that settings are made by, float64 (10,): the reviews', else the data set's genus.
+
+    None for a photo that shows no genus, or a contradicted one.
+    """
+    if photo.genus not in CLASSES:
+        return None
+    if photo.reviews:
+        return review_target(photo)
+    return None if photo.conflict else np.eye(len(CLASSES))[CLASSES.index(photo.genus)]
+
+
 def trusted(photos: Sequence[Photo]) -> npt.NDArray[np.int64]:
-    """Give the labels that settings are made by, int64 (N,), -1 for none: a photo's reviews', else the data set's."""
-    labels, reviewed = columns(photos), np.array([bool(photo.reviews) for photo in photos])
-    return np.where(reviewed, labels["review"], labels["manifest"])
+    """Return the labels that settings are made by, int64 (N,), -1 for none."""
+    targets = [trusted_target(photo) for photo in photos]
+    return np.array([-1 if target is None else int(target.argmax()) for target in targets])
 
 
 def classify(classifier: CloudClassifier, sources: Iterable[Source]) -> Answers:
@@ -244,6 +244,11 @@ def evaluate(answers: Answers, photos: Sequence[Photo]) -> dict[str, dict[str, F
     return figures
 
 
-def strangers(classifier: CloudClassifier, sights: Mapping[str, Sequence[Source]]) -> dict[str, Figure]:
-    """Give the share of photos of each kind, none of which shows a cloud of the ten genera, that come out certain."""
-    return {kind: share(np.array([bool(classifier.classify(s).certain) for s in sights[kind]])) for kind in sights}
+def strangers(classifier: CloudClassifier, sights: Mapping[str, Sequence[Source]]) -> dict[str, dict[str, Figure]]:
+    """Return how often sights of each kind, without a cloud of the ten genera, come out certain, and how else."""
+    return {kind: outcomes(np.array([classifier.classify(s).reason or "" for s in sights[kind]])) for kind in sights}
+
+
+def outcomes(reasons: npt.NDArray[np.str_]) -> dict[str, Figure]:
+    """Return the shares of certain answers and of each reason for doubt, "" for none."""
+    return {"certain": share(reasons == ""), **{reason: share(reasons == reason) for reason in REASONS}}

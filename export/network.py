@@ -38,14 +38,14 @@ class CloudNetwork(nn.Module):
         """Give the modules of the body in two layer groups, up to stride 8 and from there on; the head is the third."""
         raise NotImplementedError
 
-    def judge(self, maps: Maps) -> torch.Tensor:
+    def classify(self, maps: Maps) -> torch.Tensor:
         """Pool the last maps and apply the head: logits (N, 10)."""
         logits: torch.Tensor = self.head(maps[32].mean(dim=(2, 3)))
         return logits
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Give logits (N, 10) of normalised images (N, 3, S, S)."""
-        return self.judge(self.maps(images))
+        return self.classify(self.maps(images))
 
 
 class Resnet34(CloudNetwork):

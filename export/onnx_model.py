@@ -15,16 +15,14 @@ import torch
 from cloudedge.metadata import METADATA_KEY, ModelSpec
 from cloudedge.model import Model
 from export.files import replacing
-from export.judge import Released
+from export.sight_heads import Released
 
 OPSET = 18
 # The newest that onnxruntime 1.18 loads.
 IR_VERSION = 10
 OUTPUTS = ("logits", "evidence", "familiarity", "clear")
 MAX_LOGIT_DIFFERENCE = 1e-4
-# Of the other outputs, and relative to what is beyond 1: familiarity is a quotient of distances, which goes into the
-# millions where few photos leave directions without any variance, and float32 has seven digits.
-MAX_DIFFERENCE = 1e-2
+MAX_DIFFERENCE = 1e-2  # of the other outputs, and relative to what is beyond 1
 
 
 class GateError(Exception):
@@ -34,13 +32,16 @@ class GateError(Exception):
 def export_onnx(network: Released, metadata: dict[str, Any], path: Path) -> None:
     """Write `network` as a float32 ONNX file with `metadata`, whole or not at all; ValueError for bad metadata."""
     spec = ModelSpec.from_json(json.dumps(metadata))
-    example = torch.zeros(2, 3, spec.input_size, spec.input_size)
+    # No side of the example equals another, lest the exporter take them for one and the same.
+    multiple = spec.resize.multiple
+    example = torch.zeros(2, 3, spec.input_size, spec.input_size + multiple)
+    sides = {2: multiple * torch.export.Dim("rows", min=1), 3: multiple * torch.export.Dim("columns", min=1)}
     program = torch.onnx.export(
         network.eval().cpu(),
         (example,),
         input_names=["image"],
         output_names=list(OUTPUTS),
-        dynamic_shapes=({0: torch.export.Dim("N")},),
+        dynamic_shapes=({0: torch.export.Dim("N"), **sides},),
         opset_version=OPSET,
         external_data=False,
         dynamo=True,
@@ -69,7 +70,7 @@ def rewrite(path: Path, metadata: dict[str, Any]) -> None:
 
 
 def check_parity(network: Released, path: Path, inputs: Iterable[npt.NDArray[np.float32]]) -> float:
-    """Hold the file against torch on inputs (N, 3, S, S); give the largest difference of a logit.
+    """Hold the file against torch on inputs (N, 3, h, w); give the largest difference of a logit.
 
     The logits are those of the network by itself, which knows nothing of evidence. Raises GateError when an output
     differs by more than its limit, or a first choice differs.

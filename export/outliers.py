@@ -11,7 +11,9 @@ import skimage
 from PIL import Image, ImageDraw, ImageFilter
 
 from cloudedge.image import Source
-from export.dataset import CLASSES, Photo, review_target
+from export import elsewhere
+from export.data_set import DataSet
+from export.dataset import CLASSES, Photo, first_choice, review_target
 
 Pixels = npt.NDArray[np.uint8]
 SIDE = 256
@@ -103,37 +105,44 @@ def draw(kind: str, count: int, seed: int) -> Pixels:
 
 
 def contrails(photos: Sequence[Photo]) -> list[Photo]:
-    """Give the photos that the data set files under `Contrail`."""
+    """Return the photos that the data set files under `Contrail`."""
     return [photo for photo in photos if photo.genus == "Contrail"]
 
 
 def is_outlier(photo: Photo) -> bool:
-    """Say whether a photo shows a contrail, or what the reviews mostly take for none of the ten genera."""
+    """Return whether a photo shows a contrail, or what the reviews mostly take for none of the ten genera."""
     return photo.genus == "Contrail" or (
         photo.genus in CLASSES and bool(photo.reviews) and review_target(photo) is None
     )
 
 
 def clear_skies(photos: Sequence[Photo]) -> list[Photo]:
-    """Give the photos that a reviewer takes for a clear sky."""
-    return [photo for photo in photos if "ClearSky" in photo.first_choices]
+    """Return the photos that a trusted review takes for a clear sky."""
+    return [photo for photo in photos if "ClearSky" in map(first_choice, photo.trusted_reviews)]
 
 
-def unseen(root: Path, photos: Sequence[Photo]) -> dict[str, list[Source]]:
-    """Give sights by kind to test a model with: from `photos`, which its training did not see, and from elsewhere."""
+def test_sights(data: DataSet) -> dict[str, list[Source]]:
+    """Return sights without a cloud of the ten genera, by kind, that neither training nor calibration has seen."""
+    files = data.files
     sights: dict[str, list[Source]] = {
-        "contrail": [root / photo.file for photo in contrails(photos)],
-        "clear sky": [root / photo.file for photo in clear_skies(photos)],
+        "contrail": [*files(contrails(data.part(data.split.test)))],
+        "clear sky": [*files(clear_skies(data.part(data.split.test)))],
+        "clear sky elsewhere": [*data.elsewhere.files(elsewhere.clear_skies(data.elsewhere.test))],
         **{f"drawn {kind}": list(draw(kind, TEST_DRAWINGS, TEST_SEED)) for kind in DRAWN},
-        "ordinary photo": list(ordinary_photos()),
+        "ordinary photo": [*ordinary_photos(test=True)],
     }
     return {kind: found for kind, found in sights.items() if found}
 
 
-def ordinary_photos() -> list[Path]:
-    """Give the pictures that scikit-image ships; none shows a sky with clouds."""
+def ordinary_photos(*, test: bool = False) -> list[Path]:
+    """Return one half of the pictures that scikit-image ships; none shows a sky with clouds.
+
+    Pictures of one name ("motorcycle_left", "motorcycle_right") are in the same half.
+    """
     folder = Path(skimage.__file__).parent / "data"
-    return sorted(path for path in folder.iterdir() if path.suffix in (".png", ".jpg"))
+    files = sorted(path for path in folder.iterdir() if path.suffix in (".png", ".jpg"))
+    names = sorted({file.stem.partition("_")[0] for file in files})
+    return [file for file in files if names.index(file.stem.partition("_")[0]) % 2 == test]
 
 
 def _finish(pixels: npt.NDArray[np.float64], rng: np.random.Generator, noise: float = 0.0) -> Pixels:

@@ -45,7 +45,7 @@ def quantize(source: Path, metadata: dict[str, Any], inputs: Iterable[npt.NDArra
         raise CloudEdgeError("is quantized already; give the float32 file", str(source))
     with tempfile.TemporaryDirectory() as folder:
         prepared, quantized = Path(folder, "prepared.onnx"), Path(folder, "quantized.onnx")
-        # Symbolic shape inference stumbles over the judge; that of ONNX is enough here.
+        # Symbolic shape inference stumbles over the heads; that of ONNX is enough here.
         quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
         model = onnx.load(prepared)
         quantize_static(
@@ -65,16 +65,16 @@ def quantize(source: Path, metadata: dict[str, Any], inputs: Iterable[npt.NDArra
 
 
 def _sensitive_nodes(model: onnx.ModelProto) -> list[str]:
-    """Name the first convolution, or the first half of a depthwise network, and all that follows the last maps."""
+    """Name the first convolution, or the first half of a depthwise network, and all that is not needed for the maps."""
     nodes = model.graph.node  # in the order of computation
     convolutions = [node for node in nodes if node.op_type == "Conv"]
     first = convolutions[: len(convolutions) // 2 if any(map(_is_depthwise, convolutions)) else 1]
-    evidence = next(node for node in nodes if "evidence" in node.output)
-    after = {evidence.input[0]}
+    needed = {next(node for node in nodes if "evidence" in node.output).input[0]}
     heads = []
-    for node in nodes:
-        if after.intersection(node.input):
-            after.update(node.output)
+    for node in reversed(nodes):
+        if needed.intersection(node.output):
+            needed.update(node.input)
+        else:
             heads.append(node.name)
     return [*(node.name for node in first), *heads]
 

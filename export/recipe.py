@@ -17,7 +17,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib  # the same, for Python 3.10
 
-_SIDE = 32  # pixels: the last stride of the networks, whose padding is made for multiples of it
+SIDE = 32  # pixels: the last stride of the networks, whose padding is made for multiples of it
 _LARGEST = 1024  # pixels: several times what a genus needs, and more than is decoded
 
 
@@ -55,7 +55,7 @@ class Phase:
         check_types(self)
         check_file_name(self.name)
         for side in (self.size, self.teacher_size):
-            check(side % _SIDE == 0, f"size and teacher_size must be multiples of {_SIDE}, not {side}")
+            check(side % SIDE == 0, f"size and teacher_size must be multiples of {SIDE}, not {side}")
         check(self.crop_size <= _LARGEST, f"size and teacher_size must be {_LARGEST} at most")
         check(self.size > 0, "size must be above 0")
         check(1 <= self.batch <= self.images, "images must be as many as those of one batch at least")
@@ -88,7 +88,7 @@ class Phase:
 
 
 def _sides(size: int, ratio: float) -> int:
-    return max(1, round(size * ratio**0.5 / _SIDE)) * _SIDE
+    return int(max(1, round(size * ratio**0.5 / SIDE))) * SIDE
 
 
 CCSN = {"name": "CCSN", "doi": "10.7910/DVN/CADDPD", "licence": "CC0-1.0"}
@@ -114,6 +114,7 @@ class Recipe:
     odds: float = 1.0  # how many times likelier the manifest's genus gets in the target, by Bayes' rule
     teachers: tuple[str, ...] = ()  # recipes of those who teach the phases with `verdict`; hints are the first's
     average: float = 0.99  # decay, step by step, of the averaged weights; few steps leave a share of where they began
+    elsewhere: bool = False  # whether photos of other sources help, from the folder `elsewhere` beside the data
     network: str = ""  # resnet34, lite0 or lite2, where the name is another
     data: dict[str, str] = field(default_factory=CCSN.copy)  # what the model says of the photos that it learned from
 
@@ -124,8 +125,8 @@ class Recipe:
         check(self.architecture in NETWORKS, f"network must be one of {', '.join(NETWORKS)}, not {self.architecture!r}")
         check(bool(self.version) and self.version.isprintable(), "version must be a text")
         check(bool(self.weights), "weights must be none, imagenet or a path")
-        sized = 0 < self.input_size <= _LARGEST and self.input_size % _SIDE == 0
-        check(sized, f"input_size must be a multiple of {_SIDE}, {_LARGEST} at most, not {self.input_size}")
+        sized = 0 < self.input_size <= _LARGEST and self.input_size % SIDE == 0
+        check(sized, f"input_size must be a multiple of {SIDE}, {_LARGEST} at most, not {self.input_size}")
         check(self.interpolation in ("bilinear", "bicubic"), "interpolation must be bilinear or bicubic")
         check(0 <= self.seed < 2**31, "seed must be from 0 to 2147483647")
         check(self.folds >= 3, "folds must be 3 at least: for the training, the validation and the test")

@@ -4,53 +4,56 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch.nn import functional as F
 
 from cloudedge.classifier import CloudClassifier
 from cloudedge.errors import CloudEdgeError
 from cloudedge.image import Source, read
 from cloudedge.metadata import ModelSpec
-from cloudedge.model import Model, Outputs, sha256
+from cloudedge.model import Model, sha256
 from cloudedge.preprocess import prepare
-from export import augment, outliers
-from export.batches import learned_catalogue, split_of
+from export import augment, elsewhere, outliers
+from export.calibration import Collection, calibrate
 from export.card import card_table, genera_table, write_card
-from export.dataset import CLASSES, Photo, Split, folds_digest, load_catalogue, soft_target
+from export.data_set import DataSet, genera
+from export.dataset import CLASSES, Photo, soft_target
 from export.evaluation import (
     Answers,
     Figure,
     GenusRow,
     classify,
+    columns,
     evaluate,
-    fit_temperature,
+    outcomes,
     per_genus,
     run_model,
     share,
-    softmax,
     strangers,
+    summarise,
     trusted,
+    trusted_target,
 )
 from export.files import plain, replacing, write_text
-from export.judge import Judge, Released, embed
 from export.network import build
 from export.onnx_model import check_parity, export_onnx, rewrite
 from export.quantization import Comparison, check_quantized, quantize
-from export.recipe import Recipe
+from export.recipe import SIDE, Recipe
 from export.runs import Run, train
+from export.sight_heads import Released, SightHeads, Sights, embed
 
 CARD = "MODEL_CARD.md"
 CALIBRATION_PHOTOS = 256
+MAX_RATIO = 2.0  # of the sides of an input; the network saw crops of up to 7:4
+LAYERS = ("Cirrostratus", "Altostratus", "Nimbostratus", "Stratus")  # the skies that a clear one is mistaken for
 DRAWINGS = 100  # of each kind, for the heads that tell strange sights and clear skies
-MISTAKEN = {"unfamiliar": 0.05, "clear": 0.01}  # share of the validation's clouds that may be taken for that
-LEAST_CLEAR = 0.1  # however well the validation's clouds are told from a clear sky
-TARGET_PRECISION = 0.75
-LEAST_CONFIDENCE = 0.5  # however easy the validation photos: a genus less likely than not is none to be certain of
 NOISE = (2, 4, 8)  # grey levels: the deviations of the noise under which a model should be steady
 LICENCE = (
     "MIT; trained on CCSN (CC0 1.0) with Apache-2.0 ImageNet weights of EfficientNet-Lite as the start or the teacher"
@@ -64,7 +67,13 @@ def describe(recipe: Recipe, **found: Any) -> dict[str, Any]:
         "version": recipe.version,
         "classes": list(CLASSES),
         "input_size": recipe.input_size,
-        "resize": {"rule": "squash", "size": recipe.input_size, "interpolation": recipe.interpolation},
+        "resize": {
+            "rule": "proportions",
+            "size": recipe.input_size,
+            "multiple": SIDE,
+            "max_ratio": MAX_RATIO,
+            "interpolation": recipe.interpolation,
+        },
         "mean": list(augment.MEAN),
         "std": list(augment.STD),
         "temperature": 1.0,
@@ -78,7 +87,7 @@ def describe(recipe: Recipe, **found: Any) -> dict[str, Any]:
 
 
 def inputs_of(metadata: dict[str, Any], sources: Iterable[Source]) -> Iterator[npt.NDArray[np.float32]]:
-    """Give each photo as the runtime would, float32 (1, 3, S, S)."""
+    """Give each photo as the runtime would, float32 (1, 3, h, w)."""
     return _prepared(ModelSpec.from_json(json.dumps(metadata)), sources)
 
 
@@ -86,64 +95,56 @@ def _prepared(spec: ModelSpec, sources: Iterable[Source]) -> Iterator[npt.NDArra
     return (prepare(read(source, spec.resize.size).pixels, spec)[None] for source in sources)
 
 
-def files(root: Path, photos: Sequence[Photo]) -> list[Path]:
-    """Give the paths of photos."""
-    return [root / photo.file for photo in photos]
+def with_heads(recipe: Recipe, weights: Path, data: DataSet) -> Released:
+    """Build the trained network with its heads, fitted to the training photos, to those from elsewhere and to drawings.
 
-
-def pick(photos: Sequence[Photo], keep: npt.NDArray[np.bool_]) -> list[Photo]:
-    """Give the photos of the ten genera where `keep` is true."""
-    return [photo for photo in part(photos, keep) if photo.genus in CLASSES]
-
-
-def part(photos: Sequence[Photo], keep: npt.NDArray[np.bool_]) -> list[Photo]:
-    """Give the photos where `keep` is true."""
-    return [photo for photo, kept in zip(photos, keep, strict=True) if kept]
-
-
-def with_judge(recipe: Recipe, weights: Path, root: Path) -> Released:
-    """Build the trained network with its judge, fitted to the training photos and to drawings."""
-    network, metadata = build(recipe.architecture, str(weights)), describe(recipe)
-    photos = learned_catalogue(recipe, root)
-    training = part(photos, split_of(recipe, photos).train)
-    targets = [soft_target(photo, recipe.labels, recipe.odds) for photo in training]
-    clouds = [(photo, target.argmax()) for photo, target in zip(training, targets, strict=True) if target is not None]
-    if not clouds:
-        raise CloudEdgeError("holds too few photos: none with a label is left to learn from", str(root))
-
-    def embeddings(chosen: Sequence[Photo], drawn: Sequence[str] = ()) -> npt.NDArray[np.float32]:
-        drawings = [picture for kind in drawn for picture in outliers.draw(kind, DRAWINGS, outliers.TRAINING_SEED)]
-        return embed(network, inputs_of(metadata, [*files(root, chosen), *drawings]))
-
-    judge = Judge(
-        clouds=embeddings([photo for photo, _ in clouds]),
-        genera=np.array([genus for _, genus in clouds]),
-        clear=embeddings(outliers.clear_skies(training), ["clear sky"]),
-        strange=embeddings(outliers.contrails(training), ["night", "fogged lens", "noise"]),
-    )
-    return Released(network, judge)
-
-
-def calibration_photos(photos: Sequence[Photo], parts: Split) -> list[Photo]:
-    """Give evenly chosen training photos for the ranges of the activations."""
-    training = pick(photos, parts.train)
-    return training[:: max(1, len(training) // CALIBRATION_PHOTOS)]
-
-
-def confidence_threshold(probabilities: npt.NDArray[np.float64], labels: npt.NDArray[np.int64]) -> float:
-    """Find the lowest calibrated confidence from which on `TARGET_PRECISION` of the first choices are right; else 1.0.
-
-    It counts by the lower end of its 95 % interval: the lowest of many thresholds is a lucky one, and taken by the
-    precision itself it would not hold on other photos. It is `LEAST_CONFIDENCE` at least. Photos too few to be sure of
-    any leave it to the calibration: the confidence is that precision itself, unless they speak against it.
+    Skies count twice: as they are, and as another camera takes them.
     """
-    confidence, hit = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-    order = np.argsort(-confidence)
-    enough = [index for k, index in enumerate(order, start=1) if share(hit[order[:k]]).low >= TARGET_PRECISION]
-    if enough:
-        return max(LEAST_CONFIDENCE, round(float(confidence[enough[-1]]), 3))
-    sure = hit[confidence >= TARGET_PRECISION]
-    return 1.0 if sure.size and sure.mean() < TARGET_PRECISION else TARGET_PRECISION
+    network, metadata = build(recipe.architecture, str(weights)), describe(recipe)
+    targets = [soft_target(photo, recipe.labels, recipe.odds) for photo in data.training]
+    named = [
+        (data.root / photo.file, CLASSES[int(target.argmax())])
+        for photo, target in zip(data.training, targets, strict=True)
+        if target is not None
+    ]
+    if not named:
+        raise CloudEdgeError("holds too few photos: none with a label is left to learn from", str(data.root))
+    others = data.elsewhere
+    named += [(others.root / photo.file, photo.genus) for photo in elsewhere.clouds(others.calibration)]
+
+    def features(sources: Sequence[Source], cameras: bool = False) -> npt.NDArray[np.float32]:
+        inputs = list(inputs_of(metadata, sources))
+        return embed(network, [*inputs, *as_other_cameras(inputs)] if cameras else inputs)
+
+    def drawn(*kinds: str) -> list[Source]:
+        return [picture for kind in kinds for picture in outliers.draw(kind, DRAWINGS, outliers.TRAINING_SEED)]
+
+    clear = [*data.files(outliers.clear_skies(data.training)), *others.files(elsewhere.clear_skies(others.calibration))]
+    strange = [*data.files(outliers.contrails(data.training)), *outliers.ordinary_photos()]
+    sights = Sights(
+        clouds=features([file for file, _ in named], cameras=True),
+        layers=features([file for file, genus in named if genus in LAYERS], cameras=True),
+        clear=features([*clear, *drawn("clear sky")], cameras=True),
+        strange=features([*strange, *drawn("night", "fogged lens", "noise")]),
+    )
+    return Released(network, SightHeads(sights))
+
+
+def as_other_cameras(inputs: Sequence[npt.NDArray[np.float32]]) -> Iterator[npt.NDArray[np.float32]]:
+    """Return inputs (1, 3, h, w) as other cameras would take them: exposure, cast, haze, JPEG, blur and noise."""
+    generator = torch.Generator().manual_seed(outliers.TRAINING_SEED)
+    for k, image in enumerate(inputs):
+        pixels = augment.to_pixels(torch.from_numpy(image)).float()
+        taken = augment.other_camera(pixels, 1.0, generator)
+        if k % 2:
+            taken = F.avg_pool2d(taken, 3, stride=1, padding=1, count_include_pad=False)
+        yield augment.add_noise(augment.normalise(taken), max(NOISE), generator).numpy()
+
+
+def calibration_photos(data: DataSet) -> list[Photo]:
+    """Return evenly chosen training photos for the ranges of the activations."""
+    training = genera(data.part(data.split.train))
+    return training[:: max(1, len(training) // CALIBRATION_PHOTOS)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,106 +165,95 @@ def recipe_of(model: Model) -> Recipe:
         raise CloudEdgeError(problem, str(model.path)) from error
 
 
-def check_photos(model: Model, photos: Sequence[Photo], root: Path) -> None:
-    """Raise CloudEdgeError where the photos of `root` are others than those by which a model was released.
+def check_photos(model: Model, data: DataSet) -> None:
+    """Raise CloudEdgeError where a model was released by other photos than those of the data set.
 
     Their folds would be others too, and the test photos perhaps some that it has learned from. Models that do not tell
     by which photos are taken at their word.
     """
-    if model.spec.metrics.get("photos") not in (None, folds_digest(photos)):
+    if model.spec.metrics.get("photos") not in (None, data.digest):
         problem = f"holds other photos than those by which {model.path} was made; give a folder that it never saw, and"
-        raise CloudEdgeError(f"{problem} --part all", str(root))
+        raise CloudEdgeError(f"{problem} --part all", str(data.root))
 
 
-def held_out_photos(recipe: Recipe, root: Path) -> list[Photo]:
-    """Give the photos that a model is measured on; CloudEdgeError where there are none."""
-    photos = load_catalogue(root)
-    held_out = pick(photos, split_of(recipe, photos).test)
-    if not held_out:
-        raise CloudEdgeError("holds too few photos: the test fold has none of the ten genera", str(root))
-    return held_out
-
-
-def validation_photos(recipe: Recipe, root: Path) -> list[Photo]:
-    """Give the photos that calibration and gates are by; CloudEdgeError where none of them has a label."""
-    photos = load_catalogue(root)
-    validation = pick(photos, split_of(recipe, photos).validation)
-    if not (trusted(validation) >= 0).any():
-        raise CloudEdgeError("holds too few photos: one fold has none with a label", str(root))
-    return validation
-
-
-def candidates(recipe: Recipe, weights: Path, root: Path, folder: Path) -> tuple[dict[str, Candidate], float]:
+def candidates(recipe: Recipe, weights: Path, data: DataSet, folder: Path) -> tuple[dict[str, Candidate], float]:
     """Export weights to `folder`: `float32` and, where the recipe quantizes, `int8`; with the difference from torch.
 
     Raises GateError where float32 differs from torch, CloudEdgeError without labelled photos in the validation fold.
     """
-    float32, difference = export_float32(recipe, weights, root, folder / "float32.onnx")
+    float32, difference = export_float32(recipe, weights, data, folder / "float32.onnx")
     found = {"float32": float32}
     if recipe.quantize:
-        found["int8"] = export_int8(recipe, float32.path, root, folder / "int8.onnx")
+        found["int8"] = export_int8(recipe, float32.path, data, folder / "int8.onnx")
     return found, difference
 
 
-def export_float32(recipe: Recipe, weights: Path, root: Path, path: Path) -> tuple[Candidate, float]:
-    """Export weights to a float32 file, gated and calibrated on validation photos; with the difference from torch.
+def export_float32(recipe: Recipe, weights: Path, data: DataSet, path: Path) -> tuple[Candidate, float]:
+    """Export weights to a float32 file, gated and calibrated; with the difference from torch.
 
     Raises GateError, and then leaves `path` as it is, and CloudEdgeError as `candidates` does.
     """
-    validation, draft = validation_photos(recipe, root), describe(recipe)
-    released = with_judge(recipe, weights, root)
+    data.check_enough()
+    released, draft = with_heads(recipe, weights, data), describe(recipe)
     with replacing(path) as partial:
         export_onnx(released, draft, partial)
-        difference = check_parity(released, partial, inputs_of(draft, files(root, validation)))
-        found = calibrated(recipe, root, partial)
+        difference = check_parity(released, partial, inputs_of(draft, _calibration_files(data)))
+        found = calibrated(recipe, data, partial)
         rewrite(partial, describe(recipe, **found.found))
     return replace(found, path=path), difference
 
 
-def export_int8(recipe: Recipe, source: Path, root: Path, path: Path) -> Candidate:
-    """Quantize the float32 file `source`, with ranges by training photos, and calibrate it on the validation photos."""
-    draft, photos = describe(recipe), load_catalogue(root)
-    training = files(root, calibration_photos(photos, split_of(recipe, photos)))
+def _calibration_files(data: DataSet) -> list[Path]:
+    others = data.elsewhere
+    return [*data.files(data.validation), *others.files(elsewhere.clouds(others.calibration))]
+
+
+def export_int8(recipe: Recipe, source: Path, data: DataSet, path: Path) -> Candidate:
+    """Quantize the float32 file `source`, with ranges by training photos, and calibrate it as `calibrated` does."""
+    draft, training = describe(recipe), data.files(calibration_photos(data))
     if not training:
-        raise CloudEdgeError("holds too few photos: none of the ten genera is left for the ranges", str(root))
+        raise CloudEdgeError("holds too few photos: none of the ten genera is left for the ranges", str(data.root))
     quantize(source, draft, inputs_of(draft, training), path)
-    found = calibrated(recipe, root, path)
+    found = calibrated(recipe, data, path)
     rewrite(path, describe(recipe, **found.found))
     return found
 
 
-def calibrated(recipe: Recipe, root: Path, path: Path) -> Candidate:
-    """Find temperature and thresholds of a model file, which stays as it is, on the validation photos."""
-    validation = validation_photos(recipe, root)
-    outputs = run_model(Model(path), inputs_of(describe(recipe), files(root, validation)))
-    return Candidate(path, calibrate(outputs, trusted(validation), recipe.dark), outputs.logits)
+def calibrated(recipe: Recipe, data: DataSet, path: Path) -> Candidate:
+    """Find temperature and thresholds of a model file, which stays as it is.
+
+    They are by the validation photos and, in equal parts, by the cloud photos from elsewhere.
+    """
+    model, draft, others = Model(path), describe(recipe), elsewhere.clouds(data.elsewhere.calibration)
+    outputs = run_model(model, inputs_of(draft, data.files(data.validation)))
+    collections = [Collection.of(outputs, [trusted_target(photo) for photo in data.validation])]
+    if others:
+        of_others = run_model(model, inputs_of(draft, data.elsewhere.files(others)))
+        collections.append(Collection.of(of_others, [trusted_target(photo) for photo in others]))
+    return Candidate(path, calibrate(collections, recipe.dark), outputs.logits)
 
 
-def gate_int8(recipe: Recipe, root: Path, float32: Candidate, int8: Candidate) -> Comparison:
+def gate_int8(data: DataSet, float32: Candidate, int8: Candidate) -> Comparison:
     """Hold int8 against float32 on the validation photos; raises GateError."""
-    return check_quantized(float32.logits, int8.logits, trusted(validation_photos(recipe, root)))
+    return check_quantized(float32.logits, int8.logits, trusted(data.validation))
 
 
-def release(recipe: Recipe, root: Path, folder: Path, target: Path) -> Measured:
+def release(recipe: Recipe, data: DataSet, folder: Path, target: Path) -> Measured:
     """Train, export, quantize, calibrate and gate; write to `target`, and to its model card where it has a place.
 
-    Gives what the metadata tell, and more.
-
-    Raises GateError, and then writes nothing to `target`, and CloudEdgeError before any training for too few photos.
+    Returns what the metadata tell, and more. Raises GateError, and then writes nothing to `target`, and CloudEdgeError
+    before any training for too few photos.
     """
-    photos = load_catalogue(root)
-    parts, held_out = split_of(recipe, photos), held_out_photos(recipe, root)
-    validation_photos(recipe, root)
-    weights = train(Run(recipe, recipe.seed, folder), root)
-    made, difference = candidates(recipe, weights, root, folder)
+    weights = train(Run(recipe, recipe.seed, folder), data.check_enough())
+    made, difference = candidates(recipe, weights, data, folder)
     gates: dict[str, Any] = {"torch_max_logit_difference": difference}
     chosen = made["float32"]
     if recipe.quantize:
         chosen = made["int8"]
-        gates["int8"] = plain(gate_int8(recipe, root, made["float32"], chosen))
-    measured = measure(chosen.path, root, held_out, part(photos, ~parts.train))
+        gates["int8"] = plain(gate_int8(data, made["float32"], chosen))
+    measured = measure(chosen.path, data, data.test, outliers.test_sights(data))
     metrics = measured.plain()
-    told = {**metrics, **gates, "photos": folds_digest(photos)}
+    told = {**metrics, **gates, "photos": data.digest}
     rewrite(chosen.path, describe(recipe, **chosen.found, metrics=told))
     target.mkdir(parents=True, exist_ok=True)
     publish(recipe.name, chosen.path, weights, target)
@@ -276,28 +266,33 @@ def release(recipe: Recipe, root: Path, folder: Path, target: Path) -> Measured:
 class Measured:
     """What a model file says of photos, and how right that is.
 
-    `genera` are by the trusted labels; `strange` has the share of certain answers by kind of sight, `steady` that of
-    first choices which noise leaves.
+    `genera` are by the trusted labels; `sights` has by kind of sight, with clouds and without, the shares of certain
+    answers and of each reason for doubt, `steady` the share of first choices which noise leaves.
     """
 
     answers: Answers
     figures: dict[str, dict[str, Figure]]
     genera: list[GenusRow]
-    strange: dict[str, Figure]
+    sights: dict[str, dict[str, Figure]]
     steady: dict[str, Figure]
 
     def plain(self) -> dict[str, Any]:
-        """Give as plain JSON types what a model's metadata holds."""
-        return {"test": plain(self.figures), "strange": plain(self.strange), "steady": plain(self.steady)}
+        """Return as plain JSON types what a model's metadata holds."""
+        return {"test": plain(self.figures), "sights": plain(self.sights), "steady": plain(self.steady)}
 
 
-def measure(path: Path, root: Path, photos: Sequence[Photo], unseen: Sequence[Photo]) -> Measured:
-    """Measure a model file on `photos`, and on strange sights, some of them from `unseen`."""
+def measure(path: Path, data: DataSet, photos: Sequence[Photo], strange: Mapping[str, Sequence[Source]]) -> Measured:
+    """Measure a model file on `photos`, on strange sights, and on the test half from elsewhere."""
     classifier = CloudClassifier(path, top_k=len(CLASSES))
-    answers = classify(classifier, files(root, photos))
-    figures, genera = evaluate(answers, photos), per_genus(answers, trusted(photos))
-    strange = strangers(classifier, outliers.unseen(root, unseen))
-    return Measured(answers, figures, genera, strange, steadiness(path, files(root, photos)))
+    answers = classify(classifier, data.files(photos))
+    figures, genus_rows = evaluate(answers, photos), per_genus(answers, trusted(photos))
+    sights = {"cloud": outcomes(answers.reasons)}
+    if clouds := elsewhere.clouds(data.elsewhere.test):
+        told = classify(classifier, data.elsewhere.files(clouds))
+        figures["elsewhere"] = summarise(told, columns(clouds)["guided"])
+        sights["cloud elsewhere"] = outcomes(told.reasons)
+    sights |= strangers(classifier, strange)
+    return Measured(answers, figures, genus_rows, sights, steadiness(path, data.files(photos)))
 
 
 def steadiness(path: Path, sources: Sequence[Source]) -> dict[str, Figure]:
@@ -311,20 +306,6 @@ def steadiness(path: Path, sources: Sequence[Source]) -> dict[str, Figure]:
         noisy = ((image + rng.normal(0, levels, image.shape) * unit).astype(np.float32) for image in inputs)
         found[f"{levels} grey levels"] = share(run_model(model, noisy).logits.argmax(axis=1) == before)
     return found
-
-
-def calibrate(outputs: Outputs, labels: npt.NDArray[np.int64], dark: float) -> dict[str, Any]:
-    """Find temperature and thresholds from the outputs for validation photos; labels -1 do not count."""
-    assert outputs.familiarity is not None
-    assert outputs.clear is not None
-    judged = labels >= 0
-    temperature = round(fit_temperature(outputs.logits[judged], labels[judged]), 4)
-    unfamiliar = round(float(np.quantile(outputs.familiarity[judged], MISTAKEN["unfamiliar"])), 4)
-    clear = max(LEAST_CLEAR, round(float(np.quantile(outputs.clear[judged], 1 - MISTAKEN["clear"])), 4))
-    kept = judged & (outputs.familiarity >= unfamiliar) & (outputs.clear < clear)
-    low_confidence = confidence_threshold(softmax(outputs.logits[kept], temperature), labels[kept])
-    thresholds = {"low_confidence": low_confidence, "dark": dark, "unfamiliar": unfamiliar, "clear": clear}
-    return {"temperature": temperature, "thresholds": thresholds}
 
 
 def publish(name: str, path: Path, weights: Path, target: Path) -> None:

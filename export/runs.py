@@ -19,8 +19,9 @@ from tqdm import tqdm
 from cloudedge.errors import CloudEdgeError
 from cloudedge.model import usable_cpus
 from export import plots
-from export.batches import learned_catalogue, training_sets
-from export.dataset import Photo, digest
+from export.batches import training_sets
+from export.data_set import DataSet
+from export.dataset import digest
 from export.files import write_json
 from export.network import build, save_weights
 from export.recipe import Recipe, load_recipe
@@ -59,13 +60,14 @@ class Claim:
     photos: str
 
 
-def check_claim(run: Run, root: Path, *, growing: bool = False) -> Claim:
-    """Give the claim of a run on the photos of `root`, whose folder is free or its own.
+def check_claim(run: Run, data: DataSet, *, growing: bool = False) -> Claim:
+    """Return the claim of a run on the photos of a data set; its folder is free or its own.
 
     Where the run is `growing`, the recipe may have more phases than the claimed one. Raises CloudEdgeError for a folder
-    of another recipe or of other photos.
+    of another recipe or of other photos, and for a reviewer whom the recipe does not weigh.
     """
-    wanted = Claim(run.recipe, run.seed, _digest(learned_catalogue(run.recipe, root)))
+    _check_reviewers(run.recipe, data)
+    wanted = Claim(run.recipe, run.seed, _digest(data))
     claimed = _read(run)
     if claimed is None:
         return wanted
@@ -77,9 +79,17 @@ def check_claim(run: Run, root: Path, *, growing: bool = False) -> Claim:
     return wanted
 
 
-def claim(run: Run, root: Path) -> None:
+def _check_reviewers(recipe: Recipe, data: DataSet) -> None:
+    unknown = {reviewer for photo in data.photos for reviewer in photo.reviews} - recipe.labels.keys()
+    if unknown:
+        name = min(unknown)
+        problem = f"has a reviewer {name!r}, who is not in the recipe's labels; say there how much he counts, or"
+        raise CloudEdgeError(f"{problem} {name} = 0", str(data.root / "review.csv"))
+
+
+def claim(run: Run, data: DataSet) -> None:
     """Write down whose folder it is, so that nothing is gone on with by another; see `check_claim`."""
-    _write(run, check_claim(run, root))
+    _write(run, check_claim(run, data))
 
 
 def _write(run: Run, mine: Claim) -> None:
@@ -104,24 +114,24 @@ def _grows(claimed: Recipe, recipe: Recipe) -> bool:
     return replace(recipe, phases=recipe.phases[: len(claimed.phases)]) == claimed
 
 
-def _digest(photos: Sequence[Photo]) -> str:
-    """Give a checksum of what decides the folds and the targets: the photos and all that is said of them."""
+def _digest(data: DataSet) -> str:
+    """Return a checksum of what decides the folds and the targets: the photos and all that is said of them."""
     rows = [
         (photo.file, photo.sha256, photo.group, photo.stratum, photo.genus, photo.conflict, photo.reviews)
-        for photo in photos
+        for photo in (*data.learned, *data.elsewhere.calibration)
     ]
     return digest(rows)
 
 
-def train(run: Run, root: Path) -> Path:
-    """Train on the photos of `root`, going on from the checkpoint where there is one; gives the path of the weights.
+def train(run: Run, data: DataSet) -> Path:
+    """Train on the photos of a data set, resuming from its checkpoint; return the path of the weights.
 
     The seed is for everything but the folds, which follow from the recipe's. Teachers are trained first, on these.
     Raises CloudEdgeError where the folder holds a run of another recipe or of other photos; a recipe that has only got
     more phases goes on.
     """
-    mine = check_claim(run, root, growing=True)
-    trainer, sets = trainer_of(run, root), training_sets(run.recipe, root)
+    mine = check_claim(run, data, growing=True)
+    trainer, sets = trainer_of(run, data), training_sets(run.recipe, data)
     with _alone(run.folder):
         if _read(run) not in (None, mine):  # it has grown, and its weights have not yet
             run.weights.unlink(missing_ok=True)
@@ -151,27 +161,30 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def trained(run: Run, root: Path) -> Path:
+def trained(run: Run, data: DataSet) -> Path:
     """Give the path of the weights of a run, put there by hand perhaps; trains where they are not there yet.
 
     Raises CloudEdgeError for a folder of another recipe, be it one with fewer phases: its weights would be taken for
     those of all.
     """
-    mine = check_claim(run, root)
+    mine = check_claim(run, data)
     if not run.weights.exists():
-        return train(run, root)
+        return train(run, data)
     _write(run, mine)
     return run.weights
 
 
-def trainer_of(run: Run, root: Path) -> Trainer:
+def trainer_of(run: Run, data: DataSet) -> Trainer:
     """Give the trainer of a run, with its teachers, which are trained where their weights are not there yet.
 
     Raises CloudEdgeError for weights to start from that do not fit, before any teacher is trained. The first teacher
     has the seed of the run, so that it is what its recipe gives by itself.
     """
     build(run.recipe.architecture, run.recipe.weights)
-    teachers = [build(teacher.recipe.architecture, str(trained(teacher, root))) for teacher in teachers_of(run)]
+    teachers = [
+        build(teacher.recipe.architecture, str(trained(teacher, data.for_recipe(teacher.recipe))))
+        for teacher in teachers_of(run)
+    ]
     return Trainer(replace(run.recipe, seed=run.seed), run.folder, teachers)
 
 

@@ -162,7 +162,7 @@ class Trainer:
 
     def _losses(self, phase: Phase, batch: Batch) -> dict[str, torch.Tensor]:
         maps = self.network.maps(batch.seen.contiguous(memory_format=torch.channels_last))
-        logits = self.network.judge(maps).float()
+        logits = self.network.classify(maps).float()
         losses: dict[str, torch.Tensor] = {}
         teachers = self.trained if phase.verdict else [self.pretrained] if phase.hint and self.pretrained else []
         if teachers:
@@ -173,7 +173,7 @@ class Trainer:
             if phase.hint and self.hints:
                 losses["hint"] = phase.hint * self.hints(maps, theirs[0]).float()
             if phase.verdict:
-                verdicts = [teacher.judge(of_one).float() for teacher, of_one in zip(teachers, theirs, strict=True)]
+                verdicts = [teacher.classify(of_one).float() for teacher, of_one in zip(teachers, theirs, strict=True)]
                 losses["verdict"] = phase.verdict * verdict_loss(logits, verdicts)
         if phase.label:
             losses["label"] = phase.label * F.cross_entropy(logits, batch.targets)

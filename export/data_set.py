@@ -1,0 +1,105 @@
+"""The photos that a command works with, read once and handed on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from cloudedge.errors import CloudEdgeError
+from export import decisions
+from export.dataset import CLASSES, Photo, Split, corrected, folds_digest, load_catalogue, split
+from export.elsewhere import Elsewhere, load_elsewhere
+from export.evaluation import trusted
+from export.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """Photos with their labels, and which of them are for what.
+
+    Figures are by the labels of `photos`, training by those of `learned`: the same photos, corrected. `elsewhere` holds
+    photos of other sources; it is empty unless the recipe asks for them.
+    """
+
+    root: Path
+    photos: tuple[Photo, ...]
+    learned: tuple[Photo, ...]
+    split: Split
+    elsewhere: Elsewhere
+
+    def files(self, photos: Sequence[Photo]) -> list[Path]:
+        """Return the paths of photos."""
+        return [self.root / photo.file for photo in photos]
+
+    def part(self, keep: npt.NDArray[np.bool_]) -> list[Photo]:
+        """Return the photos where `keep` is true, contrails and other sights among them."""
+        return _chosen(self.photos, keep)
+
+    @property
+    def training(self) -> list[Photo]:
+        """The photos of the training folds, with corrected labels."""
+        return _chosen(self.learned, self.split.train)
+
+    @property
+    def validation(self) -> list[Photo]:
+        """The photos of the ten genera that calibration and gates use."""
+        return genera(self.part(self.split.validation))
+
+    @property
+    def test(self) -> list[Photo]:
+        """The photos of the ten genera that a model is measured on."""
+        return genera(self.part(self.split.test))
+
+    @property
+    def unseen(self) -> list[Photo]:
+        """All photos that training does not see."""
+        return self.part(~self.split.train)
+
+    @property
+    def digest(self) -> str:
+        """A checksum of what decides the folds."""
+        return folds_digest(self.photos)
+
+    def for_recipe(self, recipe: Recipe) -> DataSet:
+        """Return the same photos by the folds of another recipe, without `elsewhere` unless it asks for them."""
+        elsewhere = self.elsewhere if recipe.elsewhere else Elsewhere(self.elsewhere.root)
+        return replace(self, split=_split(recipe, self.photos), elsewhere=elsewhere)
+
+    def check_enough(self) -> DataSet:
+        """Return the data set; CloudEdgeError where a fold has too few photos to calibrate or to measure by."""
+        if not (trusted(self.validation) >= 0).any():
+            raise CloudEdgeError("holds too few photos: one fold has none with a label", str(self.root))
+        if not self.test:
+            raise CloudEdgeError("holds too few photos: the test fold has none of the ten genera", str(self.root))
+        return self
+
+
+def read_data_set(recipe: Recipe, root: Path) -> DataSet:
+    """Read the photos of `root`, the corrections and, where the recipe asks for it, the folder `elsewhere` beside it.
+
+    Raises CloudEdgeError for a folder that is not a data set.
+    """
+    photos = tuple(load_catalogue(root))
+    learned = tuple(corrected(photos, decisions.read_decisions(decisions.PATH)))
+    elsewhere = root.resolve().parent / "elsewhere"
+    others = load_elsewhere(elsewhere) if recipe.elsewhere else Elsewhere(elsewhere)
+    return DataSet(root, photos, learned, _split(recipe, photos), others)
+
+
+def genera(photos: Sequence[Photo]) -> list[Photo]:
+    """Return the photos that are labelled as one of the ten genera."""
+    return [photo for photo in photos if photo.genus in CLASSES]
+
+
+def _chosen(photos: Sequence[Photo], keep: npt.NDArray[np.bool_]) -> list[Photo]:
+    return [photo for photo, kept in zip(photos, keep, strict=True) if kept]
+
+
+def _split(recipe: Recipe, photos: Sequence[Photo]) -> Split:
+    return split(
+        photos, folds=recipe.folds, test_fold=recipe.test_fold, validation_fold=recipe.validation_fold, seed=recipe.seed
+    )
