@@ -255,16 +255,13 @@ def _level(ranked: list[tuple[Genus, float]]) -> LevelProbability:
 
 
 def _doubt(thresholds: Mapping[str, float], luminance: float, outputs: Outputs, probability: float) -> Reason | None:
-    """Return the gravest reason not to trust the genus: too dark, no cloud, no sight it knows, no clear favourite.
-
-    A clear sky comes before an unfamiliar sight: a plain blue one is nothing like the clouds that a model has learned.
-    """
+    """The gravest reason not to trust the genus: too dark to see, no known sight, no cloud, no clear favourite."""
     if "dark" in thresholds and luminance < thresholds["dark"]:
         return "dark"
-    if outputs.clear is not None and outputs.clear[0] >= thresholds["clear"]:
-        return "clear"
     if outputs.familiarity is not None and outputs.familiarity[0] < thresholds["unfamiliar"]:
         return "unfamiliar"
+    if outputs.clear is not None and outputs.clear[0] >= thresholds["clear"]:
+        return "clear"
     return "low_confidence" if probability < thresholds["low_confidence"] else None
 
 

@@ -38,8 +38,9 @@ class Sights:
 class SightHeads(nn.Module):
     """Two linear heads on the pooled features (N, D) of a trained network and on colours (N, C) of its input.
 
-    `familiarity` is the logit that a photo shows a sky, cloudy or clear, and not a strange sight: of whatever camera,
-    since it learns from skies of many. `clear` is the probability that there is no cloud.
+    `familiarity` is the logit that a photo shows a sky and not a strange sight, of whatever camera, since it learns from
+    skies of many; or the logit of a clear sky, where that is larger: a plain one is like few others. `clear` is the
+    probability that there is no cloud.
     """
 
     sky_weight: torch.Tensor
@@ -60,8 +61,9 @@ class SightHeads(nn.Module):
 
     def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return `familiarity` (N,) and `clear` (N,) of features (N, D + C) as `features_of` makes them."""
-        familiarity = features @ self.sky_weight + self.sky_bias
-        return familiarity, torch.sigmoid(features @ self.clear_weight + self.clear_bias)
+        sky = features @ self.sky_weight + self.sky_bias
+        clear = features @ self.clear_weight + self.clear_bias
+        return torch.maximum(sky, clear), torch.sigmoid(clear)
 
 
 def _linear(without: Array, having: Array) -> tuple[Array, float]:

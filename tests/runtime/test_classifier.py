@@ -147,7 +147,7 @@ def test_the_probability_of_a_level_is_never_more_than_one(low, tiny, sky):
         ({"low_confidence": 0.0, "clear": 0.0}, "clear"),
         ({"low_confidence": 1.0, "clear": 0.0}, "clear"),
         ({"low_confidence": 0.0, "clear": 1.1}, None),
-        ({"low_confidence": 1.0, "clear": 0.0, "unfamiliar": 1e6}, "clear"),
+        ({"low_confidence": 1.0, "clear": 0.0, "unfamiliar": 1e6}, "unfamiliar"),
         ({"low_confidence": 1.0, "unfamiliar": 1e6, "dark": 256}, "dark"),
     ],
 )
