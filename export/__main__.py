@@ -9,7 +9,18 @@ import click
 
 from cloudedge.errors import CloudEdgeError
 from cloudedge.model import Model
-from export import cross_validation, evaluation, learning_rate, mistakes, outliers, plots, preview, release, runs
+from export import (
+    cross_validation,
+    evaluation,
+    learning_rate,
+    mistakes,
+    outliers,
+    plots,
+    preview,
+    release,
+    runs,
+    tuning,
+)
 from export.batches import training_sets
 from export.card import card_table, genera_table, write_card
 from export.commands.clean import clean
@@ -170,13 +181,19 @@ def release_command(
     if weights and cross:  # nobody knows of which fold's labels they have learned
         raise click.UsageError("--weights is not for --cross-validate: every fold must be one that they never saw")
     recipe, folder = recipe.starting_from(weights), run_folder(run, recipe.name)
-    photos = read_data_set(recipe, data)
+    photos, start = read_data_set(recipe, data), tuning.released_start(recipe)
+    for warning in tuning.warnings(photos) if start else []:
+        click.echo(f"Warning: {warning}", err=True)
     measured = release.release(recipe, photos, folder, target)
     click.echo(f"{card_table(measured.plain())}\n\n{genera_table(plain(measured.genera))}")
     if cross:
         found = cross_validation.card_tables(cross_validation.cross_validate(recipe, photos, folder / "cross"))
         write_card(target / release.CARD, "cross-validation", recipe.name, found)
         click.echo(f"\n{found}")
+    written = target / f"{recipe.name}.onnx"
+    if start:
+        click.echo(f"\n{tuning.compare(start, written, photos).sentence}")
+    click.echo(f"Wrote {written}.")
 
 
 @main.command("cross-validate")

@@ -26,6 +26,7 @@ def random_crops(
     min_scale: float,
     generator: torch.Generator,
     *,
+    proportions: torch.Tensor | None = None,
     stretch: float = 16 / 9,
     zoomed_out: float = 0.0,
 ) -> torch.Tensor:
@@ -33,12 +34,14 @@ def random_crops(
 
     The crop's area is uniform from `min_scale` to 1 of the largest crop with the proportions of `shape`, its own
     proportions differ from these by the factor `stretch` at most. A share `zoomed_out` of the crops shows up to twice
-    the photo's area, mirrored at the edges. Hue hardly moves: the colour of the sky is signal. Rotation and lighting
+    the photo's area, mirrored at the edges. `proportions`, float32 (N,) on the CPU, are width to height of the photos
+    before they were squashed to (H, W), by default those of squares. Hue hardly moves: the colour of the sky is signal. Rotation and lighting
     have the magnitudes of fastai's `aug_transforms`. `generator` is one of the CPU, so that every device draws the same
     crops.
     """
     count, (height, width) = len(pixels), shape
-    places = _places(count, width / height, min_scale, generator, stretch, zoomed_out).to(pixels.device)
+    ratios = width / height / (torch.ones(count) if proportions is None else proportions)
+    places = _places(ratios, min_scale, generator, stretch, zoomed_out).to(pixels.device)
     # Sampled twice as finely, lest fine clouds turn into patterns.
     grid = F.affine_grid(places, [count, 3, 2 * height, 2 * width], align_corners=False)
     sampled = F.grid_sample(pixels.float(), grid, padding_mode="reflection", align_corners=False)
@@ -46,9 +49,10 @@ def random_crops(
 
 
 def _places(
-    count: int, shape_ratio: float, min_scale: float, generator: torch.Generator, stretch: float, zoomed_out: float
+    ratios: torch.Tensor, min_scale: float, generator: torch.Generator, stretch: float, zoomed_out: float
 ) -> torch.Tensor:
-    """Draw where crops lie, as `affine_grid` wants it: float32 (count, 2, 3)."""
+    """Draw where crops lie, as `affine_grid` wants it, float32 (N, 2, 3); `ratios` (N,) are those of square pixels."""
+    count = len(ratios)
 
     def uniform(low: float | torch.Tensor, high: float | torch.Tensor) -> torch.Tensor:
         return low + (high - low) * torch.rand(count, generator=generator)
@@ -58,7 +62,8 @@ def _places(
         area = torch.where(uniform(0.0, 1.0) < zoomed_out, uniform(1.0, MOST_ZOOMED_OUT), area)
     most = torch.minimum(torch.tensor(math.log(stretch)), (-area.log()).clamp(min=0))  # no side longer than the photo's
     ratio = uniform(-most, most).exp()
-    width, height = min(1.0, shape_ratio) * (area * ratio).sqrt(), min(1.0, 1 / shape_ratio) * (area / ratio).sqrt()
+    width = ratios.clamp(max=1) * (area * ratio).sqrt()
+    height = (1 / ratios).clamp(max=1) * (area / ratio).sqrt()
     x, y = uniform(width - 1, 1 - width), uniform(height - 1, 1 - height)
     flip = torch.where(uniform(0.0, 1.0) < 0.5, -1.0, 1.0)
     angle = torch.where(uniform(0.0, 1.0) < ROTATED, uniform(-1.0, 1.0) * math.radians(MOST_DEGREES), 0.0)

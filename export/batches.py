@@ -13,7 +13,7 @@ from cloudedge.errors import CloudEdgeError
 from cloudedge.image import read
 from export import augment, outliers
 from export.data_set import DataSet
-from export.dataset import CLASSES, PIXELS, Photo, load_pixels, soft_target, square_pixels
+from export.dataset import CLASSES, PIXELS, Photo, load_pixels, proportions_of, soft_target, square_pixels
 from export.elsewhere import Elsewhere, clear_skies
 from export.recipe import Phase, Recipe
 
@@ -36,14 +36,27 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class TrainingSet:
-    """The photos a phase may see: uint8 (N, S, S, 3), and soft targets float32 (N, 10), NaN where a photo has none."""
+    """The photos a phase may see.
+
+    `pixels` uint8 (N, S, S, 3); soft `targets` float32 (N, 10), NaN where a photo has none; `proportions` float32 (N,),
+    width to height of the photos before they were squashed.
+    """
 
     pixels: npt.NDArray[np.uint8]
     targets: npt.NDArray[np.float32]
+    proportions: npt.NDArray[np.float32]
 
     def subset(self, keep: npt.NDArray[np.bool_]) -> TrainingSet:
         """Keep the photos where `keep` is true."""
-        return TrainingSet(self.pixels[keep], self.targets[keep])
+        return TrainingSet(self.pixels[keep], self.targets[keep], self.proportions[keep])
+
+    def with_undecided(self, pixels: npt.NDArray[np.uint8], proportions: npt.NDArray[np.float32]) -> TrainingSet:
+        """Add pictures that show none of the genera."""
+        return TrainingSet(
+            np.concatenate([self.pixels, pixels]),
+            np.concatenate([self.targets, np.tile(UNDECIDED, (len(pixels), 1))]),
+            np.concatenate([self.proportions, proportions]),
+        )
 
 
 def training_sets(recipe: Recipe, data: DataSet) -> tuple[TrainingSet, TrainingSet]:
@@ -54,7 +67,8 @@ def training_sets(recipe: Recipe, data: DataSet) -> tuple[TrainingSet, TrainingS
     arXiv:1812.04606). Raises CloudEdgeError where none has a label.
     """
     targets = np.stack([_training_target(photo, recipe) for photo in data.learned])
-    everything = TrainingSet(load_pixels(data.root, data.learned), targets)
+    pixels, proportions = load_pixels(data.root, data.learned)
+    everything = TrainingSet(pixels, targets, proportions)
     labelled = everything.subset(~np.isnan(targets).any(axis=1) & data.split.train)
     if not len(labelled.targets):
         raise CloudEdgeError("holds too few photos: none with a label is left to learn from", str(data.root))
@@ -71,14 +85,14 @@ def _training_target(photo: Photo, recipe: Recipe) -> npt.NDArray[np.float32]:
 def _with_outliers(photos: TrainingSet, elsewhere: Elsewhere | None) -> TrainingSet:
     """Add drawings and, with photos of other sources, clear skies of these and ordinary photos: all undecided."""
     each = round(len(photos.targets) * DRAWN_SHARE / len(outliers.DRAWN))
-    pictures = [outliers.draw(kind, each, outliers.TRAINING_SEED) for kind in outliers.DRAWN] if each else []
-    if elsewhere:
-        files = elsewhere.files(clear_skies(elsewhere.calibration)) + ORDINARY_TIMES * outliers.ordinary_photos()
-        pictures.append(np.stack([square_pixels(read(file, PIXELS).pixels) for file in files]))
-    if not pictures:
+    if each:
+        drawings = np.concatenate([outliers.draw(kind, each, outliers.TRAINING_SEED) for kind in outliers.DRAWN])
+        photos = photos.with_undecided(drawings, np.ones(len(drawings), dtype=np.float32))
+    if not elsewhere:
         return photos
-    undecided = np.tile(UNDECIDED, (sum(map(len, pictures)), 1))
-    return TrainingSet(np.concatenate([photos.pixels, *pictures]), np.concatenate([photos.targets, undecided]))
+    photos = photos.with_undecided(*load_pixels(elsewhere.root, clear_skies(elsewhere.calibration)))
+    ordinary = [read(file, PIXELS).pixels for file in ORDINARY_TIMES * outliers.ordinary_photos()]
+    return photos.with_undecided(np.stack(list(map(square_pixels, ordinary))), proportions_of(ordinary))
 
 
 class Batches:
@@ -92,6 +106,7 @@ class Batches:
         self.seed = seed
         self.pixels = torch.from_numpy(data.pixels).to(device).permute(0, 3, 1, 2)
         self.targets = torch.from_numpy(data.targets).to(device)
+        self.proportions = torch.from_numpy(data.proportions)
         self.order = torch.from_numpy(draw(data.targets, phase, seed)).to(device)
 
     def __len__(self) -> int:
@@ -108,6 +123,7 @@ class Batches:
             phase.crop_shape(_one_of(phase.ratios, generator)),
             phase.min_scale,
             generator,
+            proportions=self.proportions[chosen.cpu()],
             stretch=phase.stretch,
             zoomed_out=phase.zoomed_out,
         )

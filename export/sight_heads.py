@@ -38,9 +38,8 @@ class Sights:
 class SightHeads(nn.Module):
     """Two linear heads on the pooled features (N, D) of a trained network and on colours (N, C) of its input.
 
-    `familiarity` is the logit that a photo shows a sky and not a strange sight, of whatever camera, since it learns from
-    skies of many; or the logit of a clear sky, where that is larger: a plain one is like few others. `clear` is the
-    probability that there is no cloud.
+    `familiarity` is the logit that a photo shows a sky, of whatever camera, and not a strange sight; or the logit of a
+    clear sky, where that is larger: a plain one is like few others. `clear` is the probability that there is no cloud.
     """
 
     sky_weight: torch.Tensor
