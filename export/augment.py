@@ -35,9 +35,10 @@ def random_crops(
     The crop's area is uniform from `min_scale` to 1 of the largest crop with the proportions of `shape`, its own
     proportions differ from these by the factor `stretch` at most. A share `zoomed_out` of the crops shows up to twice
     the photo's area, mirrored at the edges. `proportions`, float32 (N,) on the CPU, are width to height of the photos
-    before they were squashed to (H, W), by default those of squares. Hue hardly moves: the colour of the sky is signal. Rotation and lighting
-    have the magnitudes of fastai's `aug_transforms`. `generator` is one of the CPU, so that every device draws the same
-    crops.
+    before they were squashed to (H, W), by default those of squares.
+
+    Hue hardly moves: the colour of the sky is signal. Rotation and lighting have the magnitudes of fastai's
+    `aug_transforms`. `generator` is one of the CPU, so that every device draws the same crops.
     """
     count, (height, width) = len(pixels), shape
     ratios = width / height / (torch.ones(count) if proportions is None else proportions)
