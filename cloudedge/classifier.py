@@ -1,4 +1,4 @@
-"""From a photo to the row that says which cloud it shows."""
+"""From a photo to its row."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal, TypeAlias
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -20,65 +19,7 @@ from cloudedge.evidence import EvidenceMaps, seen
 from cloudedge.genera import Genus, Level, by_name
 from cloudedge.image import Source
 from cloudedge.model import Model, Outputs
-
-Reason: TypeAlias = Literal["low_confidence", "unfamiliar", "dark", "clear"]
-
-
-@dataclass(frozen=True, slots=True)
-class LevelProbability:
-    """A cloud level and the summed probability (0..1) of its genera."""
-
-    name: Level
-    probability: float
-
-
-@dataclass(frozen=True, slots=True)
-class GenusProbability:
-    """A genus and its calibrated probability (0..1)."""
-
-    genus: str
-    probability: float
-
-
-@dataclass(frozen=True, slots=True)
-class Classification:
-    """What cloudedge says of one photo: the row that every output format is made of.
-
-    With status "error" all that speaks of the cloud is None, `top` is empty and `error` is one line.
-    """
-
-    path: str | None
-    status: Literal["ok", "error"]
-    error: str | None
-    genus: str | None
-    abbreviation: str | None
-    probability: float | None
-    certain: bool | None
-    reason: Reason | None
-    level: LevelProbability | None
-    base: str | None
-    rain: str | None
-    top: tuple[GenusProbability, ...]
-    captured_at: str | None
-    model: str
-    maps: EvidenceMaps | None = field(default=None, repr=False, compare=False)  # no part of the row
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the row as plain dicts, lists, strings and numbers, its keys in the order of the fields."""
-        row = asdict(replace(self, maps=None))
-        del row["maps"]
-        return {**row, "top": list(row["top"])}
-
-    def evidence(self, genus: str | None = None) -> npt.NDArray[np.float32]:
-        """Return what speaks for a genus (by default the row's own) at each pixel of the upright photo, float32 (H, W).
-
-        In units of the logit: positive speaks for the genus, negative against it; 0 where the model did not look.
-        Raises ValueError for a genus that the model does not know, for a row with status "error", and where the model
-        gives no evidence.
-        """
-        if self.maps is None or self.genus is None:
-            raise ValueError(f"{self.model} gives no evidence" if self.genus else "there is no evidence for an error")
-        return self.maps.on_photo(genus or self.genus)
+from cloudedge.row import Classification, GenusProbability, LevelProbability, Reason
 
 
 @dataclass(frozen=True, slots=True, eq=False)

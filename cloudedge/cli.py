@@ -15,10 +15,11 @@ from typing import Any, NoReturn
 
 import click
 
-from cloudedge import __version__, interruption, output
+from cloudedge import __version__, interruption
 from cloudedge.cli_common import EXIT_CODES, INTERRUPTED, MODEL_UNUSABLE, NOT_ALL_CLASSIFIED, broken, model_options
 from cloudedge.errors import CloudEdgeError, ModelError
 from cloudedge.genera import GENERA
+from cloudedge.row_formats import printable
 
 
 def main() -> NoReturn:
@@ -81,7 +82,7 @@ class _Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if self.get_command(ctx, args[0]) is None and os.path.exists(args[0]):
-            name = output.printable(args[0])
+            name = printable(args[0])
             raise click.UsageError(f"{name} is no command. To name its cloud: cloudedge classify {name}", ctx)
         return super().resolve_command(ctx, args)
 
@@ -155,11 +156,11 @@ def _facts(model: str, threads: int | None) -> dict[str, Any]:
 
 def _lines(facts: dict[str, Any], indent: str = "") -> Iterator[str]:
     for key, value in facts.items():
-        key = output.printable(key)
+        key = printable(key)
         if isinstance(value, dict):
             yield f"{indent}{key}:"
             yield from _lines(value, indent + "  ")
         else:
             items = value if isinstance(value, (list, tuple)) else [value]
             text = ", ".join("-" if item is None else str(item) for item in items)
-            yield f"{indent}{key}: {output.printable(text)}"
+            yield f"{indent}{key}: {printable(text)}"

@@ -11,10 +11,10 @@ from typing import Any
 import click
 
 from cloudedge import bench as measuring
-from cloudedge import output
 from cloudedge.cli_common import broken, threads_option
 from cloudedge.cli_types import Finite
 from cloudedge.errors import ModelError
+from cloudedge.row_formats import printable
 
 
 @click.command(short_help="Measure how fast the models run on this device.")
@@ -50,7 +50,7 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     device = found["device"]
     memory = "" if device["memory_mb"] is None else f", {device['memory_mb'] / 1e3:.1f} GB"
     load = "" if device["load"] is None else f", load {device['load']:.1f}"
-    yield f"{output.printable(device['device'])}, {device['cores']} cores{memory}, {device['system']}{load}"
+    yield f"{printable(device['device'])}, {device['cores']} cores{memory}, {device['system']}{load}"
     yield ", ".join(f"{name} {device[name]}" for name in ("cloudedge", "onnxruntime", "numpy", "pillow", "python"))
     for model in found["models"]:
         peak = "" if model["peak_mb"] is None else f", at most {model['peak_mb']:.0f} MB of memory"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from cloudedge import folder, interruption, output
+from cloudedge import folder, interruption
 from cloudedge.capture_time import is_before
 from cloudedge.cli_common import (
     EXIT_CODES,
@@ -36,6 +36,8 @@ from cloudedge.cli_common import (
 )
 from cloudedge.cli_types import Moment, Shard
 from cloudedge.journal import Journal, signature
+from cloudedge.row import Row, row_of
+from cloudedge.row_formats import printable
 
 if TYPE_CHECKING:
     from cloudedge.image import Source
@@ -55,7 +57,7 @@ class Tally:
     unreadable_folders: int = 0
     began: float = field(default_factory=time.monotonic)
 
-    def add(self, row: output.Row) -> None:
+    def add(self, row: Row) -> None:
         self.photos += 1
         self.failed += row["status"] == "error"
 
@@ -68,7 +70,7 @@ class Tally:
 
     def report_folder(self, error: OSError) -> None:
         self.unreadable_folders += 1
-        click.echo(f"Error: {output.printable(str(error.filename))}: cannot be read: {error.strerror}", err=True)
+        click.echo(f"Error: {printable(str(error.filename))}: cannot be read: {error.strerror}", err=True)
 
     def rate(self) -> str:
         return f"{self.photos / max(time.monotonic() - self.began, 1e-3):.1f} photos/s"
@@ -151,10 +153,10 @@ def classify(
             if has_bar or sort == "time":
                 photos = listed = stack.enter_context(folder.collected(photos, by_time=sort == "time"))
                 progress = _progress(len(listed), tally, stack) if has_bar and len(listed) > 1 else None
-            rows = _keyed_rows(photos, journal, lambda paths: map(output.row_of, classifier.classify_many(paths)))
+            rows = _keyed_rows(photos, journal, lambda paths: map(row_of, classifier.classify_many(paths)))
             _write(_counted(rows, tally, progress), journal, stream, format_, top_k)
     except KeyboardInterrupt:
-        kept = "" if target in (None, STDOUT) else f"; {output.printable(str(target))} is as it was before"
+        kept = "" if target in (None, STDOUT) else f"; {printable(str(target))} is as it was before"
         kept = "; the same command goes on from here" if resume else kept
         click.echo(f"Interrupted after {count(tally.photos, 'photo')}{kept}.", err=True)
         raise click.exceptions.Exit(INTERRUPTED) from None
@@ -198,8 +200,8 @@ def _to_do(photos: Iterable[str], journal: Journal, tally: Tally) -> Iterator[st
 
 
 def _keyed_rows(
-    photos: Iterable[str], journal: Journal | None, classify: Callable[[Iterable[Source]], Iterator[output.Row]]
-) -> Iterator[tuple[output.Row, str]]:
+    photos: Iterable[str], journal: Journal | None, classify: Callable[[Iterable[Source]], Iterator[Row]]
+) -> Iterator[tuple[Row, str]]:
     """Classify, and give each row the key that its photo had before it was read.
 
     Should the photo change meanwhile, that key is not the one it has the next time, and it is done again.
@@ -216,8 +218,8 @@ def _keyed_rows(
 
 
 def _counted(
-    rows: Iterable[tuple[output.Row, str]], tally: Tally, progress: Callable[[], object] | None
-) -> Iterator[tuple[output.Row, str]]:
+    rows: Iterable[tuple[Row, str]], tally: Tally, progress: Callable[[], object] | None
+) -> Iterator[tuple[Row, str]]:
     for row, key in rows:
         tally.add(row)
         yield row, key
@@ -226,7 +228,7 @@ def _counted(
 
 
 def _write(
-    rows: Iterable[tuple[output.Row, str]], journal: Journal | None, stream: TextIO | None, format_: str, top_k: int
+    rows: Iterable[tuple[Row, str]], journal: Journal | None, stream: TextIO | None, format_: str, top_k: int
 ) -> None:
     if journal:
         for row, key in rows:

@@ -16,10 +16,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 import click
 
-from cloudedge import folder, interruption, journal, output
+from cloudedge import folder, interruption, journal
 from cloudedge.cli_types import Crop, Finite, Glob
 from cloudedge.errors import CloudEdgeError, ImageTooLargeError, ModelError
+from cloudedge.files import replacing
 from cloudedge.genera import GENERA
+from cloudedge.output import to_terminal, to_text
+from cloudedge.row import Row
+from cloudedge.row_formats import printable, to_csv, to_json, to_jsonl
 
 if TYPE_CHECKING:  # these load numpy and onnxruntime, and --help has no use for either
     from cloudedge.classifier import CloudClassifier
@@ -160,7 +164,7 @@ def open_journal(
     if others:
         rows = f"{count(others, 'row')} of another model"
         again = "stays, and its photo is" if others == 1 else "stay, and their photos are"
-        click.echo(f"{output.printable(target)}: {rows} {again} classified again.", err=True)
+        click.echo(f"{printable(target)}: {rows} {again} classified again.", err=True)
     return opened
 
 
@@ -176,7 +180,7 @@ def open_output(target: str | None, stack: ExitStack) -> TextIO:
     except journal.JournalError as error:
         raise click.BadParameter(f"{error}.", param_hint="--output") from error
     try:
-        return stack.enter_context(output.replacing(target))
+        return stack.enter_context(replacing(target))
     except OSError as error:
         raise unwritable(target, error) from error
 
@@ -184,7 +188,7 @@ def open_output(target: str | None, stack: ExitStack) -> TextIO:
 def refuse_photo(target: str) -> None:
     """A slip such as `-o a.jpg` must cost neither a photo nor a model."""
     if folder.claims_to_be_photo(target) or target.endswith(".onnx"):
-        problem = f"{output.printable(target)} has the name of a photo or of a model; choose another."
+        problem = f"{printable(target)} has the name of a photo or of a model; choose another."
         raise click.BadParameter(problem, param_hint="--output")
 
 
@@ -192,7 +196,7 @@ def unwritable(target: str, error: OSError) -> click.BadParameter:
     """Say that an output cannot be written."""
     parent = os.path.dirname(target) or os.curdir
     why = error.strerror if os.path.isdir(parent) else "its folder does not exist"
-    problem = f"{output.printable(target)} cannot be written: {why}."
+    problem = f"{printable(target)} cannot be written: {why}."
     return click.BadParameter(problem, param_hint="--output")
 
 
@@ -220,13 +224,13 @@ def format_of(target: str | None, format_: str | None, otherwise: str = "text") 
     return format_ or (extension if extension in ("json", "jsonl", "csv") else otherwise)
 
 
-def writer(format_: str, top_k: int, terminal: bool) -> Callable[[Iterable[output.Row]], Iterator[str]]:
+def writer(format_: str, top_k: int, terminal: bool) -> Callable[[Iterable[Row]], Iterator[str]]:
     """Return the generator that writes a format."""
-    writers: dict[str, Callable[[Iterable[output.Row]], Iterator[str]]] = {
-        "text": output.to_terminal if terminal else output.to_text,
-        "json": output.to_json,
-        "jsonl": output.to_jsonl,
-        "csv": partial(output.to_csv, top_k=top_k),
+    writers: dict[str, Callable[[Iterable[Row]], Iterator[str]]] = {
+        "text": to_terminal if terminal else to_text,
+        "json": to_json,
+        "jsonl": to_jsonl,
+        "csv": partial(to_csv, top_k=top_k),
     }
     return writers[format_]
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cloudedge import output
 from cloudedge.cli_common import (
     EXIT_CODES,
     STDIN,
@@ -21,7 +20,11 @@ from cloudedge.cli_common import (
 )
 from cloudedge.cli_types import GenusName
 from cloudedge.errors import ImageError, ModelError
+from cloudedge.files import replacing
 from cloudedge.genera import GENERA
+from cloudedge.output import to_text
+from cloudedge.row import row_of
+from cloudedge.row_formats import printable
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -56,7 +59,7 @@ def explain(path: str, target: str, genus: str | None, crop: Box | None, model: 
     from cloudedge import explain, image
 
     if os.path.lexists(target) and not _is_ours(target):
-        problem = f"{output.printable(target)} is there already; choose another name, or delete it."
+        problem = f"{printable(target)} is there already; choose another name, or delete it."
         raise click.BadParameter(problem, param_hint="--output")
     photo = standard_input() if path == STDIN else path
     try:
@@ -69,7 +72,7 @@ def explain(path: str, target: str, genus: str | None, crop: Box | None, model: 
     except ValueError as error:
         raise ModelError(f"{error}; choose another", model) from error
     _save(picture, target, kind)
-    click.echo("".join(output.to_text([output.row_of(result)])), nl=False)
+    click.echo("".join(to_text([row_of(result)])), nl=False)
 
 
 def _is_ours(path: str) -> bool:
@@ -91,7 +94,7 @@ def _save(picture: Image.Image, target: str, kind: str) -> None:
     encoded = io.BytesIO()
     picture.save(encoded, kind, quality=88, exif=exif.tobytes())
     try:
-        with output.replacing(target) as stream:
+        with replacing(target) as stream:
             stream.buffer.write(encoded.getvalue())
     except OSError as error:
         raise unwritable(target, error) from error

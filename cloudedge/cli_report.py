@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cloudedge import output, rowfile
 from cloudedge.cli_common import open_output
 from cloudedge.cli_types import Zone
 from cloudedge.errors import CloudEdgeError
+from cloudedge.row_formats import printable, read_rows
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -38,13 +38,13 @@ def report(results: str, target: str | None, zone: ZoneInfo | None) -> None:
     from cloudedge import report, report_page
 
     try:
-        read = partial(rowfile.read_rows, results)
+        read = partial(read_rows, results)
         rows = report.without_repeats(read) if os.path.isfile(results) else read()  # a pipe can be read but once
         summary = report.summarise(rows, zone)
     except CloudEdgeError as error:
         raise click.BadParameter(f"{error}.", param_hint="RESULTS") from error
     except OSError as error:
-        problem = f"{output.printable(results)} cannot be read: {error.strerror}."
+        problem = f"{printable(results)} cannot be read: {error.strerror}."
         raise click.BadParameter(problem, param_hint="RESULTS") from error
     if target is not None and target.lower().endswith((".jsonl", ".csv", ".json")):
         raise click.BadParameter("the page is no rows; choose a name that ends in .html.", param_hint="--output")

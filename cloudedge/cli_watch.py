@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from cloudedge import hook, interruption, output
+from cloudedge import hook, interruption
 from cloudedge.cli_common import (
     EXIT_CODES,
     INTERRUPTED,
@@ -30,6 +30,8 @@ from cloudedge.cli_common import (
 )
 from cloudedge.cli_types import Command, Finite
 from cloudedge.journal import Ledger
+from cloudedge.row import row_of
+from cloudedge.row_formats import printable
 
 
 @click.command(epilog=EXIT_CODES, short_help="Print a row for each capture as it comes.")
@@ -96,11 +98,11 @@ def watch(
     """
 
     def say(text: str) -> None:
-        click.echo(f"{output.printable(root)}: {text}", err=True)
+        click.echo(f"{printable(root)}: {text}", err=True)
 
     if os.path.exists(root) and not os.path.isdir(root):
         problem = "is a file; give its folder, and --glob with its name."
-        raise click.BadParameter(f"{output.printable(root)} {problem}", param_hint="DIR")
+        raise click.BadParameter(f"{printable(root)} {problem}", param_hint="DIR")
     kind = format_of(target, None, otherwise="jsonl")
     if target == STDOUT or kind == "json":
         raise click.BadParameter("give a file whose name ends in .jsonl or .csv.", param_hint="--output")
@@ -124,12 +126,12 @@ def watch(
 
         def rows() -> Iterator[dict[str, Any]]:
             for result, key in watcher.captures(hints):
-                row = output.row_of(result)
+                row = row_of(result)
                 ledger.write(row, key)
                 if changes.changed(row) or not changes_only:
                     yield row
                     if command and (problem := hook.run_hook(command, row, exec_timeout)):
-                        say(f"{output.printable(command[0])} {problem}")
+                        say(f"{printable(command[0])} {problem}")
                 if stop.is_set():
                     return
 

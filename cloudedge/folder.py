@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from cloudedge import capture_time
 from cloudedge.errors import CloudEdgeError
+from cloudedge.files import TEMPORARY_PREFIX
 
 if TYPE_CHECKING:
     import sqlite3
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 PHOTO_EXTENSIONS = (
     ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo", ".png", ".tif", ".tiff", ".webp"
 )  # fmt: skip
-
-# What cloudedge itself leaves in a folder while it writes begins so; see output.replacing.
-TEMPORARY_PREFIX = ".cloudedge-"
 
 
 def find_photos(

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from cloudedge.output import Row
+from cloudedge.row import Row
 
 
 def run_hook(command: Sequence[str], row: Row, seconds: float) -> str | None:

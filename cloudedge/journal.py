@@ -13,8 +13,10 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, BinaryIO, Literal, TypeAlias
 
-from cloudedge import output, rowfile
 from cloudedge.errors import CloudEdgeError
+from cloudedge.files import replacing
+from cloudedge.row import Row, flat_columns, flatten
+from cloudedge.row_formats import csv_header, csv_line, json_line, parse
 
 try:
     import fcntl
@@ -61,7 +63,7 @@ class Ledger:
         """Tell whether the photo of that key is done."""
         return int(key, 16) in self._done
 
-    def write(self, row: output.Row, key: str) -> None:
+    def write(self, row: Row, key: str) -> None:
         """Take the photo of a row for done."""
         self._done.add(int(key, 16))
 
@@ -86,7 +88,7 @@ class Journal(Ledger):
         super().__init__(settings)
         self.path = os.path.realpath(path)
         self.models: dict[str, int] = {}  # how many rows there are of each
-        self._columns = [*output.csv_columns(top_k), "key"] if format_ == "csv" else None
+        self._columns = [*flat_columns(top_k), "key"] if format_ == "csv" else None
         self._last: dict[str, int] = {}  # path of a photo that has ever failed -> hash of its last line
         self._superseded = False  # whether a failure is followed by another row of its path
         self._stream = _open_locked(self.path)
@@ -102,12 +104,12 @@ class Journal(Ledger):
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
         self._stream.close()
 
-    def write(self, row: output.Row, key: str) -> None:
+    def write(self, row: Row, key: str) -> None:
         """Append a row, unless its photo is done, or its path's last row is the same failure."""
         if self.holds(key):
             return
         line = self._line({**row, "key": key}).encode()
-        written = rowfile.parse(line, self._columns, self.path, 0)  # CSV escapes a path
+        written = parse(line, self._columns, self.path, 0)  # CSV escapes a path
         if self._last.get(written["path"]) != hash(line):
             self._append(line)
             self._count(written, line)
@@ -121,7 +123,7 @@ class Journal(Ledger):
         for end, _, row in self._lines():
             if row and row["path"] in self._last:
                 last[row["path"]] = end
-        with output.replacing(self.path) as stream:
+        with replacing(self.path) as stream:
             for end, line, row in self._lines():
                 if row is None or row["status"] == "ok" or last[row["path"]] == end:
                     stream.write(line.decode())
@@ -141,7 +143,7 @@ class Journal(Ledger):
                 raise JournalError("holds something else than rows; choose another file", self.path)
         self._stream.truncate(end)
         if self._columns and end == 0:
-            self._append(output.csv_line(self._columns).encode())
+            self._append(csv_line(self._columns).encode())
 
     def _lines(self) -> Iterator[tuple[int, bytes, dict[str, Any] | None]]:
         """Yield for each complete line where it ends, its bytes, and its row (None for the header of a CSV)."""
@@ -152,21 +154,21 @@ class Journal(Ledger):
                     return
                 end += len(line)
                 row = None
-                if not self._columns or rowfile.csv_header(line) != self._columns:
+                if not self._columns or csv_header(line) != self._columns:
                     if self._columns and number == 1:
-                        if rowfile.csv_header(line) == self._columns[:-1]:
+                        if csv_header(line) == self._columns[:-1]:
                             raise JournalError(_KEYLESS, self.path)
                         raise JournalError("has other columns (--top-k?) or is no CSV; choose another file", self.path)
-                    row = rowfile.parse(line, self._columns, self.path, number)
+                    row = parse(line, self._columns, self.path, number)
                     key = row.get("key")
                     if not (isinstance(key, str) and re.fullmatch("[0-9a-f]{16}", key)):
                         raise JournalError(_KEYLESS, self.path)
                 yield end, line, row
 
-    def _line(self, row: output.Row) -> str:
+    def _line(self, row: Row) -> str:
         if self._columns is None:
-            return output.json_line(row)
-        return output.csv_line(output.csv_cells(row, self._columns))
+            return json_line(row)
+        return csv_line(flatten(row, self._columns))
 
     def _count(self, row: dict[str, Any], line: bytes) -> None:
         self.models[row["model"]] = self.models.get(row["model"], 0) + 1
@@ -200,7 +202,7 @@ def refuse_to_replace(path: str) -> None:
         if fcntl is not None:
             _lock(stream, path)  # given back at once
         line = stream.readline(1 << 20)
-        columns = rowfile.csv_header(line)
+        columns = csv_header(line)
         if columns[-1:] == ["key"] if columns else _KEY.search(line):
             problem = "holds rows of --resume or watch, which would be lost; add --resume, or choose another file"
             raise JournalError(problem, path)

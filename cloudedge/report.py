@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
 
 from cloudedge.genera import GENERA
-from cloudedge.output import Row
+from cloudedge.row import Row
 
 # What a sky can be, in the order in which it is drawn: the genera from high to low, then what has no cloud's name.
 NO_CLOUD = {"clear": "Clear sky", "dark": "Too dark to see", "unfamiliar": "Unfamiliar sky"}

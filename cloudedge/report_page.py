@@ -12,8 +12,9 @@ from importlib.resources import files
 from itertools import islice
 
 from cloudedge import report_charts as charts
-from cloudedge.output import REASONS, percent, printable
 from cloudedge.report import LEVELS, NO_CLOUD, SKIES, Capture, Summary
+from cloudedge.row import REASONS
+from cloudedge.row_formats import percent, printable
 
 _TYPICAL, _DOUBTFUL, _LISTED_DOUBTFUL = 3, 9, 24
 _SHOWN_ERRORS = 12

@@ -15,9 +15,8 @@ from itertools import islice
 from typing import Any
 
 from cloudedge import folder
-from cloudedge.classifier import Classification
 from cloudedge.journal import Ledger, Signature, signature
-from cloudedge.output import NAMELESS
+from cloudedge.row import NAMELESS, Classification
 
 RESCAN_SECONDS = 600.0
 PATIENCE_SECONDS = 60.0  # so long an unreadable file may take to become a photo

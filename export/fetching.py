@@ -20,7 +20,7 @@ from tqdm import tqdm
 from cloudedge import __version__
 from cloudedge.errors import CloudEdgeError, ImageError
 from cloudedge.image import read
-from cloudedge.output import printable
+from cloudedge.row_formats import printable
 from export.dataset import LABELS
 from export.duplicates import find_duplicates, thumbnail
 from export.files import numbered_rows, read_csv, write_csv

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cloudedge.capture_time import captured_at_from_name
-from cloudedge.classifier import Classification, CloudClassifier
+from cloudedge.classifier import CloudClassifier
 from cloudedge.errors import ImageError, ImageTooLargeError, UnknownFormatError
-from cloudedge.output import row_of
+from cloudedge.row import Classification, row_of
 from cloudedge.serve.upload import Upload
 
 WORKERS = 2  # one decodes while the other computes; more would only take more memory

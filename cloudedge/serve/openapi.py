@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cloudedge.genera import GENERA
-from cloudedge.output import REASONS
+from cloudedge.row import REASONS
 
 Schema = dict[str, Any]
 

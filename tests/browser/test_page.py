@@ -11,7 +11,7 @@ from PIL import Image
 
 from cloudedge import CloudClassifier, explain
 from cloudedge.genera import GENERA, by_name
-from cloudedge.output import percent
+from cloudedge.row_formats import percent
 
 from .conftest import MODEL, Browser, server
 

@@ -12,11 +12,12 @@ from harness import FIXTURES, fuzz, one_line, scratch
 with atheris.instrument_imports(include=["cloudedge", "json"]):
     from resuming import resume  # which loads the journal
 
-    from cloudedge import CloudClassifier, output
+    from cloudedge import CloudClassifier
     from cloudedge.errors import CloudEdgeError, ImageError
     from cloudedge.report import summarise
     from cloudedge.report_page import page
-    from cloudedge.rowfile import read_rows
+    from cloudedge.row_formats import read_rows, to_csv, to_jsonl
+    from cloudedge.row_formats import read_rows
 
 PATH = scratch()
 FORMATS: tuple[Any, ...] = ("jsonl", "csv")
@@ -58,8 +59,8 @@ def seeds() -> Iterator[bytes]:
         yield bytes([1 - mark]) + whole
         yield bytes([mark]) + whole.replace(b"no-such", b"<script>&\\ud800")
         yield bytes([mark]) + whole.replace(b'"captured_at": null', b'"captured_at": "0001-01-01T00:00:00+01:00"')
-    yield b"\1" + "".join(output.to_csv(ROWS, 1)).encode()
-    yield b"\0" + "".join(output.to_jsonl(ROWS)).encode()
+    yield b"\1" + "".join(to_csv(ROWS, 1)).encode()
+    yield b"\0" + "".join(to_jsonl(ROWS)).encode()
 
 
 if __name__ == "__main__":

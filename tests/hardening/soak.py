@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from cloudedge.rowfile import read_rows
+from cloudedge.row_formats import read_rows
 from cloudedge.skies import draw
 
 SHAPES = [(1280, 720), (640, 480), (512, 288), (400, 400), (300, 800)]

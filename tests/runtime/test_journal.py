@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from cloudedge.errors import CloudEdgeError
 from cloudedge.journal import Journal, JournalError, refuse_to_replace, signature
-from cloudedge.output import csv_columns, csv_line
-from cloudedge.rowfile import read_rows
+from cloudedge.row import flat_columns
+from cloudedge.row_formats import csv_line, read_rows
 
 FORMATS = pytest.mark.parametrize("format_", ["jsonl", "csv"])
 
@@ -172,8 +172,8 @@ def test_what_was_put_together_of_pieces_is_settled_by_one_resume(
         ('{"path": "a.jpg"}\n', "jsonl", "line 1 is no row"),
         (json.dumps(good("a.jpg")) + "\n", "jsonl", "without a key"),
         (json.dumps({**good("a.jpg"), "key": "of another kind"}) + "\n", "jsonl", "without a key"),
-        (csv_line(csv_columns(1)), "csv", "without a key"),
-        (csv_line([*csv_columns(2), "key"]), "csv", "other columns"),
+        (csv_line(flat_columns(1)), "csv", "without a key"),
+        (csv_line([*flat_columns(2), "key"]), "csv", "other columns"),
     ],
 )
 def test_what_is_no_journal_is_refused_and_left_alone(tmp_path: Path, content: str, format_: str, problem: str) -> None:

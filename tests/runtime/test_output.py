@@ -16,8 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudedge.classifier import Classification, GenusProbability, LevelProbability
-from cloudedge.output import csv_columns, percent, replacing, to_csv, to_json, to_jsonl, to_terminal, to_text
+from cloudedge.files import replacing
+from cloudedge.output import to_terminal, to_text
+from cloudedge.row import Classification, GenusProbability, LevelProbability, flat_columns
+from cloudedge.row_formats import percent, to_csv, to_json, to_jsonl
 
 NAMES = st.text(st.characters(codec=None, exclude_categories=()), min_size=1)  # surrogates too: names are bytes
 
@@ -98,7 +100,7 @@ def test_csv_flattens_the_row() -> None:
 
 
 def test_csv_has_a_column_for_each_key_of_a_row() -> None:
-    flat = [key for key in csv_columns(1) if not key.startswith(("level_", "top1_"))]
+    flat = [key for key in flat_columns(1) if not key.startswith(("level_", "top1_"))]
     assert flat == [key for key in good() if key not in ("level", "top")]
 
 

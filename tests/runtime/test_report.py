@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cloudedge import output, report_charts
+from cloudedge import report_charts
 from cloudedge.genera import GENERA, by_name
 from cloudedge.report import Summary, summarise, without_repeats
 from cloudedge.report_page import page
-from cloudedge.rowfile import read_rows
+from cloudedge.row_formats import read_rows, to_csv, to_json, to_jsonl
 
 CLOUDEDGE = [sys.executable, "-m", "cloudedge"]
 VOID = {"meta", "img", "br"}
@@ -271,8 +271,8 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 def test_json_lines_and_csv_give_the_same_page(tmp_path: Path) -> None:
     rows = year(500)
-    (tmp_path / "rows.jsonl").write_text("".join(output.to_jsonl(rows)))
-    (tmp_path / "rows.csv").write_text("".join(output.to_csv(rows, top_k=3)))
+    (tmp_path / "rows.jsonl").write_text("".join(to_jsonl(rows)))
+    (tmp_path / "rows.csv").write_text("".join(to_csv(rows, top_k=3)))
     pages = []
     for name in ("rows.jsonl", "rows.csv"):
         done = run(tmp_path / name, "-o", tmp_path / "page.html")
@@ -314,11 +314,11 @@ def test_what_was_classified_again_counts_once_by_its_last_row(tmp_path: Path) -
 
 def test_a_json_array_and_empty_lines_are_read_and_a_line_without_end_is_not(tmp_path: Path) -> None:
     rows = year(20)
-    (tmp_path / "rows.json").write_text("".join(output.to_json(rows)))
+    (tmp_path / "rows.json").write_text("".join(to_json(rows)))
     assert list(read_rows(str(tmp_path / "rows.json"))) == rows
-    (tmp_path / "rows.jsonl").write_text("\n".join(output.to_jsonl(rows)) + "\n")
+    (tmp_path / "rows.jsonl").write_text("\n".join(to_jsonl(rows)) + "\n")
     assert list(read_rows(str(tmp_path / "rows.jsonl"))) == rows
-    (tmp_path / "none.json").write_text("".join(output.to_json([])))
+    (tmp_path / "none.json").write_text("".join(to_json([])))
     assert list(read_rows(str(tmp_path / "none.json"))) == []
     if os.path.exists("/dev/zero"):
         done = run("/dev/zero")
@@ -338,7 +338,7 @@ def test_the_page_never_replaces_the_rows(tmp_path: Path) -> None:
 
 
 def test_csv_that_a_spreadsheet_has_written_is_read(tmp_path: Path) -> None:
-    text = "".join(output.to_csv(year(20), top_k=3))
+    text = "".join(to_csv(year(20), top_k=3))
     (tmp_path / "rows.csv").write_text(text.replace(",true,", ",TRUE,").replace(",false,", ",False,"))
     done = run(tmp_path / "rows.csv", "-o", tmp_path / "page.html")
     assert (done.returncode, done.stderr) == (0, "")

@@ -21,7 +21,7 @@ import pytest
 from cloudedge import CloudClassifier
 from cloudedge.cli import cli
 from cloudedge.genera import GENERA
-from cloudedge.output import REASONS
+from cloudedge.row import REASONS
 
 from .serving import form, program, served
 from .waiting import wait_for

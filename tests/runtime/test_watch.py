@@ -21,7 +21,7 @@ import pytest
 from cloudedge.classifier import CloudClassifier
 from cloudedge.hook import run_hook
 from cloudedge.journal import Ledger
-from cloudedge.rowfile import read_rows
+from cloudedge.row_formats import read_rows
 from cloudedge.watch import Changes, Watch, polled, told
 
 from .waiting import wait_for

@@ -1,20 +1,74 @@
-"""Read back the rows that cloudedge has written as JSON Lines or CSV, line by line."""
+"""Rows as JSON, JSON Lines and CSV, written and read back.
+
+Each writer is a generator: rows go in, pieces of text come out, a row's piece as soon as there is the row.
+"""
 
 from __future__ import annotations
 
 import csv
+import io
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 from cloudedge.errors import CloudEdgeError
 from cloudedge.genera import GENERA
+from cloudedge.row import Row, flat_columns, flatten
 
 _GENERA = {genus.name for genus in GENERA}
 _LONGEST = 1 << 20  # bytes of a line; a device may have no end of it
 _OF_NO_ROW = (b"", b"[", b"]", b"[]")
 _NUMBERS = ("probability", "level_probability")
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """Escape line ends, other control characters and undecodable bytes, so that a file's name stays on its line."""
+    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def percent(probability: float) -> str:
+    """Write a probability for people to read: what a photo shows is never 0 or 100 % sure."""
+    if probability < 0.005:
+        return "<1%"
+    return ">99%" if probability >= 0.995 else f"{probability:.0%}"
+
+
+def to_json(rows: Iterable[Row]) -> Iterator[str]:
+    """Write one JSON array, a row on each line; ASCII, so that file names of any bytes survive."""
+    before = "[\n"
+    for row in rows:
+        yield before + _json(row)
+        before = ",\n"
+    yield "[]\n" if before == "[\n" else "\n]\n"
+
+
+def to_jsonl(rows: Iterable[Row]) -> Iterator[str]:
+    """Write each row as a JSON object on a line of its own."""
+    for row in rows:
+        yield json_line(row)
+
+
+def json_line(row: Row) -> str:
+    """Write a row as a JSON object, ASCII alone, and end the line."""
+    return _json(row) + "\n"
+
+
+def to_csv(rows: Iterable[Row], top_k: int) -> Iterator[str]:
+    """Write a header and a line per row; `level` and the `top_k` best genera are flattened into columns."""
+    columns = flat_columns(top_k)
+    yield csv_line(columns)
+    for row in rows:
+        yield csv_line(flatten(row, columns))
+
+
+def csv_line(cells: Iterable[Any]) -> str:
+    """Write the cells of one line, and end it."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(map(_csv_cell, cells))
+    return line.getvalue()
 
 
 def read_rows(path: str) -> Iterator[dict[str, Any]]:
@@ -52,6 +106,16 @@ def parse(line: bytes, columns: Sequence[str] | None, path: str, number: int) ->
     except (ValueError, KeyError, TypeError, csv.Error, RecursionError):
         pass
     raise CloudEdgeError(f"line {number} is no row of cloudedge; give a file that `classify` or `watch` wrote", path)
+
+
+def _json(row: Row) -> str:
+    return json.dumps(row, allow_nan=False)
+
+
+def _csv_cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return json.dumps(value) if isinstance(value, bool) else printable(str(value))
 
 
 def _is_row(row: dict[str, Any]) -> bool:
