@@ -17,7 +17,6 @@ with atheris.instrument_imports(include=["cloudedge", "json"]):
     from cloudedge.report import summarise
     from cloudedge.report_page import page
     from cloudedge.row_formats import read_rows, to_csv, to_jsonl
-    from cloudedge.row_formats import read_rows
 
 PATH = scratch()
 FORMATS: tuple[Any, ...] = ("jsonl", "csv")
