@@ -70,8 +70,8 @@ def limit(files: str, name: str, photos: str) -> dict[str, Any]:
     from PIL import Image
 
     from benchmarks.networks import spec
-    from cloudedge.image import OVERSAMPLING
     from cloudedge.model import Model
+    from cloudedge.photo.read import OVERSAMPLING
 
     side, model, batch = spec(Path(files))["resize"]["size"], Model(f"{files}/int8.onnx", 1), _tensor(files)
 

@@ -177,12 +177,13 @@ def _photo_times(classifier: Any, name: str, path: str, seconds: float) -> Photo
 
 def _one(classifier: Any, path: str) -> dict[str, float]:
     """Classify one photo by its stages, and once more as a whole: seconds."""
-    from cloudedge import image, preprocess
+    from cloudedge import preprocess
+    from cloudedge.photo.read import read
 
     spec, model = classifier.model.spec, classifier.model
     clock = time.perf_counter
     marks = [clock()]
-    photo = image.read(path, spec.resize.size)
+    photo = read(path, spec.resize.size)
     marks.append(clock())
     pixels = preprocess.resize(photo.pixels, spec)
     marks.append(clock())

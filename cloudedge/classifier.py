@@ -11,14 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cloudedge import image, preprocess
-from cloudedge.capture_time import captured_at_from_name
-from cloudedge.crop import WHOLE, Box, check, cut, side_to_decode
+from cloudedge import preprocess
 from cloudedge.errors import ImageError
 from cloudedge.evidence import EvidenceMaps, seen
 from cloudedge.genera import Genus, Level, by_name
-from cloudedge.image import Source
 from cloudedge.model import Model, Outputs
+from cloudedge.photo.capture_time import captured_at_from_name
+from cloudedge.photo.crop import WHOLE, Box, check, cut, side_to_decode
+from cloudedge.photo.formats import MAX_JPEG_PIXELS
+from cloudedge.photo.read import Source, let_go, out_of_memory, path_of, read
 from cloudedge.row import Classification, GenusProbability, LevelProbability, Reason
 
 
@@ -45,7 +46,7 @@ class CloudClassifier:
         threads: int | None = None,
         top_k: int = 3,
         crop: Box = WHOLE,
-        max_pixels: int = image.MAX_JPEG_PIXELS,
+        max_pixels: int = MAX_JPEG_PIXELS,
         min_confidence: float | None = None,
     ) -> None:
         """Open a packaged model by its name, or a model file by its path; or take a `Model` that is open.
@@ -102,18 +103,18 @@ class CloudClassifier:
         try:
             return self._prepare(source)
         except ImageError as error:
-            image.let_go(error)
+            let_go(error)
             return error
 
     def _prepare(self, source: Source) -> _Prepared:
         try:
             return self._read(source)
         except MemoryError as error:
-            raise image.out_of_memory(error, image.path_of(source)) from error
+            raise out_of_memory(error, path_of(source)) from error
 
     def _read(self, source: Source) -> _Prepared:
         spec = self.model.spec
-        photo = image.read(source, side_to_decode(spec.resize.size, self.crop), self.max_pixels)
+        photo = read(source, side_to_decode(spec.resize.size, self.crop), self.max_pixels)
         pixels = preprocess.resize(cut(photo.pixels, self.crop), spec)
         array = preprocess.normalise(pixels, spec)
         return _Prepared(array, preprocess.luminance(pixels), photo.captured_at, photo.size)
@@ -138,7 +139,7 @@ class CloudClassifier:
         if outputs.evidence is not None:
             maps = EvidenceMaps(spec.classes, outputs.evidence[0], photo.size, seen(self.crop, spec))
         return Classification(
-            path=image.path_of(source),
+            path=path_of(source),
             status="ok",
             error=None,
             genus=genus.name,
@@ -158,7 +159,7 @@ class CloudClassifier:
     def error_row(self, source: Source, error: ImageError) -> Classification:
         """Return the row of a photo that cannot be read."""
         return Classification(
-            path=image.path_of(source),
+            path=path_of(source),
             status="error",
             error=error.problem,
             genus=None,
@@ -207,5 +208,5 @@ def _doubt(thresholds: Mapping[str, float], luminance: float, outputs: Outputs, 
 
 
 def _captured_at_from_name(source: Source) -> str | None:
-    path = image.path_of(source)
+    path = path_of(source)
     return None if path is None else captured_at_from_name(path)

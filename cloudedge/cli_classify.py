@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from cloudedge import folder, interruption
-from cloudedge.capture_time import is_before
 from cloudedge.cli_common import (
     EXIT_CODES,
     INTERRUPTED,
@@ -36,11 +35,12 @@ from cloudedge.cli_common import (
 )
 from cloudedge.cli_types import Moment, Shard
 from cloudedge.journal import Journal, signature
+from cloudedge.photo.capture_time import is_before
 from cloudedge.row import Row, row_of
 from cloudedge.row_formats import printable
 
 if TYPE_CHECKING:
-    from cloudedge.image import Source
+    from cloudedge.photo.read import Source
 
 
 @dataclass

@@ -27,7 +27,7 @@ from cloudedge.row_formats import printable, to_csv, to_json, to_jsonl
 
 if TYPE_CHECKING:  # these load numpy and onnxruntime, and --help has no use for either
     from cloudedge.classifier import CloudClassifier
-    from cloudedge.crop import Box
+    from cloudedge.photo.crop import Box
 
 STDIN = STDOUT = "-"
 LARGEST_INPUT = 512 << 20  # bytes, above those of any photo from a camera
@@ -123,8 +123,8 @@ def _open(model: str, threads: int | None, answer: Answer, max_pixels: int | Non
         with ThreadPoolExecutor(1) as pool:
             opening = pool.submit(Model, model, threads)
             from cloudedge.classifier import CloudClassifier
-            from cloudedge.crop import WHOLE
-            from cloudedge.image import MAX_JPEG_PIXELS
+            from cloudedge.photo.crop import WHOLE
+            from cloudedge.photo.formats import MAX_JPEG_PIXELS
     except ImportError as error:
         raise broken(error) from error
     crop, limit = answer.crop or WHOLE, max_pixels or MAX_JPEG_PIXELS

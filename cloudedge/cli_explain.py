@@ -29,7 +29,7 @@ from cloudedge.row_formats import printable
 if TYPE_CHECKING:
     from PIL import Image
 
-    from cloudedge.crop import Box
+    from cloudedge.photo.crop import Box
 
 _FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
 _SOFTWARE, _SIGNATURE = 0x0131, "cloudedge explain"  # an EXIF tag, and what it says of the pictures that are made here
@@ -56,7 +56,8 @@ def explain(path: str, target: str, genus: str | None, crop: Box | None, model: 
     if kind is None:
         raise click.BadParameter("give a name that ends in .jpg, .png or .webp.", param_hint="--output")
     classifier = open_classifier(model, threads, Answer(len(GENERA), crop, None))
-    from cloudedge import explain, image
+    from cloudedge import explain
+    from cloudedge.photo.read import read
 
     if os.path.lexists(target) and not _is_ours(target):
         problem = f"{printable(target)} is there already; choose another name, or delete it."
@@ -64,7 +65,7 @@ def explain(path: str, target: str, genus: str | None, crop: Box | None, model: 
     photo = standard_input() if path == STDIN else path
     try:
         result = classifier.classify(photo)
-        pixels = image.read(photo, explain.LONG_SIDE).pixels
+        pixels = read(photo, explain.LONG_SIDE).pixels
     except ImageError as error:
         raise click.ClickException(f"{error}.") from error
     try:
@@ -77,11 +78,11 @@ def explain(path: str, target: str, genus: str | None, crop: Box | None, model: 
 
 def _is_ours(path: str) -> bool:
     """Tell whether a file was made here, so that a slip in the order of names does not cost a photo."""
-    from cloudedge import image
+    from cloudedge.photo.formats import read_exif
 
     try:
         with open(path, "rb") as stream:
-            return bool(image.read_exif(stream).get(_SOFTWARE) == _SIGNATURE)
+            return bool(read_exif(stream).get(_SOFTWARE) == _SIGNATURE)
     except Exception:  # whatever it is, it is not ours
         return False
 

@@ -15,7 +15,7 @@ from cloudedge.genera import GENERA
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-    from cloudedge.crop import Box
+    from cloudedge.photo.crop import Box
 
     # Generic from click 8.2 and 8.4 on.
     _Choice: TypeAlias = click.Choice[str]  # type: ignore[type-arg, unused-ignore]

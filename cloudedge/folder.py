@@ -9,9 +9,9 @@ from datetime import datetime
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from cloudedge import capture_time
 from cloudedge.errors import CloudEdgeError
 from cloudedge.files import TEMPORARY_PREFIX
+from cloudedge.photo import capture_time
 
 if TYPE_CHECKING:
     import sqlite3

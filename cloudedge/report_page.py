@@ -160,11 +160,11 @@ def _picture(capture: Capture) -> str | None:
     """Return a small picture with its words, or None where the photo is no longer there."""
     from PIL import Image
 
-    from cloudedge import image
     from cloudedge.errors import ImageError
+    from cloudedge.photo.read import read
 
     try:
-        thumbnail = Image.fromarray(image.read(capture.path, max(_THUMBNAIL) // 2).pixels)
+        thumbnail = Image.fromarray(read(capture.path, max(_THUMBNAIL) // 2).pixels)
     except ImageError:
         return None
     thumbnail.thumbnail(_THUMBNAIL)

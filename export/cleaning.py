@@ -15,7 +15,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from cloudedge.errors import CloudEdgeError
-from cloudedge.image import read
+from cloudedge.photo.read import read
 from cloudedge.row_formats import printable
 from export.dataset import CLASSES, Photo
 from export.decisions import Key

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from cloudedge.classifier import CloudClassifier
 from cloudedge.genera import GENERA
-from cloudedge.image import Source
 from cloudedge.model import Model, Outputs
+from cloudedge.photo.read import Source
 from cloudedge.row import Reason
 from export.dataset import CLASSES, Photo, review_target
 

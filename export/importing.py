@@ -13,8 +13,8 @@ from tqdm import tqdm
 
 from cloudedge.errors import CloudEdgeError, ImageError
 from cloudedge.folder import photos_below
-from cloudedge.image import read
 from cloudedge.model import sha256
+from cloudedge.photo.read import read
 from cloudedge.row_formats import printable
 from export.dataset import CLASSES, LABELS, MANIFEST_COLUMNS, label_of
 from export.duplicates import find_duplicates, groups, thumbnail

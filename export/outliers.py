@@ -10,7 +10,7 @@ import numpy.typing as npt
 import skimage
 from PIL import Image, ImageDraw, ImageFilter
 
-from cloudedge.image import Source
+from cloudedge.photo.read import Source
 from export.dataset import CLASSES, Photo, review_target
 
 Pixels = npt.NDArray[np.uint8]

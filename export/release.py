@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from cloudedge.classifier import CloudClassifier
 from cloudedge.errors import CloudEdgeError
-from cloudedge.image import Source, read
 from cloudedge.metadata import ModelSpec
 from cloudedge.model import Model, Outputs, sha256
+from cloudedge.photo.read import Source, read
 from cloudedge.preprocess import prepare
 from export import augment, outliers
 from export.batches import learned_catalogue, split_of

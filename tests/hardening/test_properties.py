@@ -20,12 +20,12 @@ from PIL import Image
 from resuming import resume
 
 from cloudedge import CloudClassifier
-from cloudedge.capture_time import captured_at_from_name
-from cloudedge.crop import cut
 from cloudedge.folder import in_shard
 from cloudedge.genera import GENERA
-from cloudedge.image import read
 from cloudedge.model import Outputs
+from cloudedge.photo.capture_time import captured_at_from_name
+from cloudedge.photo.crop import cut
+from cloudedge.photo.read import read
 from cloudedge.preprocess import prepare
 from cloudedge.report import summarise
 from cloudedge.row_formats import printable, read_rows, to_csv, to_json, to_jsonl

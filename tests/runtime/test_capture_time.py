@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
-from cloudedge.capture_time import captured_at, captured_at_from_name, instant, is_before
 from cloudedge.classifier import CloudClassifier
+from cloudedge.photo.capture_time import captured_at, captured_at_from_name, instant, is_before
 
 LOCAL, UTC = "2024-06-01T12:30:45", "2024-06-01T12:30:45+00:00"
 MINUTE = "2024-06-01T12:30:00"

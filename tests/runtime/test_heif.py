@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cloudedge import CloudClassifier, heif, image
-from cloudedge.capture_time import captured_at
-from cloudedge.errors import ImageError
-from cloudedge.image import read
+from cloudedge import CloudClassifier
+from cloudedge.errors import ImageError, ImageTooLargeError
+from cloudedge.photo import heif
+from cloudedge.photo.capture_time import captured_at
+from cloudedge.photo.read import read
 
 pytest.importorskip("pi_heif")
 
@@ -98,7 +99,7 @@ def test_pixels_are_sent_while_their_memory_is_there(photo, decoder):
 
 
 def test_the_program_itself_loads_no_decoder(photo):
-    code = f"import sys; from cloudedge.image import read; read({str(photo)!r}); print('pi_heif' in sys.modules)"
+    code = f"import sys; from cloudedge.photo.read import read; read({str(photo)!r}); print('pi_heif' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout.split() == [b"False"]
 
 
@@ -156,7 +157,7 @@ def test_a_decoder_that_memory_runs_out_for_is_an_error(photo, decoder):
 
 
 def test_a_photo_of_too_many_pixels_is_not_decoded(photo, decoder):
-    with pytest.raises(image.ImageTooLargeError):
+    with pytest.raises(ImageTooLargeError):
         read(photo, max_pixels=96 * 64 - 1)
     assert read(photo, max_pixels=96 * 64).size == (96, 64)
     decoder("class Heif: size = 30000, 3000  # and no data\ndef open_heif(data): return Heif")
@@ -200,8 +201,8 @@ def test_no_decoder_is_left_behind(number, photo, decoder, tmp_path):
     lock = tmp_path / "lock"
     holds = f"import fcntl\nlock = open({str(lock)!r}, 'w')\nfcntl.flock(lock, fcntl.LOCK_EX)"
     folder = decoder(f"{holds}\nlock.write('.')\nlock.flush()\n{HANGS}")
-    code = f"import sys; sys.path.insert(0, {str(folder)!r})\nfrom cloudedge import heif, image"
-    code += f"\nheif.SECONDS = {1000 if number == signal.SIGINT else 1}\nimage.read({str(photo)!r})"
+    code = f"import sys; sys.path.insert(0, {str(folder)!r})\nfrom cloudedge.photo import heif, read"
+    code += f"\nheif.SECONDS = {1000 if number == signal.SIGINT else 1}\nread.read({str(photo)!r})"
     with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL) as program:
         while program.poll() is None and not (lock.exists() and lock.stat().st_size):
             time.sleep(0.01)
@@ -222,7 +223,8 @@ def test_ctrl_c_in_a_terminal_is_for_the_program_alone(photo, decoder, tmp_path)
     note = tmp_path / "note"
     folder = decoder(f"open({str(note)!r}, 'w').close()\nimport time\ntime.sleep(1)\n{SHORT_LIVED}")
     code = "import signal, sys; signal.signal(signal.SIGINT, lambda *_: None)"
-    code += f"\nsys.path.insert(0, {str(folder)!r})\nfrom cloudedge.image import read\nprint(read({str(photo)!r}).size)"
+    code += f"\nsys.path.insert(0, {str(folder)!r})"
+    code += f"\nfrom cloudedge.photo.read import read\nprint(read({str(photo)!r}).size)"
     command = [sys.executable, "-c", code]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as program:
         while not note.exists():

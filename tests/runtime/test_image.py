@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms
 
-from cloudedge import image
 from cloudedge.errors import ImageError, ImageTooLargeError
-from cloudedge.image import read
-from cloudedge.reader import MAX_GIF_HEADER
+from cloudedge.photo.bounded_file import MAX_GIF_HEADER
+from cloudedge.photo.formats import open_image
+from cloudedge.photo.read import read
 
 ORIENTATIONS = {  # what undoes each orientation, in numpy's words
     1: lambda a: a,
@@ -357,7 +357,7 @@ def test_a_disk_that_fails_is_not_blamed_on_the_photo(monkeypatch):
         def read(self, size=-1):
             raise OSError(errno.EIO, "the disk is gone")
 
-    monkeypatch.setattr(image, "open_file", lambda path: Failing())
+    monkeypatch.setattr("cloudedge.photo.read.open_file", lambda path: Failing())
     with pytest.raises(ImageError) as caught:
         read("photo.jpg")
     assert str(caught.value) == "photo.jpg: cannot be read (the disk is gone); check the disk"
@@ -389,7 +389,7 @@ def test_a_tiff_that_is_cut_short_while_it_is_read_is_damaged(compression, sky, 
     path = tmp_path / "sky.tif"
     path.write_bytes(encode(sky, "TIFF", compression=compression))
     with path.open("rb") as stream:
-        picture = image.open_image(stream)
+        picture = open_image(stream)
         assert not hasattr(picture.fp, "fileno")
         os.truncate(path, 100)
         with pytest.raises(OSError, match=r"decoder|truncated|^-2$"):
@@ -401,9 +401,9 @@ def test_what_a_decoder_reads_as_a_whole_is_bounded(kind, options, sky, encode, 
     path = tmp_path / "sky"
     data = encode(sky, kind, **options)
     path.write_bytes(data)
-    monkeypatch.setattr("cloudedge.reader.MAX_BYTES", len(data))
+    monkeypatch.setattr("cloudedge.photo.bounded_file.MAX_BYTES", len(data))
     assert np.array_equal(read(path).pixels, sky)
-    monkeypatch.setattr("cloudedge.reader.MAX_BYTES", len(data) // 2)
+    monkeypatch.setattr("cloudedge.photo.bounded_file.MAX_BYTES", len(data) // 2)
     with pytest.raises(ImageTooLargeError, match="MB; scale it down"):
         read(path)
 
@@ -446,7 +446,7 @@ def test_what_is_no_photo_is_told_by_its_first_bytes_however_long_it_is():
             return b"." * size
 
     with pytest.raises(ImageError, match="not a photo in a known format"):
-        image.open_image(Endless())
+        open_image(Endless())
 
 
 def test_a_gif_may_have_large_pictures_but_no_comment_without_an_end(encode):
@@ -507,7 +507,7 @@ def test_the_first_picture_of_an_animation_is_read(encode):
 
 def test_what_takes_too_long_to_decode_is_given_up(sky, encode, monkeypatch):
     data = encode(sky, "JPEG")
-    monkeypatch.setattr("cloudedge.reader.MAX_SECONDS", 0.0)
+    monkeypatch.setattr("cloudedge.photo.bounded_file.MAX_SECONDS", 0.0)
     assert problem(data) == "takes more than 0 seconds to decode; save it anew"
 
 
@@ -536,7 +536,7 @@ def test_a_refused_file_says_so(tmp_path, monkeypatch):
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(image.os, "stat", refuse)
+    monkeypatch.setattr(os, "stat", refuse)
     assert "permissions" in problem(tmp_path / "sky.png")
 
 
@@ -583,7 +583,7 @@ def test_what_a_decoder_says_of_the_damage_is_told_in_one_line():
 
 
 def test_a_photo_that_does_not_fit_into_memory_says_so(monkeypatch):
-    monkeypatch.setattr(image, "open_file", lambda _: Failing(MemoryError()))
+    monkeypatch.setattr("cloudedge.photo.read.open_file", lambda _: Failing(MemoryError()))
     with pytest.raises(ImageTooLargeError, match="does not fit into memory") as caught:
         read("sky.jpg")
     assert caught.value.path == "sky.jpg"

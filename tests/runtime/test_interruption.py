@@ -105,12 +105,12 @@ def test_who_ignores_interruptions_is_not_interrupted(photos: list[Path]) -> Non
     program = """
 import signal
 signal.signal(signal.SIGINT, signal.SIG_IGN)  # as nohup and the background of a shell do
-from cloudedge import image
-read = image.read
+from cloudedge import classifier
+read = classifier.read
 def interrupted_read(*arguments):
     signal.raise_signal(signal.SIGINT)
     return read(*arguments)
-image.read = interrupted_read
+classifier.read = interrupted_read
 from cloudedge.cli import main
 main()
 """

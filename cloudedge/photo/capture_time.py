@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from datetime import datetime, timezone
+from typing import Any
 
 _DATE = r"(?P<year>(?:19|20)[0-9]{2})(?P<dash>[-_.]?)(?P<month>[0-9]{2})(?P=dash)(?P<day>[0-9]{2})"
 _HALF = r"(?:[ _\u202f]?(?P<half>[AaPp])[Mm](?![A-Za-z]))?"  # of the day, behind a clock of twelve hours
@@ -56,14 +57,31 @@ def captured_at(path: str) -> str | None:
     """
     from PIL import ExifTags
 
-    from cloudedge import image  # loads numpy too
+    from cloudedge.photo.bounded_file import open_file
+    from cloudedge.photo.formats import read_exif
 
     try:
-        with image.open_file(path) as stream:
-            tags = image.read_exif(stream).get_ifd(ExifTags.IFD.Exif)
-            return image.exif_time(tags) or captured_at_from_name(path)
+        with open_file(path) as stream:
+            tags = read_exif(stream).get_ifd(ExifTags.IFD.Exif)
+            return exif_time(tags) or captured_at_from_name(path)
     except Exception:  # on a damaged file a decoder may raise nearly anything; its row will say so
         return captured_at_from_name(path)
+
+
+def exif_time(tags: dict[int, Any]) -> str | None:
+    """Return when EXIF says that a photo was taken, ISO 8601; None where it says no time."""
+    from PIL import ExifTags
+
+    if ExifTags.Base.DateTimeOriginal not in tags:
+        return None
+    stamp = str(tags[ExifTags.Base.DateTimeOriginal]).strip(" \0")
+    offset = str(tags.get(ExifTags.Base.OffsetTimeOriginal, "")).strip(" \0")
+    for text, form in ((stamp + offset, "%Y:%m:%d %H:%M:%S%z"), (stamp, "%Y:%m:%d %H:%M:%S")):
+        try:
+            return datetime.strptime(text, form).isoformat()
+        except ValueError:
+            continue
+    return None
 
 
 def captured_at_from_name(path: str) -> str | None:

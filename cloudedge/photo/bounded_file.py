@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 from typing import BinaryIO
 
@@ -16,7 +17,7 @@ MAX_GIF_HEADER = 1 << 18  # bytes of palettes and comments
 MAX_SECONDS = 60.0
 
 
-class Reader:
+class BoundedFile:
     """A file without its descriptor, of which no more than `MAX_BYTES` are read into memory at once.
 
     With a descriptor libtiff would map the file, and who reads a mapped file is killed where its disk fails, and where
@@ -45,3 +46,21 @@ class Reader:
             if self.header_left < 0:
                 raise ImageError(f"has more than {MAX_GIF_HEADER >> 10} KB before its first picture; save it anew")
         return data
+
+
+def open_file(path: str) -> BinaryIO:
+    """Open a file for reading; ImageError where it is none."""
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            raise ImageError("is a folder; give the path of a photo")
+        if not stat.S_ISREG(mode):  # opening a pipe would wait for its writer, a device may never end
+            raise ImageError("is a pipe or a device, not a file; save the photo to a file first")
+        return open(path, "rb")
+    except FileNotFoundError as error:
+        raise ImageError("there is no such file; check the path") from error
+    except PermissionError as error:
+        raise ImageError("may not be read; check the permissions of the file and its folder") from error
+    except (OSError, ValueError) as error:
+        detail = (error.strerror if isinstance(error, OSError) else None) or error
+        raise ImageError(f"cannot be opened ({detail}); check the path") from error

@@ -67,8 +67,8 @@ def _ask_child(data: bytes, max_pixels: int) -> bytes:
     """
     if not sys.executable or getattr(sys, "frozen", False):  # a frozen program would be started once more
         raise _no_child("a program that Python is built into has none")
-    path = [*map(str, sys.path), str(Path(__file__).parents[1])]
-    code = f"import sys; sys.path[:] = {path!a}; from cloudedge.heif import main; main()"
+    path = [*map(str, sys.path), str(Path(__file__).parents[2])]
+    code = f"import sys; sys.path[:] = {path!a}; from cloudedge.photo.heif import main; main()"
     command = [sys.executable, "-I", "-S", "-c", code, str(max_pixels), str(SECONDS)]
     try:
         done = subprocess.run(command, input=data, capture_output=True, timeout=SECONDS, start_new_session=True)
