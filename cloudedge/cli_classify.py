@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from cloudedge import folder, interruption
+from cloudedge import interruption
+from cloudedge.archive.journal import Journal, signature
+from cloudedge.archive.photo_list import collected
+from cloudedge.archive.photos import find_photos, in_shard, taken_between
 from cloudedge.cli_common import (
     EXIT_CODES,
     INTERRUPTED,
@@ -34,7 +37,6 @@ from cloudedge.cli_common import (
     writer,
 )
 from cloudedge.cli_types import Moment, Shard
-from cloudedge.journal import Journal, signature
 from cloudedge.photo.capture_time import is_before
 from cloudedge.row import Row, row_of
 from cloudedge.row_formats import printable
@@ -151,7 +153,7 @@ def classify(
             progress = None
             has_bar = not quiet and sys.stderr.isatty() and not (stream and stream.isatty())
             if has_bar or sort == "time":
-                photos = listed = stack.enter_context(folder.collected(photos, by_time=sort == "time"))
+                photos = listed = stack.enter_context(collected(photos, by_time=sort == "time"))
                 progress = _progress(len(listed), tally, stack) if has_bar and len(listed) > 1 else None
             rows = _keyed_rows(photos, journal, lambda paths: map(row_of, classifier.classify_many(paths)))
             _write(_counted(rows, tally, progress), journal, stream, format_, top_k)
@@ -173,19 +175,19 @@ def _selected(
     until: datetime | None,
     shard: tuple[int, int] | None,
 ) -> Iterable[str]:
-    photos: Iterable[str] = folder.find_photos(paths, tally.pass_over, tally.report_folder, glob or None, recursive)
+    photos: Iterable[str] = find_photos(paths, tally.pass_over, tally.report_folder, glob or None, recursive)
     if shard:
         photos = _of_shard(photos, shard, tally)
     if journal:
         photos = _to_do(photos, journal, tally)
     if since or until:  # last, because it opens the files
-        photos = folder.taken_between(photos, since, until, tally.leave_out)
+        photos = taken_between(photos, since, until, tally.leave_out)
     return photos
 
 
 def _of_shard(photos: Iterable[str], shard: tuple[int, int], tally: Tally) -> Iterator[str]:
     for path in photos:
-        if folder.in_shard(path, *shard):
+        if in_shard(path, *shard):
             yield path
         else:
             tally.of_other_shards += 1

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 import click
 
-from cloudedge import folder, interruption, journal
+from cloudedge import interruption
+from cloudedge.archive.journal import Journal, JournalError, refuse_to_replace
+from cloudedge.archive.photos import claims_to_be_photo
 from cloudedge.cli_types import Crop, Finite, Glob
 from cloudedge.errors import CloudEdgeError, ImageTooLargeError, ModelError
 from cloudedge.files import replacing
@@ -149,12 +151,12 @@ def open_journal(
     classifier: CloudClassifier,
     answer: Answer,
     replay: Callable[[dict[str, Any]], object] = lambda row: None,
-) -> journal.Journal:
+) -> Journal:
     """Open the file that is both output and journal; click's error says why it cannot be."""
     refuse_photo(target)
     kind: Any = format_
     try:
-        opened = journal.Journal(target, kind, answer.top_k, settings_of(classifier, answer), replay)
+        opened = Journal(target, kind, answer.top_k, settings_of(classifier, answer), replay)
     except CloudEdgeError as error:
         raise click.BadParameter(f"{error}.", param_hint="--output") from error
     except OSError as error:
@@ -176,8 +178,8 @@ def open_output(target: str | None, stack: ExitStack) -> TextIO:
         return sys.stdout
     refuse_photo(target)
     try:
-        journal.refuse_to_replace(target)
-    except journal.JournalError as error:
+        refuse_to_replace(target)
+    except JournalError as error:
         raise click.BadParameter(f"{error}.", param_hint="--output") from error
     try:
         return stack.enter_context(replacing(target))
@@ -187,7 +189,7 @@ def open_output(target: str | None, stack: ExitStack) -> TextIO:
 
 def refuse_photo(target: str) -> None:
     """A slip such as `-o a.jpg` must cost neither a photo nor a model."""
-    if folder.claims_to_be_photo(target) or target.endswith(".onnx"):
+    if claims_to_be_photo(target) or target.endswith(".onnx"):
         problem = f"{printable(target)} has the name of a photo or of a model; choose another."
         raise click.BadParameter(problem, param_hint="--output")
 

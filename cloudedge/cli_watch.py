@@ -12,7 +12,11 @@ from typing import Any
 
 import click
 
-from cloudedge import hook, interruption
+from cloudedge import interruption
+from cloudedge.archive.hints import from_notifications, from_polling
+from cloudedge.archive.journal import Ledger
+from cloudedge.archive.row_command import run_command
+from cloudedge.archive.watch import Changes, Watch
 from cloudedge.cli_common import (
     EXIT_CODES,
     INTERRUPTED,
@@ -29,7 +33,6 @@ from cloudedge.cli_common import (
     writer,
 )
 from cloudedge.cli_types import Command, Finite
-from cloudedge.journal import Ledger
 from cloudedge.row import row_of
 from cloudedge.row_formats import printable
 
@@ -111,18 +114,16 @@ def watch(
     stop, received = _stop_on_signals()
     answer = Answer(**options)
     classifier = open_classifier(model, threads, answer)
-    from cloudedge import watch as watching  # loads numpy
-
-    changes = watching.Changes(agree)
+    changes = Changes(agree)
     with ExitStack() as stack:
         ledger = Ledger(settings_of(classifier, answer))
         if target is not None:
             ledger = stack.enter_context(open_journal(target, kind, classifier, answer, changes.changed))
-        watcher = watching.Watch(root, classifier.classify_many, ledger, settle, glob=glob or None)
+        watcher = Watch(root, classifier.classify_many, ledger, settle, glob=glob or None)
         if target is None:
             watcher.take_for_done()
         tick = min(1.0, max(settle / 2, 0.05), poll or 1.0)
-        hints = watching.polled(root, poll, tick, stop, say) if poll else watching.told(root, tick, stop, say)
+        hints = from_polling(root, poll, tick, stop, say) if poll else from_notifications(root, tick, stop, say)
 
         def rows() -> Iterator[dict[str, Any]]:
             for result, key in watcher.captures(hints):
@@ -130,7 +131,7 @@ def watch(
                 ledger.write(row, key)
                 if changes.changed(row) or not changes_only:
                     yield row
-                    if command and (problem := hook.run_hook(command, row, exec_timeout)):
+                    if command and (problem := run_command(command, row, exec_timeout)):
                         say(f"{printable(command[0])} {problem}")
                 if stop.is_set():
                     return

@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
 
+from cloudedge.archive.photos import photos_below
 from cloudedge.errors import CloudEdgeError, ImageError
-from cloudedge.folder import photos_below
 from cloudedge.model import sha256
 from cloudedge.photo.read import read
 from cloudedge.row_formats import printable

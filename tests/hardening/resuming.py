@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cloudedge.journal import Journal
+from cloudedge.archive.journal import Journal
 
 
 def resume(path: Path, format_: Any, rows: list[dict[str, Any]]) -> bytes:

@@ -20,7 +20,7 @@ from PIL import Image
 from resuming import resume
 
 from cloudedge import CloudClassifier
-from cloudedge.folder import in_shard
+from cloudedge.archive.photos import in_shard
 from cloudedge.genera import GENERA
 from cloudedge.model import Outputs
 from cloudedge.photo.capture_time import captured_at_from_name

@@ -25,9 +25,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cloudedge.archive.photo_list import collected
 from cloudedge.classifier import CloudClassifier
 from cloudedge.errors import CloudEdgeError
-from cloudedge.folder import collected
 
 TINY = str(Path(__file__).parent / "fixtures" / "tiny.onnx")
 CLASSIFY = [sys.executable, "-m", "cloudedge", "classify", "--model", TINY, "--threads", "1"]

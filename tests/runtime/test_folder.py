@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudedge.folder import collected, find_photos, in_shard, is_wanted, photos_below, taken_between
+from cloudedge.archive.photo_list import collected
+from cloudedge.archive.photos import find_photos, in_shard, is_wanted, photos_below, taken_between
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ def modules_after(code: str) -> set[str]:
         "import cloudedge; cloudedge.__version__, dir(cloudedge), cloudedge.GENERA, cloudedge.ModelError",
         "from cloudedge import CloudEdgeError, ImageError, Genus",
         "import cloudedge.cli",
-        "import cloudedge.row, cloudedge.row_formats, cloudedge.files, cloudedge.journal",
+        "import cloudedge.row, cloudedge.row_formats, cloudedge.files, cloudedge.archive.journal",
     ],
 )
 def test_importing_loads_nothing_heavy(code):

@@ -53,12 +53,12 @@ def interrupted_shutdown(self, *arguments, **options):
 ThreadPoolExecutor.shutdown = interrupted_shutdown
 """
 WHILE_A_STRING_IS_EXECUTED = """
-from cloudedge import folder
-find = folder.find_photos
+import cloudedge.cli_classify
+find = cloudedge.cli_classify.find_photos
 def interrupted_find(*arguments):
     exec("signal.raise_signal(NUMBER)", {"signal": signal})  # as in the making of a dataclass
     return find(*arguments)
-folder.find_photos = interrupted_find
+cloudedge.cli_classify.find_photos = interrupted_find
 """
 WHEN_ALL_IS_DONE = """
 import cloudedge.cli_classify

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from cloudedge.archive.journal import Journal, JournalError, refuse_to_replace, signature
 from cloudedge.errors import CloudEdgeError
-from cloudedge.journal import Journal, JournalError, refuse_to_replace, signature
 from cloudedge.row import flat_columns
 from cloudedge.row_formats import csv_line, read_rows
 

@@ -18,11 +18,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cloudedge.archive.hints import from_notifications, from_polling
+from cloudedge.archive.journal import Ledger
+from cloudedge.archive.row_command import run_command
+from cloudedge.archive.watch import Changes, Watch
 from cloudedge.classifier import CloudClassifier
-from cloudedge.hook import run_hook
-from cloudedge.journal import Ledger
 from cloudedge.row_formats import read_rows
-from cloudedge.watch import Changes, Watch, polled, told
 
 from .waiting import wait_for
 
@@ -168,7 +169,7 @@ def test_a_glob_chooses(tmp_path: Path, photo: bytes) -> None:
 def test_more_captures_than_are_waited_for_at_a_time_all_get_their_turn(
     camera: Camera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cloudedge.watch._AT_ONCE", 3)
+    monkeypatch.setattr("cloudedge.archive.watch._AT_ONCE", 3)
     for number in range(8):
         camera.put(f"{number}.jpg")
     camera.look(None)
@@ -221,14 +222,14 @@ def test_the_sky_has_changed_when_three_captures_agree_on_something_new(skies: s
 def test_a_command_gets_the_row_and_no_shell_sees_it(tmp_path: Path) -> None:
     program = "import sys; open(sys.argv[1], 'w').write(sys.stdin.read())"
     target = tmp_path / "$(row) > *"
-    assert run_hook([sys.executable, "-c", program, str(target)], {"path": "a\n.jpg"}, 60) is None
+    assert run_command([sys.executable, "-c", program, str(target)], {"path": "a\n.jpg"}, 60) is None
     assert json.loads(target.read_text()) == {"path": "a\n.jpg"}
 
 
 def test_a_command_that_fails_is_told(tmp_path: Path) -> None:
-    assert run_hook([sys.executable, "-c", "raise SystemExit(7)"], {}, 60) == "failed with exit code 7"
-    assert run_hook([str(tmp_path / "no-such")], {}, 60) == "cannot be started: No such file or directory"
-    assert run_hook([sys.executable, "-c", "import time; time.sleep(60)"], {}, 0.5) == "was ended after 0.5 seconds"
+    assert run_command([sys.executable, "-c", "raise SystemExit(7)"], {}, 60) == "failed with exit code 7"
+    assert run_command([str(tmp_path / "no-such")], {}, 60) == "cannot be started: No such file or directory"
+    assert run_command([sys.executable, "-c", "import time; time.sleep(60)"], {}, 0.5) == "was ended after 0.5 seconds"
 
 
 @posix
@@ -236,7 +237,7 @@ def test_a_command_is_ended_with_all_that_it_has_started(tmp_path: Path) -> None
     alive = tmp_path / "alive"
     child = f"import time; time.sleep(1.5); open({str(alive)!r}, 'w')"
     program = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
-    assert run_hook([sys.executable, "-c", program], {}, 0.7)
+    assert run_command([sys.executable, "-c", program], {}, 0.7)
     time.sleep(2)
     assert not alive.exists()
 
@@ -245,8 +246,8 @@ def test_a_command_is_ended_with_all_that_it_has_started(tmp_path: Path) -> None
 def test_a_folder_that_vanishes_and_comes_back_is_watched_again(tmp_path: Path, way: str, photo: bytes) -> None:
     root, stop, said = tmp_path / "cam", threading.Event(), []
     make = {
-        "told": lambda: told(str(root), 0.1, stop, said.append),
-        "polled": lambda: polled(str(root), 0.1, 0.1, stop, said.append),
+        "told": lambda: from_notifications(str(root), 0.1, stop, said.append),
+        "polled": lambda: from_polling(str(root), 0.1, 0.1, stop, said.append),
     }
     hints = make[way]()
     assert next(hints) == []

@@ -7,23 +7,19 @@ start, when the folder comes back, and every ten minutes, because hints can get 
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from cloudedge import folder
-from cloudedge.journal import Ledger, Signature, signature
+from cloudedge.archive.hints import Hints
+from cloudedge.archive.journal import Ledger, Signature, signature
+from cloudedge.archive.photos import is_wanted, photos_below
 from cloudedge.row import NAMELESS, Classification
 
-RESCAN_SECONDS = 600.0
 PATIENCE_SECONDS = 60.0  # so long an unreadable file may take to become a photo
 _AT_ONCE = 10_000  # captures waited for at a time, so that a large archive does not fill the memory
-
-# What to look at now: files and folders that have changed, or None for everything.
-Hints = Iterator[Iterable[str] | None]
 
 
 @dataclass(slots=True)
@@ -94,7 +90,7 @@ class Watch:
                 self._meet(path)
 
     def _photos(self, path: str) -> Iterator[str]:
-        return folder.photos_below(path, glob=self._glob)
+        return photos_below(path, glob=self._glob)
 
     def _is_new(self, path: str) -> bool:
         state = signature(path)
@@ -103,7 +99,7 @@ class Watch:
         return not self._ledger.holds(self._ledger.key(path, state))
 
     def _meet(self, path: str) -> None:
-        if folder.is_wanted(path, self._root, self._glob):
+        if is_wanted(path, self._root, self._glob):
             now = self._clock()
             self._waiting[path] = _Arrival(signature(path), now, now + self._settle)
 
@@ -163,74 +159,3 @@ class Changes:
             return False
         self._sky = sky
         return True
-
-
-def polled(root: str, seconds: float, tick: float, stop: threading.Event, say: Callable[[str], object]) -> Hints:
-    """Look through the folder every so many seconds: for network shares, where nobody tells of changes."""
-    presence = _Presence(root, say)
-    last = -seconds
-    while not stop.is_set():
-        is_due = time.monotonic() - last >= seconds
-        if presence.check() and is_due:
-            yield None
-            last = time.monotonic()
-        else:
-            yield []
-        stop.wait(tick)
-
-
-def told(root: str, tick: float, stop: threading.Event, say: Callable[[str], object]) -> Hints:
-    """Ask the operating system to tell of changes."""
-    presence = _Presence(root, say)
-    while not stop.is_set():
-        if presence.check() is None:
-            yield []
-            stop.wait(tick)
-            continue
-        try:
-            yield from _told_while_it_stays(root, tick, stop, presence)
-        except FileNotFoundError:  # it may go at any moment
-            continue
-        except (OSError, RuntimeError) as error:  # too many folders for inotify, say
-            say(f"changes cannot be told ({error}); looking through it every minute instead")
-            yield from polled(root, 60.0, tick, stop, say)
-
-
-def _told_while_it_stays(root: str, tick: float, stop: threading.Event, presence: _Presence) -> Hints:
-    from watchfiles import watch
-
-    identity, real, scanned = presence.check(), os.path.realpath(root), -RESCAN_SECONDS
-    for changes in watch(
-        real,
-        watch_filter=None,
-        debounce=200,
-        rust_timeout=int(tick * 1000),
-        yield_on_timeout=True,
-        stop_event=stop,
-        raise_interrupt=False,
-        ignore_permission_denied=True,
-    ):
-        if presence.check() != identity:  # gone, or made or mounted again: another folder of that name
-            return
-        if time.monotonic() - scanned >= RESCAN_SECONDS:  # the first time too, now that changes are told
-            scanned = time.monotonic()
-            yield None
-        names = sorted(os.path.relpath(path, real) for _, path in changes)
-        yield [os.path.join(root, name) for name in names if name != os.curdir]
-
-
-class _Presence:
-    """Whether a folder is there, and which one; says so when that changes."""
-
-    def __init__(self, root: str, say: Callable[[str], object]) -> None:
-        self._root, self._say, self._was_there = root, say, True
-
-    def check(self) -> tuple[int, int] | None:
-        try:
-            status = os.stat(self._root)
-        except OSError:
-            status = None
-        if self._was_there != (status is not None):
-            self._was_there = status is not None
-            self._say("is back" if self._was_there else "is not there; waiting for it")
-        return (status.st_dev, status.st_ino) if status else None

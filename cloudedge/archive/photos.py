@@ -1,20 +1,14 @@
-"""Find the photos in files and folders, choose among them, and bring them into the order of their times."""
+"""Find the photos in files and folders, and choose among them."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import PurePath
-from typing import TYPE_CHECKING
 
-from cloudedge.errors import CloudEdgeError
 from cloudedge.files import TEMPORARY_PREFIX
 from cloudedge.photo import capture_time
-
-if TYPE_CHECKING:
-    import sqlite3
 
 # A file or folder whose name ends so claims to be a photo.
 PHOTO_EXTENSIONS = (
@@ -116,52 +110,6 @@ def taken_between(
             left_out(text)
         else:
             yield path
-
-
-class PhotoList:
-    """The paths of many photos: their number is `len()`, and they are kept on the disk."""
-
-    def __init__(self, database: sqlite3.Connection, by_time: bool) -> None:
-        self._database = database
-        self._order = "time IS NULL, time, path" if by_time else "rowid"
-
-    def __len__(self) -> int:
-        (number,) = self._database.execute("SELECT count(*) FROM photos").fetchone()
-        return int(number)
-
-    def __iter__(self) -> Iterator[str]:
-        for (path,) in self._database.execute(f"SELECT path FROM photos ORDER BY {self._order}"):
-            yield os.fsdecode(path)
-
-
-@contextmanager
-def collected(photos: Iterable[str], by_time: bool = False) -> Iterator[PhotoList]:
-    """Find all the photos before the first is used: to know their number, or to have them in the order of their times.
-
-    Half a million paths do not fit well into the memory of a small device, so they go into a temporary SQLite file,
-    which is gone at the end. By time, photos without one come last. Raises CloudEdgeError where the file cannot be
-    written.
-    """
-    import sqlite3
-
-    rows = ((os.fsencode(path), _instant(path) if by_time else None) for path in photos)
-    database = sqlite3.connect("")
-    try:
-        try:
-            database.execute("PRAGMA journal_mode = OFF")
-            database.execute("CREATE TABLE photos (path BLOB, time REAL)")
-            database.executemany("INSERT INTO photos VALUES (?, ?)", rows)
-        except sqlite3.Error as error:
-            problem = f"the list of photos does not fit on the disk of temporary files ({error})"
-            raise CloudEdgeError(problem) from error
-        yield PhotoList(database, by_time)
-    finally:
-        database.close()
-
-
-def _instant(path: str) -> float | None:
-    time = capture_time.captured_at(path)
-    return capture_time.instant(time) if time else None
 
 
 def _last_first(folder: str, onerror: Callable[[OSError], object]) -> list[os.DirEntry[str]]:

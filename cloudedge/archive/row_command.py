@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from cloudedge.row import Row
 
 
-def run_hook(command: Sequence[str], row: Row, seconds: float) -> str | None:
+def run_command(command: Sequence[str], row: Row, seconds: float) -> str | None:
     """Run a command, without a shell, with the row as JSON on its standard input; return what went wrong, or None.
 
     What it prints goes to standard error. After `seconds` it is killed, on POSIX together with all that it has started.
