@@ -35,12 +35,13 @@ def report(results: str, target: str | None, zone: ZoneInfo | None) -> None:
     what failed, and small pictures where the photos are still there. A capture with a time that was classified again
     counts once, by its last row.
     """
-    from cloudedge import report, report_page
+    from cloudedge.report.page import make_page
+    from cloudedge.report.summary import summarise, without_repeats
 
     try:
         read = partial(read_rows, results)
-        rows = report.without_repeats(read) if os.path.isfile(results) else read()  # a pipe can be read but once
-        summary = report.summarise(rows, zone)
+        rows = without_repeats(read) if os.path.isfile(results) else read()  # a pipe can be read but once
+        summary = summarise(rows, zone)
     except CloudEdgeError as error:
         raise click.BadParameter(f"{error}.", param_hint="RESULTS") from error
     except OSError as error:
@@ -52,5 +53,5 @@ def report(results: str, target: str | None, zone: ZoneInfo | None) -> None:
         raise click.BadParameter("that is RESULTS itself; choose another.", param_hint="--output")
     with ExitStack() as stack:
         stream = open_output(target, stack)
-        for piece in report_page.page(summary, results):
+        for piece in make_page(summary, results):
             click.echo(piece, file=stream, nl=False)

@@ -14,8 +14,8 @@ with atheris.instrument_imports(include=["cloudedge", "json"]):
 
     from cloudedge import CloudClassifier
     from cloudedge.errors import CloudEdgeError, ImageError
-    from cloudedge.report import summarise
-    from cloudedge.report_page import page
+    from cloudedge.report.page import make_page
+    from cloudedge.report.summary import summarise
     from cloudedge.row_formats import read_rows, to_csv, to_jsonl
 
 PATH = scratch()
@@ -33,7 +33,7 @@ def try_one(data: bytes) -> None:
     format_, data = FORMATS[data[0] % 2], data[1:]
     PATH.write_bytes(data)
     try:
-        report = "".join(page(summarise(read_rows(str(PATH))), "rows")).encode()
+        report = "".join(make_page(summarise(read_rows(str(PATH))), "rows")).encode()
     except CloudEdgeError as error:
         one_line(str(error))
     else:

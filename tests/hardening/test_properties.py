@@ -27,7 +27,7 @@ from cloudedge.photo.capture_time import captured_at_from_name
 from cloudedge.photo.crop import cut
 from cloudedge.photo.read import read
 from cloudedge.preprocess import prepare
-from cloudedge.report import summarise
+from cloudedge.report.summary import summarise
 from cloudedge.row_formats import printable, read_rows, to_csv, to_json, to_jsonl
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)

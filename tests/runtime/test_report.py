@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cloudedge import report_charts
 from cloudedge.genera import GENERA, by_name
-from cloudedge.report import Summary, summarise, without_repeats
-from cloudedge.report_page import page
+from cloudedge.report import charts
+from cloudedge.report.page import make_page
+from cloudedge.report.summary import Summary, summarise, without_repeats
 from cloudedge.row_formats import read_rows, to_csv, to_json, to_jsonl
 
 CLOUDEDGE = [sys.executable, "-m", "cloudedge"]
@@ -97,7 +97,7 @@ class Page(HTMLParser):
 
 
 def html_of(summary: Summary, source: str = "rows.jsonl") -> str:
-    return "".join(page(summary, source))
+    return "".join(make_page(summary, source))
 
 
 def test_everything_is_counted_once() -> None:
@@ -162,11 +162,11 @@ def shares(svg: str, style: str) -> dict[int, float]:
 
 def test_the_bars_are_the_shares() -> None:
     columns = [Counter(Cu=3, Ci=1), Counter(), Counter(Cu=1, dark=9), Counter(clear=2, St=2)]
-    svg = report_charts.stacked(columns, report_charts.by_genus(), "shares")
+    svg = charts.stacked(columns, charts.by_genus(), "shares")
     assert shares(svg, "Cu") == {0: 0.75, 2: 1.0}
     assert shares(svg, "Ci") == {0: 0.25}
     assert shares(svg, "clear") == {3: 0.5}
-    levels = report_charts.stacked(columns, report_charts.by_level(), "shares")
+    levels = charts.stacked(columns, charts.by_level(), "shares")
     assert shares(levels, "level-low") == {0: 0.75, 2: 1.0, 3: 0.5}
 
 
@@ -174,7 +174,7 @@ def test_the_strip_of_a_month_shows_the_most_frequent_sky_of_each_hour() -> None
     rows = [row(f"2024-02-29T{hour:02}:{minute:02}:00") for hour in (10, 11) for minute in (0, 20, 40)]
     rows += [row("2024-02-29T10:30:00", "Stratus"), row("2024-02-29T12:00:00", reason="low_confidence")]
     rows += [row("2024-02-29T23:00:00", reason="dark")]
-    ((name, days, strip),) = report_charts.months(summarise(rows))
+    ((name, days, strip),) = charts.months(summarise(rows))
     assert (name, days) == ("February 2024", 29)
     assert re.findall(r'<path class="([^"]+)" d="([^"]+)"><title>([^<]+)', strip) == [
         ("Cu", "M28 10h1v2h-1z", "29 February 2024, 10-12 h: Cumulus (7)"),
@@ -186,7 +186,7 @@ def test_the_strip_of_a_month_shows_the_most_frequent_sky_of_each_hour() -> None
 @pytest.mark.parametrize(("days", "name", "number"), [(31, "day", 31), (366, "day", 366), (800, "week", 115)])
 def test_there_are_never_too_many_bars(days: int, name: str, number: int) -> None:
     first = datetime(2024, 1, 1).toordinal()
-    found, periods = report_charts.periods({first: Counter(Cu=1), first + days - 1: Counter(Cu=1)})
+    found, periods = charts.periods({first: Counter(Cu=1), first + days - 1: Counter(Cu=1)})
     assert (found, len(periods)) == (name, number)
     assert sum(skies.total() for _, skies in periods) == 2
 

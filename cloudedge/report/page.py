@@ -11,8 +11,8 @@ from html import escape
 from importlib.resources import files
 from itertools import islice
 
-from cloudedge import report_charts as charts
-from cloudedge.report import LEVELS, NO_CLOUD, SKIES, Capture, Summary
+from cloudedge.report import charts
+from cloudedge.report.summary import LEVELS, NO_CLOUD, SKIES, Capture, Summary
 from cloudedge.row import REASONS
 from cloudedge.row_formats import percent, printable
 
@@ -22,9 +22,9 @@ _THUMBNAIL = (320, 240)
 _GROUPS = {**{f"{level.capitalize()} clouds": skies for level, skies in LEVELS.items()}, "No cloud's name": [*NO_CLOUD]}
 
 
-def page(summary: Summary, source: str) -> Iterator[str]:
+def make_page(summary: Summary, source: str) -> Iterator[str]:
     """Yield the page piece by piece; `source` names the file that the rows came from."""
-    style = (files("cloudedge") / "report.css").read_text(encoding="utf-8")
+    style = (files("cloudedge.report") / "report.css").read_text(encoding="utf-8")
     title = f"The sky, {_period(summary)}" if summary.by_hour_of_day else "The sky"
     yield (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'

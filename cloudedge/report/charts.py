@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from html import escape
 from itertools import groupby
 
-from cloudedge.report import LEVELS, NO_CLOUD, SKIES, Summary
+from cloudedge.report.summary import LEVELS, NO_CLOUD, SKIES, Summary
 
 _TITLES_UP_TO_DAYS = 1100  # beyond, the words on each cell of the calendar would make the page too large
 
