@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from cloudedge import bench as measuring
+from cloudedge.bench.measure import STAGES, measure_models, measured_device
 from cloudedge.cli_common import broken, threads_option
 from cloudedge.cli_types import Finite
 from cloudedge.errors import ModelError
@@ -36,8 +36,8 @@ def bench(model: tuple[str, ...], threads: int | None, seconds: float, format_: 
     normalise it, to run the model, for the rest, and in total. Let nothing else run meanwhile.
     """
     try:
-        device = measuring.device()
-        models = [asdict(times) for times in measuring.bench(model, threads, seconds)]
+        device = measured_device()
+        models = [asdict(times) for times in measure_models(model, threads, seconds)]
     except BrokenProcessPool as error:
         raise ModelError("the process that measured died; onnxruntime may not fit this processor") from error
     except ImportError as error:
@@ -56,7 +56,7 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         peak = "" if model["peak_mb"] is None else f", at most {model['peak_mb']:.0f} MB of memory"
         yield ""
         yield f"{model['model']}, {model['threads']} threads: ready after {model['load_ms']:.0f} ms{peak}"
-        yield "  photo  " + "".join(f"{stage:>15}" for stage in measuring.STAGES) + "   photos/s"
+        yield "  photo  " + "".join(f"{stage:>15}" for stage in STAGES) + "   photos/s"
         for photo in model["photos"]:
             cells = (f"{times['p50']:.1f} ({times['p95']:.1f})" for times in photo["stages"].values())
             yield f"  {photo['photo']:7}" + "".join(f"{cell:>15}" for cell in cells) + f"{photo['per_second']:11.1f}"

@@ -24,9 +24,9 @@ from cloudedge import __version__
 from cloudedge.classifier import CloudClassifier
 from cloudedge.errors import ModelError
 from cloudedge.genera import GENERA
-from cloudedge.serve.desk import Desk
 from cloudedge.serve.openapi import description
 from cloudedge.serve.upload import Limits, Room, receive
+from cloudedge.serve.workers import Workers
 
 T = TypeVar("T")
 
@@ -57,7 +57,7 @@ _HEADERS = {
 def make_app(classifier: CloudClassifier, token: str | None = None, limits: Limits | None = None) -> Starlette:
     """Make the application; with `token`, only who shows it may classify or ask for the model."""
     limits = limits or Limits()
-    desk, room = Desk(classifier), Room(limits)
+    workers, room = Workers(classifier), Room(limits)
     spec = classifier.model.spec
     genera = _json([asdict(genus) for genus in GENERA])
     of_photos = {"bytes": limits.body_bytes, "photos": limits.photos, "pixels": limits.photo_pixels}
@@ -70,7 +70,7 @@ def make_app(classifier: CloudClassifier, token: str | None = None, limits: Limi
             raise HTTPException(403, "another site's page asks for this; open the page of this server instead")
         with room.enter() as hold:
             uploads = await receive(request, limits, hold)
-            answers = await _unless_gone(request, desk.answers(uploads, with_evidence))
+            answers = await _unless_gone(request, workers.answers(uploads, with_evidence))
         rows = [answer.row for answer in answers]
         if any(answer.status == 200 for answer in answers):
             return _respond(_json(rows))
@@ -88,7 +88,7 @@ def make_app(classifier: CloudClassifier, token: str | None = None, limits: Limi
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
-        await asyncio.to_thread(desk.close)
+        await asyncio.to_thread(workers.close)
 
     static = files("cloudedge.serve") / "static"
     app = Starlette(

@@ -12,9 +12,9 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from cloudedge.bench import SIZES, STAGES, measure
+from cloudedge.bench.drawn_sky import draw_sky
+from cloudedge.bench.measure import SIZES, STAGES, measure_model
 from cloudedge.model import packaged
-from cloudedge.skies import draw
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -76,15 +76,15 @@ def test_a_signal_ends_the_measuring(tiny: Path, to_group: bool) -> None:
 
 
 def test_a_sky_is_the_same_each_time_and_no_other_seeds() -> None:
-    one, again, other = (np.asarray(draw(161, 97, seed)) for seed in (1, 1, 2))
+    one, again, other = (np.asarray(draw_sky(161, 97, seed)) for seed in (1, 1, 2))
     assert one.shape == (97, 161, 3)
     np.testing.assert_array_equal(one, again)
     assert np.abs(one.astype(int) - other).mean() > 5
 
 
 def test_measuring_runs_as_often_as_it_takes(tiny: Path, tmp_path: Path) -> None:
-    draw(64, 48).save(tmp_path / "sky.png")
-    (times,) = measure(str(tiny), 1, {"small": str(tmp_path / "sky.png")}, 0.01).photos
+    draw_sky(64, 48).save(tmp_path / "sky.png")
+    (times,) = measure_model(str(tiny), 1, {"small": str(tmp_path / "sky.png")}, 0.01).photos
     assert times.stages["total"].p50 > 0
 
 

@@ -10,7 +10,7 @@ _NOISE = 3.0  # grey levels, standard deviation
 _TILE = 1024  # pixels after which a sensor's noise repeats
 
 
-def draw(width: int, height: int, seed: int = 0) -> Image.Image:
+def draw_sky(width: int, height: int, seed: int = 0) -> Image.Image:
     """Draw clouds before a blue sky, the same for the same `seed`, with the noise of a sensor.
 
     Octaves of smoothed noise, the finest four pixels wide: as a JPEG of quality 90 a sky of 12 megapixels takes about

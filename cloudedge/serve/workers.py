@@ -27,7 +27,7 @@ class Answer:
     status: int
 
 
-class Desk:
+class Workers:
     """Classifies uploads in threads of its own."""
 
     def __init__(self, classifier: CloudClassifier) -> None:

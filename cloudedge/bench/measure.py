@@ -56,7 +56,7 @@ class ModelTimes:
     peak_mb: float | None
 
 
-def bench(models: tuple[str, ...], threads: int | None, seconds: float) -> list[ModelTimes]:
+def measure_models(models: tuple[str, ...], threads: int | None, seconds: float) -> list[ModelTimes]:
     """Measure models, by default the packaged ones, each in a process of its own, on drawn skies.
 
     `seconds` is the time for each model and photo.
@@ -67,10 +67,10 @@ def bench(models: tuple[str, ...], threads: int | None, seconds: float) -> list[
         photos = {name: os.path.join(folder, f"{name}.jpg") for name in SIZES}
         for name, path in photos.items():
             _apart(_draw, path, *SIZES[name])
-        return [_apart(measure, model, threads, photos, seconds) for model in models or _apart(_packaged_names)]
+        return [_apart(measure_model, model, threads, photos, seconds) for model in models or _apart(_packaged_names)]
 
 
-def measure(model: str, threads: int | None, photos: dict[str, str], seconds: float) -> ModelTimes:
+def measure_model(model: str, threads: int | None, photos: dict[str, str], seconds: float) -> ModelTimes:
     """Measure one model in this process, for which it should be new."""
     began = time.perf_counter()
     from cloudedge.classifier import CloudClassifier
@@ -88,7 +88,7 @@ def measure(model: str, threads: int | None, photos: dict[str, str], seconds: fl
     )
 
 
-def device() -> dict[str, Any]:
+def measured_device() -> dict[str, Any]:
     """Say what is measured on: processor, cores, memory (MB), system, and the versions that matter."""
     return {
         "device": _device_name(),
@@ -149,9 +149,9 @@ def _versions() -> dict[str, str]:
 
 
 def _draw(path: str, width: int, height: int) -> None:
-    from cloudedge.skies import draw
+    from cloudedge.bench.drawn_sky import draw_sky
 
-    draw(width, height).save(path, quality=90)
+    draw_sky(width, height).save(path, quality=90)
 
 
 def _packaged_names() -> list[str]:
