@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import click
 
-from cloudedge import __version__, interruption
+from cloudedge import __version__, signals
 from cloudedge.cli_common import EXIT_CODES, INTERRUPTED, MODEL_UNUSABLE, NOT_ALL_CLASSIFIED, broken, model_options
 from cloudedge.errors import CloudEdgeError, ModelError
 from cloudedge.genera import GENERA
@@ -28,7 +28,7 @@ def main() -> NoReturn:
     _fill_closed_streams()
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # of a damaged photo Pillow warns too, and its row says so already
-    interruption.install()  # a stopped service tidies up as Ctrl-C does
+    signals.install()  # a stopped service tidies up as Ctrl-C does
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without Unicode still gets its rows
     try:
@@ -55,7 +55,7 @@ def _fill_closed_streams() -> None:
 
 def _end_with(error: Exception) -> NoReturn:
     """Exit with a line that says what went wrong; what is no user's doing is raised again."""
-    if interruption.came():  # libraries make other exceptions of it
+    if signals.came():  # libraries make other exceptions of it
         sys.exit(INTERRUPTED)
     if isinstance(error, ModelError):
         click.echo(f"Error: {error}", err=True)

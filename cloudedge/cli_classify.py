@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from cloudedge import interruption
+from cloudedge import signals
 from cloudedge.archive.journal import Journal, signature
 from cloudedge.archive.photo_list import collected
 from cloudedge.archive.photos import find_photos, in_shard, taken_between
@@ -215,7 +215,7 @@ def _keyed_rows(
             keys.append(journal.key(path, signature(path)) if journal else "")
             yield path if path != STDIN else standard_input()
 
-    for row in interruption.held(classify(interruption.let_through(sources()))):
+    for row in signals.held(classify(signals.let_through(sources()))):
         yield row, keys.popleft()
 
 

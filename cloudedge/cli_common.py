@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 import click
 
-from cloudedge import interruption
+from cloudedge import signals
 from cloudedge.archive.journal import Journal, JournalError, refuse_to_replace
 from cloudedge.archive.photos import claims_to_be_photo
 from cloudedge.cli_types import Crop, Finite, Glob
@@ -110,7 +110,7 @@ def open_classifier(model: str, threads: int | None, answer: Answer, max_pixels:
     """
     gc.disable()
     try:
-        (classifier,) = interruption.held(_open(*arguments) for arguments in [(model, threads, answer, max_pixels)])
+        (classifier,) = signals.held(_open(*arguments) for arguments in [(model, threads, answer, max_pixels)])
     finally:
         gc.freeze()
         gc.enable()

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from cloudedge import interruption
+from cloudedge import signals
 from cloudedge.cli_common import INTERRUPTED, Answer, answer_options, model_options, open_classifier
 
 
@@ -67,7 +67,7 @@ def _note_signals() -> list[int]:
         if number not in (signal.SIGINT, signal.SIGTERM):  # SIGHUP, of which the server knows nothing
             signal.raise_signal(signal.SIGTERM)
 
-    interruption.handle_with(note)
+    signals.handle_with(note)
     return received
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from cloudedge import interruption
+from cloudedge import signals
 from cloudedge.archive.hints import from_notifications, from_polling
 from cloudedge.archive.journal import Ledger
 from cloudedge.archive.row_command import run_command
@@ -157,5 +157,5 @@ def _stop_on_signals() -> tuple[threading.Event, list[int]]:
         received.append(number)
         stop.set()
 
-    interruption.handle_with(note)
+    signals.handle_with(note)
     return stop, received

@@ -49,6 +49,12 @@ def check_size(width: int, height: int, limit: int) -> None:
         raise ImageTooLargeError(problem)
 
 
+def brief(error: Exception) -> str:
+    """Return what an error of another library says, on one line of at most 200 characters."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 200 else text[:197] + "..."
+
+
 def _printable(text: str) -> str:
     return "".join(
         c.encode("unicode_escape").decode("ascii") if unicodedata.category(c) in _UNPRINTABLE else c for c in text

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from cloudedge.metadata import ModelSpec
+from cloudedge.model_spec import ModelSpec
 from cloudedge.photo.crop import Box
 
 

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from cloudedge.archive.photos import photos_below
 from cloudedge.errors import CloudEdgeError, ImageError
-from cloudedge.model import sha256
+from cloudedge.packaged_models import sha256
 from cloudedge.photo.read import read
 from cloudedge.row_formats import printable
 from export.dataset import CLASSES, LABELS, MANIFEST_COLUMNS, label_of

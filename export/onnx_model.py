@@ -12,8 +12,8 @@ import numpy.typing as npt
 import onnx
 import torch
 
-from cloudedge.metadata import METADATA_KEY, ModelSpec
 from cloudedge.model import Model
+from cloudedge.model_spec import METADATA_KEY, ModelSpec
 from export.files import replacing
 from export.judge import Released
 

@@ -14,8 +14,9 @@ import numpy.typing as npt
 
 from cloudedge.classifier import CloudClassifier
 from cloudedge.errors import CloudEdgeError
-from cloudedge.metadata import ModelSpec
-from cloudedge.model import Model, Outputs, sha256
+from cloudedge.model import Model, Outputs
+from cloudedge.model_spec import ModelSpec
+from cloudedge.packaged_models import sha256
 from cloudedge.photo.read import Source, read
 from cloudedge.preprocess import prepare
 from export import augment, outliers

@@ -17,7 +17,8 @@ from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
-from cloudedge import interruption
+from cloudedge import signals
+from cloudedge.packaged_models import packaged_names
 
 MEGABYTE = 1e6
 SIZES = {"1080p": (1920, 1080), "12 MP": (4032, 3024)}
@@ -67,7 +68,7 @@ def measure_models(models: tuple[str, ...], threads: int | None, seconds: float)
         photos = {name: os.path.join(folder, f"{name}.jpg") for name in SIZES}
         for name, path in photos.items():
             _apart(_draw, path, *SIZES[name])
-        return [_apart(measure_model, model, threads, photos, seconds) for model in models or _apart(_packaged_names)]
+        return [_apart(measure_model, model, threads, photos, seconds) for model in models or packaged_names()]
 
 
 def measure_model(model: str, threads: int | None, photos: dict[str, str], seconds: float) -> ModelTimes:
@@ -124,7 +125,7 @@ def _signals_held() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, interruption.SIGNALS)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals.SIGNALS)
     try:
         yield
     finally:
@@ -134,7 +135,7 @@ def _signals_held() -> Iterator[None]:
 def _leave_interrupts_alone() -> None:
     """In the new process, which has been born with signals held: let those through again that are for it."""
     if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, set(interruption.SIGNALS) - {signal.SIGINT})
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, set(signals.SIGNALS) - {signal.SIGINT})
 
 
 def _versions() -> dict[str, str]:
@@ -152,12 +153,6 @@ def _draw(path: str, width: int, height: int) -> None:
     from cloudedge.bench.drawn_sky import draw_sky
 
     draw_sky(width, height).save(path, quality=90)
-
-
-def _packaged_names() -> list[str]:
-    from cloudedge.model import packaged_names
-
-    return packaged_names()
 
 
 def _photo_times(classifier: Any, name: str, path: str, seconds: float) -> PhotoTimes:

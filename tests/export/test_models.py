@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from cloudedge.errors import CloudEdgeError
-from cloudedge.model import Model, packaged, pinned_sha256, sha256
+from cloudedge.model import Model
+from cloudedge.packaged_models import packaged, pinned_sha256, sha256
 from cloudedge.photo.read import read
 from cloudedge.preprocess import prepare
 from export import outliers

@@ -14,7 +14,8 @@ from click.testing import CliRunner
 from onnx import numpy_helper
 
 from cloudedge.classifier import CloudClassifier
-from cloudedge.model import Model, sha256
+from cloudedge.model import Model
+from cloudedge.packaged_models import sha256
 from export.__main__ import main
 from export.card import card_table, figures_table, genera_table, strange_table
 from export.cross_validation import Result

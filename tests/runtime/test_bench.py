@@ -14,7 +14,7 @@ import pytest
 
 from cloudedge.bench.drawn_sky import draw_sky
 from cloudedge.bench.measure import SIZES, STAGES, measure_model
-from cloudedge.model import packaged
+from cloudedge.packaged_models import packaged
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:

@@ -24,7 +24,7 @@ import cloudedge
 from cloudedge import ModelError
 from cloudedge.cli import main
 from cloudedge.cli_common import Answer, open_classifier
-from cloudedge.model import sha256
+from cloudedge.packaged_models import sha256
 
 from .waiting import wait_for
 
