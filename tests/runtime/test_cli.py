@@ -22,8 +22,9 @@ from PIL import Image
 
 import cloudedge
 from cloudedge import ModelError
-from cloudedge.cli import main
-from cloudedge.cli_common import Answer, open_classifier
+from cloudedge.cli.inputs import open_classifier
+from cloudedge.cli.main import main
+from cloudedge.cli.options import Answer
 from cloudedge.packaged_models import sha256
 
 from .waiting import wait_for
@@ -132,8 +133,8 @@ def test_what_cannot_be_read_from_stdin_is_an_error_row(tmp_path: Path) -> None:
 
 @posix
 def test_standard_input_without_an_end_is_an_error_row(photos: list[Path]) -> None:
-    limit = "from cloudedge import cli_common; cli_common.LARGEST_INPUT = 1 << 20"
-    program = f"{limit}; from cloudedge.cli import main; main()"
+    limit = "from cloudedge.cli import inputs; inputs.LARGEST_INPUT = 1 << 20"
+    program = f"{limit}; from cloudedge.cli.main import main; main()"
     with open("/dev/zero", "rb") as stdin:
         command = [sys.executable, "-c", program, "classify", "--model", TINY, str(photos[0]), "-", str(photos[1])]
         done = subprocess.run(command, stdin=stdin, capture_output=True, encoding="utf-8", timeout=60)
@@ -415,8 +416,9 @@ def test_help_loads_nothing_heavy() -> None:
     program = """
 import sys
 sys.argv = ["cloudedge", "--help"]
-from cloudedge.cli import main
-from cloudedge.cli_common import Answer, open_classifier
+from cloudedge.cli.main import main
+from cloudedge.cli.options import Answer
+from cloudedge.cli.inputs import open_classifier
 try:
     main()
 except SystemExit:

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from cloudedge.cli import cli
+from cloudedge.cli.main import cli
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

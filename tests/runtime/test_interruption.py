@@ -53,21 +53,21 @@ def interrupted_shutdown(self, *arguments, **options):
 ThreadPoolExecutor.shutdown = interrupted_shutdown
 """
 WHILE_A_STRING_IS_EXECUTED = """
-import cloudedge.cli_classify
-find = cloudedge.cli_classify.find_photos
+import cloudedge.cli.classify
+find = cloudedge.cli.classify.find_photos
 def interrupted_find(*arguments):
     exec("signal.raise_signal(NUMBER)", {"signal": signal})  # as in the making of a dataclass
     return find(*arguments)
-cloudedge.cli_classify.find_photos = interrupted_find
+cloudedge.cli.classify.find_photos = interrupted_find
 """
 WHEN_ALL_IS_DONE = """
-import cloudedge.cli_classify
-tell = cloudedge.cli_classify.count
+import cloudedge.cli.classify
+tell = cloudedge.cli.classify.count
 def interrupted_count(number, noun):
-    cloudedge.cli_classify.count = tell
+    cloudedge.cli.classify.count = tell
     signal.raise_signal(NUMBER)
     return tell(number, noun)
-cloudedge.cli_classify.count = interrupted_count
+cloudedge.cli.classify.count = interrupted_count
 """
 
 
@@ -81,7 +81,7 @@ def test_an_awkward_moment_is_as_good_as_any(
 ) -> None:
     target = photos[0].parent / "rows.json"
     target.write_text("of an earlier run")
-    program = f"import signal, sys\n{moment}\nfrom cloudedge.cli import main\nmain()".replace(
+    program = f"import signal, sys\n{moment}\nfrom cloudedge.cli.main import main\nmain()".replace(
         "NUMBER", str(int(number))
     )
     (tmp_path / "program.py").write_text(program)  # as a module: Python ends one in another way than a text
@@ -111,7 +111,7 @@ def interrupted_read(*arguments):
     signal.raise_signal(signal.SIGINT)
     return read(*arguments)
 classifier.read = interrupted_read
-from cloudedge.cli import main
+from cloudedge.cli.main import main
 main()
 """
     done = subprocess.run(

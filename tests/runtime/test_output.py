@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cloudedge.cli.text import to_terminal, to_text
 from cloudedge.files import replacing
-from cloudedge.output import to_terminal, to_text
 from cloudedge.row import Classification, GenusProbability, LevelProbability, flat_columns
 from cloudedge.row_formats import percent, to_csv, to_json, to_jsonl
 

@@ -19,7 +19,7 @@ import click
 import pytest
 
 from cloudedge import CloudClassifier
-from cloudedge.cli import cli
+from cloudedge.cli.main import cli
 from cloudedge.genera import GENERA
 from cloudedge.row import REASONS
 
@@ -463,7 +463,7 @@ def test_what_keeps_it_from_serving_is_said_in_one_line(explaining, tmp_path):
 def test_without_the_extra_it_says_what_to_install(explaining):
     code = (
         "import sys; sys.modules['starlette'] = None; sys.argv = ['cloudedge', 'serve']\n"
-        "from cloudedge.cli import main; main()"
+        "from cloudedge.cli.main import main; main()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2

@@ -8,21 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cloudedge.cli_common import (
-    EXIT_CODES,
-    STDIN,
-    Answer,
-    crop_option,
-    model_options,
-    open_classifier,
-    standard_input,
-    unwritable,
-)
-from cloudedge.cli_types import GenusName
+from cloudedge.cli.exit_codes import EXIT_CODES
+from cloudedge.cli.inputs import STDIN, open_classifier, standard_input
+from cloudedge.cli.options import Answer, GenusName, crop_option, model_options
+from cloudedge.cli.outputs import unwritable
+from cloudedge.cli.text import to_text
 from cloudedge.errors import ImageError, ModelError
 from cloudedge.files import replacing
 from cloudedge.genera import GENERA
-from cloudedge.output import to_text
 from cloudedge.row import row_of
 from cloudedge.row_formats import printable
 
@@ -35,7 +28,7 @@ _FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
 _SOFTWARE, _SIGNATURE = 0x0131, "cloudedge explain"  # an EXIF tag, and what it says of the pictures that are made here
 
 
-@click.command(epilog=EXIT_CODES, short_help="Draw where in a photo a genus is seen.")
+@click.command("explain", epilog=EXIT_CODES, short_help="Draw where in a photo a genus is seen.")
 @click.argument("path", metavar="PHOTO")
 @click.option("-o", "--output", "target", required=True, metavar="FILE", help="The picture: .jpg, .png or .webp.")
 @click.option(
@@ -46,7 +39,7 @@ _SOFTWARE, _SIGNATURE = 0x0131, "cloudedge explain"  # an EXIF tag, and what it 
 )
 @crop_option
 @model_options
-def explain(path: str, target: str, genus: str | None, crop: Box | None, model: str, threads: int | None) -> None:
+def command(path: str, target: str, genus: str | None, crop: Box | None, model: str, threads: int | None) -> None:
     """Draw PHOTO, a file or - for standard input, with what speaks for its genus in colour, and print its row.
 
     The colours show what the model's answer is made of, not what is true. An earlier picture is replaced, any other

@@ -11,13 +11,13 @@ from typing import Any
 import click
 
 from cloudedge.bench.measure import STAGES, measure_models, measured_device
-from cloudedge.cli_common import broken, threads_option
-from cloudedge.cli_types import Finite
+from cloudedge.cli.inputs import broken
+from cloudedge.cli.options import Finite, threads_option
 from cloudedge.errors import ModelError
 from cloudedge.row_formats import printable
 
 
-@click.command(short_help="Measure how fast the models run on this device.")
+@click.command("bench", short_help="Measure how fast the models run on this device.")
 @click.option("--model", multiple=True, metavar="NAME|PATH", help="Only this model.  [default: each packaged one]")
 @threads_option
 @click.option(
@@ -29,7 +29,7 @@ from cloudedge.row_formats import printable
     help="Time for each model and photo.",
 )
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def bench(model: tuple[str, ...], threads: int | None, seconds: float, format_: str) -> None:
+def command(model: tuple[str, ...], threads: int | None, seconds: float, format_: str) -> None:
     """Measure how fast the models run on this device, on drawn skies as webcams and phones take them.
 
     Times are milliseconds, median and 95th percentile: to decode the photo, to bring it to the model's size, to

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cloudedge.cli_common import open_output
-from cloudedge.cli_types import Zone
+from cloudedge.cli.options import Zone
+from cloudedge.cli.outputs import open_output
 from cloudedge.errors import CloudEdgeError
 from cloudedge.row_formats import printable, read_rows
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 
-@click.command(short_help="Make a page that shows months of rows at a glance.")
+@click.command("report", short_help="Make a page that shows months of rows at a glance.")
 @click.argument("results", metavar="RESULTS")
 @click.option("-o", "--output", "target", metavar="FILE", help="Write the page to FILE; it is replaced at the end.")
 @click.option(
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="Show times that have an offset as the clocks there show them, Europe/Vienna.  [default: as they stand]",
 )
-def report(results: str, target: str | None, zone: ZoneInfo | None) -> None:
+def command(results: str, target: str | None, zone: ZoneInfo | None) -> None:
     """Make one HTML page from RESULTS, a file of rows as JSON Lines, JSON or CSV.
 
     It needs no network, and shows the genus by day and hour, the shares of genera and levels, what is uncertain and

@@ -12,10 +12,12 @@ from typing import Any
 import click
 
 from cloudedge import signals
-from cloudedge.cli_common import INTERRUPTED, Answer, answer_options, model_options, open_classifier
+from cloudedge.cli.exit_codes import INTERRUPTED
+from cloudedge.cli.inputs import open_classifier
+from cloudedge.cli.options import Answer, answer_options, model_options
 
 
-@click.command(short_help="Serve a page to drop photos on, and an API.")
+@click.command("serve", short_help="Serve a page to drop photos on, and an API.")
 @click.option(
     "--host", default="127.0.0.1", show_default=True, help="The address to listen on; 0.0.0.0 is all of them."
 )
@@ -29,7 +31,7 @@ from cloudedge.cli_common import INTERRUPTED, Answer, answer_options, model_opti
 )
 @answer_options
 @model_options
-def serve(host: str, port: int, token: str | None, model: str, threads: int | None, **options: Any) -> None:
+def command(host: str, port: int, token: str | None, model: str, threads: int | None, **options: Any) -> None:
     """Serve a page to drop photos on, and the API behind it.
 
     Photos are looked at in memory and forgotten. By default only this machine can reach the page. SIGTERM ends it with

@@ -17,26 +17,10 @@ from cloudedge import signals
 from cloudedge.archive.journal import Journal, signature
 from cloudedge.archive.photo_list import collected
 from cloudedge.archive.photos import find_photos, in_shard, taken_between
-from cloudedge.cli_common import (
-    EXIT_CODES,
-    INTERRUPTED,
-    NOT_ALL_CLASSIFIED,
-    STDIN,
-    STDOUT,
-    Answer,
-    answer_options,
-    colour,
-    count,
-    format_of,
-    glob_option,
-    model_options,
-    open_classifier,
-    open_journal,
-    open_output,
-    standard_input,
-    writer,
-)
-from cloudedge.cli_types import Moment, Shard
+from cloudedge.cli.exit_codes import EXIT_CODES, INTERRUPTED, NOT_ALL_CLASSIFIED
+from cloudedge.cli.inputs import STDIN, open_classifier, standard_input
+from cloudedge.cli.options import Answer, Moment, Shard, answer_options, glob_option, model_options
+from cloudedge.cli.outputs import STDOUT, colour, count, format_of, open_journal, open_output, writer
 from cloudedge.photo.capture_time import is_before
 from cloudedge.row import Row, row_of
 from cloudedge.row_formats import printable
@@ -88,7 +72,7 @@ class Tally:
         return left_out + (f", {count(self.passed_over, 'other file')} passed over" if self.passed_over else "")
 
 
-@click.command(epilog=EXIT_CODES, short_help="Print a row for each photo.")
+@click.command("classify", epilog=EXIT_CODES, short_help="Print a row for each photo.")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option(
     "--format",
@@ -113,7 +97,7 @@ class Tally:
 @answer_options
 @model_options
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar, no closing summary.")
-def classify(
+def command(
     paths: tuple[str, ...],
     format_: str | None,
     target: str | None,

@@ -17,27 +17,15 @@ from cloudedge.archive.hints import from_notifications, from_polling
 from cloudedge.archive.journal import Ledger
 from cloudedge.archive.row_command import run_command
 from cloudedge.archive.watch import Changes, Watch
-from cloudedge.cli_common import (
-    EXIT_CODES,
-    INTERRUPTED,
-    STDOUT,
-    Answer,
-    answer_options,
-    colour,
-    format_of,
-    glob_option,
-    model_options,
-    open_classifier,
-    open_journal,
-    settings_of,
-    writer,
-)
-from cloudedge.cli_types import Command, Finite
+from cloudedge.cli.exit_codes import EXIT_CODES, INTERRUPTED
+from cloudedge.cli.inputs import open_classifier, settings_of
+from cloudedge.cli.options import Answer, Command, Finite, answer_options, glob_option, model_options
+from cloudedge.cli.outputs import STDOUT, colour, format_of, open_journal, writer
 from cloudedge.row import row_of
 from cloudedge.row_formats import printable
 
 
-@click.command(epilog=EXIT_CODES, short_help="Print a row for each capture as it comes.")
+@click.command("watch", epilog=EXIT_CODES, short_help="Print a row for each capture as it comes.")
 @click.argument("root", metavar="DIR")
 @click.option(
     "--format", "format_", type=click.Choice(["text", "jsonl", "csv"]), default="text", help="Of standard output."
@@ -52,7 +40,7 @@ from cloudedge.row_formats import printable
     metavar="N",
     help="It has, when N captures in a row agree.",
 )
-@click.option("--exec", "command", type=Command(), metavar="COMMAND", help="Run on each row, JSON on standard input.")
+@click.option("--exec", "program", type=Command(), metavar="COMMAND", help="Run on each row, JSON on standard input.")
 @click.option(
     "--exec-timeout",
     type=Finite(min=0, min_open=True, max=86_400),
@@ -78,13 +66,13 @@ from cloudedge.row_formats import printable
 @glob_option
 @answer_options
 @model_options
-def watch(
+def command(
     root: str,
     format_: str,
     target: str | None,
     changes_only: bool,
     agree: int,
-    command: list[str] | None,
+    program: list[str] | None,
     exec_timeout: float,
     settle: float,
     poll: float | None,
@@ -131,8 +119,8 @@ def watch(
                 ledger.write(row, key)
                 if changes.changed(row) or not changes_only:
                     yield row
-                    if command and (problem := run_command(command, row, exec_timeout)):
-                        say(f"{printable(command[0])} {problem}")
+                    if program and (problem := run_command(program, row, exec_timeout)):
+                        say(f"{printable(program[0])} {problem}")
                 if stop.is_set():
                     return
 

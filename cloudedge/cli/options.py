@@ -1,9 +1,11 @@
-"""The values that options take, read from text; what does not fit is wrong usage, and says what would."""
+"""The options that commands share, and the values that options take: what does not fit is wrong usage."""
 
 from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -129,3 +131,66 @@ class Command(_Type):
         if not command or not shutil.which(command[0]):
             self.fail(f"there is no program {command[0] if command else value!r}", param, ctx)
         return command
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The options that change an answer."""
+
+    top_k: int
+    crop: Box | None
+    min_confidence: float | None
+
+
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Threads to decode and to compute with.  [default: all usable cores]",
+)
+
+
+def model_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that choose the model."""
+    return click.option(
+        "--model",
+        default="resnet34",
+        show_default=True,
+        metavar="NAME|PATH",
+        help="A packaged model, or an .onnx file.",
+    )(threads_option(command))
+
+
+crop_option = click.option(
+    "--crop",
+    type=Crop(),
+    metavar="LEFT,TOP,RIGHT,BOTTOM",
+    help="Look only at this part of each photo; fractions, 0,0,1,0.8 leaves out the lowest fifth.",
+)
+
+
+def answer_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that change an answer."""
+    for option in (
+        click.option(
+            "--min-confidence",
+            type=Finite(0, 1),
+            metavar="P",
+            help="Below this probability an answer is not certain.  [default: what the model says]",
+        ),
+        crop_option,
+        click.option(
+            "--top-k",
+            type=click.IntRange(1, len(GENERA)),
+            default=3,
+            show_default=True,
+            help="How many genera a row names.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+glob_option = click.option(
+    "--glob", type=Glob(), metavar="PATTERN", help="In folders, only photos whose name fits, '*-noon.jpg'."
+)

@@ -1,0 +1,82 @@
+"""What the commands work with: the opened model, and the photo on standard input."""
+
+from __future__ import annotations
+
+import gc
+import io
+import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from typing import TYPE_CHECKING, BinaryIO
+
+from cloudedge import signals
+from cloudedge.cli.options import Answer
+from cloudedge.errors import ImageTooLargeError, ModelError
+
+if TYPE_CHECKING:  # it loads numpy and onnxruntime, which --help does not need
+    from cloudedge.classifier import CloudClassifier
+
+STDIN = "-"
+LARGEST_INPUT = 512 << 20  # bytes, above those of any photo from a camera
+
+
+def open_classifier(model: str, threads: int | None, answer: Answer, max_pixels: int | None = None) -> CloudClassifier:
+    """Open the model; ModelError where that fails.
+
+    A signal waits until it is open: raised amid two threads that import, it would leave one the other's lock for ever.
+    What is loaded stays to the end, so no garbage is looked for in it, neither now nor then.
+    """
+    gc.disable()
+    try:
+        (classifier,) = signals.held(_open(*arguments) for arguments in [(model, threads, answer, max_pixels)])
+    finally:
+        gc.freeze()
+        gc.enable()
+    return classifier
+
+
+def _open(model: str, threads: int | None, answer: Answer, max_pixels: int | None) -> CloudClassifier:
+    """While onnxruntime opens the file, which it does without Python's lock, the other libraries are loaded."""
+    try:
+        from cloudedge.model import Model
+
+        with ThreadPoolExecutor(1) as pool:
+            opening = pool.submit(Model, model, threads)
+            from cloudedge.classifier import CloudClassifier
+            from cloudedge.photo.crop import WHOLE
+            from cloudedge.photo.formats import MAX_JPEG_PIXELS
+    except ImportError as error:
+        raise broken(error) from error
+    crop, limit = answer.crop or WHOLE, max_pixels or MAX_JPEG_PIXELS
+    return CloudClassifier(opening.result(), None, answer.top_k, crop, limit, answer.min_confidence)
+
+
+def broken(error: ImportError) -> ModelError:
+    """Say that a package of the runtime does not load."""
+    return ModelError(f"a library that cloudedge needs cannot be loaded ({error}); reinstall cloudedge")
+
+
+def settings_of(classifier: CloudClassifier, answer: Answer) -> str:
+    """Return a text that differs where the model or an option would change an answer."""
+    model, spec = classifier.model, classifier.model.spec
+    released = {"name": spec.name, "version": spec.version, "sha256": model.sha256}
+    return json.dumps({**released, **asdict(answer)}, sort_keys=True)
+
+
+class _Endless(io.BytesIO):
+    """What standard input turns out to be where it brings more than any photo: an error row of its own."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        raise ImageTooLargeError(f"brings more than {LARGEST_INPUT >> 20} MB, or than fits into memory; is it a photo?")
+
+
+def standard_input() -> bytes | BinaryIO:
+    """Read all of it; nothing where it is closed or cannot be read, what cannot be read where it is no photo's size."""
+    try:
+        data = sys.stdin.buffer.read(LARGEST_INPUT + 1) if sys.stdin else b""
+    except OSError:
+        return b""
+    except MemoryError:
+        data = None
+    return _Endless() if data is None or len(data) > LARGEST_INPUT else data
