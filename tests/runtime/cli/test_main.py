@@ -27,9 +27,9 @@ from cloudedge.cli.main import main
 from cloudedge.cli.options import Answer
 from cloudedge.packaged_models import sha256
 
-from .waiting import wait_for
+from ...support.waiting import wait_for
 
-FIXTURES = Path(__file__).parent / "fixtures"
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 TINY = str(FIXTURES / "tiny.onnx")
 CLOUDEDGE = [sys.executable, "-m", "cloudedge"]
 
@@ -430,7 +430,7 @@ except SystemExit:
 
 
 def test_the_example_is_a_photo_of_useful_size() -> None:
-    photo = Path(__file__).parents[2] / "examples" / "cumulus.jpg"
+    photo = Path(__file__).parents[3] / "examples" / "cumulus.jpg"
     with Image.open(photo) as image:
         assert min(image.size) >= 512
     assert photo.stat().st_size < 100_000

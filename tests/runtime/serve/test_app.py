@@ -23,8 +23,8 @@ from cloudedge.cli.main import cli
 from cloudedge.genera import GENERA
 from cloudedge.row import REASONS
 
-from .serving import form, program, served
-from .waiting import wait_for
+from ...support.serving import form, program, served
+from ...support.waiting import wait_for
 
 pytest.importorskip("starlette", reason="the server needs the extra `serve`")
 
@@ -476,7 +476,7 @@ def test_limits_are_those_that_are_documented():
 
 @pytest.mark.parametrize("name", ["serve", "explain"])
 def test_readme_names_every_option(name):
-    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
     command = cli.get_command(click.Context(cli), name)
     assert command
     options = {option for parameter in command.params for option in parameter.opts if option[:2] == "--"}

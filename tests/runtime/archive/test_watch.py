@@ -25,9 +25,9 @@ from cloudedge.archive.watch import Changes, Watch
 from cloudedge.classifier import CloudClassifier
 from cloudedge.row_formats import read_rows
 
-from .waiting import wait_for
+from ...support.waiting import wait_for
 
-TINY = str(Path(__file__).parent / "fixtures" / "tiny.onnx")
+TINY = str(Path(__file__).parents[1] / "fixtures" / "tiny.onnx")
 CLOUDEDGE = [sys.executable, "-m", "cloudedge"]
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")

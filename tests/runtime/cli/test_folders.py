@@ -29,7 +29,7 @@ from cloudedge.archive.photo_list import collected
 from cloudedge.classifier import CloudClassifier
 from cloudedge.errors import CloudEdgeError
 
-TINY = str(Path(__file__).parent / "fixtures" / "tiny.onnx")
+TINY = str(Path(__file__).parents[1] / "fixtures" / "tiny.onnx")
 CLASSIFY = [sys.executable, "-m", "cloudedge", "classify", "--model", TINY, "--threads", "1"]
 FULL = bool(os.environ.get("CLOUDEDGE_FULL_TESTS"))
 

@@ -21,7 +21,7 @@ import pytest
 
 from cloudedge import CloudClassifier
 
-from .serving import Client, Reply, form, program
+from ...support.serving import Client, Reply, form, program
 
 pytest.importorskip("starlette", reason="the server needs the extra `serve`")
 

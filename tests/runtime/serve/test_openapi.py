@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .serving import program
+from ...support.serving import program
 
 pytest.importorskip("starlette", reason="the server needs the extra `serve`")
 pytest.importorskip("schemathesis", reason="it comes with the extra `browser`")

@@ -12,7 +12,7 @@ import pytest
 
 from cloudedge.cli.main import cli
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SECTION = README[README.index("\n## Folders and webcams\n") : README.index("\n## In Python\n")]
 
