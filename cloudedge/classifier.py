@@ -17,9 +17,9 @@ from cloudedge.evidence import EvidenceMaps, seen
 from cloudedge.genera import Genus, Level, by_name
 from cloudedge.model import Model, Outputs
 from cloudedge.photo.capture_time import captured_at_from_name
-from cloudedge.photo.crop import WHOLE, Box, check, cut, side_to_decode
+from cloudedge.photo.crop import WHOLE, Box, check_box, crop_pixels, side_to_decode
 from cloudedge.photo.formats import MAX_JPEG_PIXELS
-from cloudedge.photo.read import Source, let_go, out_of_memory, path_of, read
+from cloudedge.photo.read import Source, drop_tracebacks, out_of_memory, path_of, read
 from cloudedge.row import Classification, GenusProbability, LevelProbability, Reason
 
 
@@ -60,7 +60,7 @@ class CloudClassifier:
             raise ValueError(f"top_k must be at least 1, not {top_k}")
         if min_confidence is not None and not 0 <= min_confidence <= 1:
             raise ValueError(f"min_confidence must be from 0 to 1, not {min_confidence}")
-        check(crop)
+        check_box(crop)
         self.model = model if isinstance(model, Model) else Model(model, threads)
         self.top_k = top_k
         self.crop = crop
@@ -103,7 +103,7 @@ class CloudClassifier:
         try:
             return self._prepare(source)
         except ImageError as error:
-            let_go(error)
+            drop_tracebacks(error)
             return error
 
     def _prepare(self, source: Source) -> _Prepared:
@@ -115,7 +115,7 @@ class CloudClassifier:
     def _read(self, source: Source) -> _Prepared:
         spec = self.model.spec
         photo = read(source, side_to_decode(spec.resize.size, self.crop), self.max_pixels)
-        pixels = preprocess.resize(cut(photo.pixels, self.crop), spec)
+        pixels = preprocess.resize(crop_pixels(photo.pixels, self.crop), spec)
         array = preprocess.normalise(pixels, spec)
         return _Prepared(array, preprocess.luminance(pixels), photo.captured_at, photo.size)
 

@@ -17,7 +17,7 @@ T = TypeVar("T")
 # Ctrl-C, the end of a service, and of the terminal or connection that a program was started from; Windows lacks that.
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
-_came = _held = _raised = False
+_arrived = _held = _raised = False
 
 
 class Interruption(KeyboardInterrupt):
@@ -40,9 +40,9 @@ def handle_with(handler: Callable[[int, FrameType | None], object]) -> None:
             signal.signal(number, handler)
 
 
-def came() -> bool:
+def arrived() -> bool:
     """Tell whether there has been a signal: what has gone wrong since may be its doing."""
-    return _came
+    return _arrived
 
 
 def held(items: Iterable[T]) -> Iterator[T]:
@@ -73,14 +73,14 @@ def _with(items: Iterable[T], hold: bool) -> Iterator[T]:
 
 
 def _note(number: int, frame: object) -> None:
-    global _came
-    _came = True
+    global _arrived
+    _arrived = True
     _raise_if_due()
 
 
 def _raise_if_due() -> None:
     global _raised
-    if _came and not _held and not _raised:
+    if _arrived and not _held and not _raised:
         _raised = True
         for number in SIGNALS:  # Python would let one end the program while it takes itself down
             signal.signal(number, signal.SIG_IGN)

@@ -9,6 +9,7 @@ import click
 import numpy as np
 
 from cloudedge.errors import CloudEdgeError
+from cloudedge.files import replacing
 from cloudedge.model import Model
 from export import cross_validation, evaluation, learning_rate, mistakes, plots, preview, release, runs
 from export.batches import split_of, training_sets
@@ -17,7 +18,7 @@ from export.commands.clean import clean
 from export.commands.data import data_commands
 from export.commands.options import FILE, FOLDER, OUTPUT, Commands, data_option, run_folder, run_option, weights_option
 from export.dataset import load_catalogue
-from export.files import plain, replacing, write_csv, write_json
+from export.files import plain, write_csv, write_json
 from export.onnx_model import GateError
 from export.recipe import Recipe, load_recipe
 

@@ -12,9 +12,9 @@ import numpy.typing as npt
 import onnx
 import torch
 
+from cloudedge.files import replacing
 from cloudedge.model import Model
 from cloudedge.model_spec import METADATA_KEY, ModelSpec
-from export.files import replacing
 from export.judge import Released
 
 OPSET = 18

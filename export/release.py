@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from cloudedge.classifier import CloudClassifier
 from cloudedge.errors import CloudEdgeError
+from cloudedge.files import replacing
 from cloudedge.model import Model, Outputs
 from cloudedge.model_spec import ModelSpec
 from cloudedge.packaged_models import sha256
@@ -37,7 +38,7 @@ from export.evaluation import (
     strangers,
     trusted,
 )
-from export.files import plain, replacing, write_text
+from export.files import plain, write_text
 from export.judge import Judge, Released, embed
 from export.network import build
 from export.onnx_model import check_parity, export_onnx, rewrite

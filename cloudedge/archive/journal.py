@@ -14,9 +14,9 @@ from types import TracebackType
 from typing import Any, BinaryIO, Literal, TypeAlias
 
 from cloudedge.errors import CloudEdgeError
-from cloudedge.files import replacing
+from cloudedge.files import replacing_text
 from cloudedge.row import Row, flat_columns, flatten
-from cloudedge.row_formats import csv_header, csv_line, json_line, parse
+from cloudedge.row_formats import csv_header, csv_line, json_line, parse, printable
 
 try:
     import fcntl
@@ -108,14 +108,15 @@ class Journal(Ledger):
         """Append a row, unless its photo is done, or its path's last row is the same failure."""
         if self.holds(key):
             return
-        line = self._line({**row, "key": key}).encode()
-        written = parse(line, self._columns, self.path, 0)  # CSV escapes a path
-        if self._last.get(written["path"]) != hash(line):
+        path = printable(row["path"]) if self._columns else row["path"]  # as it is read again
+        row = {**row, "path": path, "key": key}
+        line = self._line(row).encode()
+        if self._last.get(path) != hash(line):
             self._append(line)
-            self._count(written, line)
+            self._count(row, line)
         super().write(row, key)  # a failure too: this run has answered it
 
-    def settle(self) -> None:
+    def drop_superseded(self) -> None:
         """Drop the row of each failure that is not the last row of its path."""
         if not self._superseded:
             return
@@ -123,7 +124,7 @@ class Journal(Ledger):
         for end, _, row in self._lines():
             if row and row["path"] in self._last:
                 last[row["path"]] = end
-        with replacing(self.path) as stream:
+        with replacing_text(self.path) as stream:
             for end, line, row in self._lines():
                 if row is None or row["status"] == "ok" or last[row["path"]] == end:
                     stream.write(line.decode())
@@ -170,7 +171,7 @@ class Journal(Ledger):
             return json_line(row)
         return csv_line(flatten(row, self._columns))
 
-    def _count(self, row: dict[str, Any], line: bytes) -> None:
+    def _count(self, row: Row, line: bytes) -> None:
         self.models[row["model"]] = self.models.get(row["model"], 0) + 1
         is_ok, has_failed = row["status"] == "ok", row["path"] in self._last
         self._superseded |= has_failed

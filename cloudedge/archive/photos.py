@@ -18,8 +18,8 @@ PHOTO_EXTENSIONS = (
 
 def find_photos(
     paths: Iterable[str],
-    passed_over: Callable[[str], object] = lambda path: None,
-    onerror: Callable[[OSError], object] = lambda error: None,
+    on_skipped: Callable[[str], object] = lambda path: None,
+    on_error: Callable[[OSError], object] = lambda error: None,
     glob: str | None = None,
     recursive: bool = True,
 ) -> Iterator[str]:
@@ -30,15 +30,15 @@ def find_photos(
     """
     for path in paths:
         if os.path.isdir(path):
-            yield from photos_below(path, passed_over, onerror, glob, recursive)
+            yield from photos_below(path, on_skipped, on_error, glob, recursive)
         else:
             yield path
 
 
 def photos_below(
     folder: str,
-    passed_over: Callable[[str], object] = lambda path: None,
-    onerror: Callable[[OSError], object] = lambda error: None,
+    on_skipped: Callable[[str], object] = lambda path: None,
+    on_error: Callable[[OSError], object] = lambda error: None,
     glob: str | None = None,
     recursive: bool = True,
 ) -> Iterator[str]:
@@ -46,24 +46,24 @@ def photos_below(
 
     Every file with a photo's extension is yielded, even if it turns out to be something else, so that whoever reads it
     can say what is wrong with it; with `glob`, only where that fits its name (or the end of its path: `noon/*.jpg`).
-    What is hidden, other files and links to folders (which may run in circles) are handed to `passed_over`. A folder
-    that cannot be read goes to `onerror`.
+    What is hidden, other files and links to folders (which may run in circles) are handed to `on_skipped`. A folder
+    that cannot be read goes to `on_error`.
     """
-    pending = _last_first(folder, onerror)  # a stack, not recursion: folders may nest deeper than Python's calls
+    pending = _last_first(folder, on_error)  # a stack, not recursion: folders may nest deeper than Python's calls
     while pending:
         entry = pending.pop()
         if entry.name.startswith("."):
             if not entry.name.startswith(TEMPORARY_PREFIX):
-                passed_over(entry.path)
+                on_skipped(entry.path)
         elif entry.is_dir(follow_symlinks=False):
             if recursive:
-                pending += _last_first(entry.path, onerror)
+                pending += _last_first(entry.path, on_error)
         elif not claims_to_be_photo(entry.name) or (entry.is_symlink() and os.path.isdir(entry.path)):
-            passed_over(entry.path)
+            on_skipped(entry.path)
         elif glob is None or PurePath(entry.path).match(glob):
             yield entry.path
         else:
-            passed_over(entry.path)
+            on_skipped(entry.path)
 
 
 def claims_to_be_photo(path: str) -> bool:
@@ -96,9 +96,9 @@ def taken_between(
     photos: Iterable[str],
     since: datetime | None,
     until: datetime | None,
-    left_out: Callable[[str | None], object] = lambda time: None,
+    on_left_out: Callable[[str | None], object] = lambda time: None,
 ) -> Iterator[str]:
-    """Yield the photos with since <= captured_at < until; the times of the others, or None, go to `left_out`."""
+    """Yield the photos with since <= captured_at < until; the times of the others, or None, go to `on_left_out`."""
     for path in photos:
         text = capture_time.captured_at(path)
         time = datetime.fromisoformat(text) if text else None
@@ -107,15 +107,15 @@ def taken_between(
             or (since and capture_time.is_before(time, since))
             or (until and not capture_time.is_before(time, until))
         ):
-            left_out(text)
+            on_left_out(text)
         else:
             yield path
 
 
-def _last_first(folder: str, onerror: Callable[[OSError], object]) -> list[os.DirEntry[str]]:
+def _last_first(folder: str, on_error: Callable[[OSError], object]) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
             return sorted(entries, key=lambda entry: entry.name, reverse=True)
     except OSError as error:
-        onerror(error)
+        on_error(error)
         return []

@@ -54,7 +54,7 @@ class Watch:
         self._more = False
         self._awaited = False  # whether the folder's first sight is to be taken for done
 
-    def take_for_done(self) -> None:
+    def mark_existing_done(self) -> None:
         """Take all that lies in the folder for done, so that only what comes from now on counts.
 
         Where the folder is not there yet, that is done when it is first seen.
@@ -67,7 +67,7 @@ class Watch:
         """Yield the result and the key of each complete capture; the caller writes both to the ledger."""
         for paths in hints:
             if paths is None and self._awaited:
-                self.take_for_done()
+                self.mark_existing_done()
             self._look_at([self._root] if paths is None else paths)
             again = [path for path, due in self._folders.items() if due <= self._clock()]
             for path in again:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import os
+import pickle
 import platform
-import signal
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from multiprocessing import active_children, get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from cloudedge import signals
+from cloudedge.errors import ModelError
 from cloudedge.packaged_models import packaged_names
+
+T = TypeVar("T")
 
 MEGABYTE = 1e6
 SIZES = {"1080p": (1920, 1080), "12 MP": (4032, 3024)}
@@ -102,40 +102,32 @@ def measured_device() -> dict[str, Any]:
     }
 
 
-def _apart(function: Callable[..., Any], *arguments: Any) -> Any:
+def _apart(function: Callable[..., T], *arguments: Any) -> T:
     """Call a function in a new process, so that neither its memory nor its imports are anybody else's.
 
-    It ends with this call, however that ends.
+    The process ends with this call, however that ends. It has a session of its own, so that Ctrl-C is for this process
+    alone. Raises what the function raises, and ModelError where the process dies.
     """
-    others = active_children()
-    with ProcessPoolExecutor(1, get_context("spawn"), _leave_interrupts_alone) as pool:
-        try:
-            with _signals_held():  # the new process inherits that: they are for this one
-                future = pool.submit(function, *arguments)
-            return future.result()
-        except BaseException:
-            for child in set(active_children()).difference(others):
-                child.kill()
-            raise
+    code = f"import sys; sys.path[:] = {sys.path!a}; from {__name__} import main; main()"
+    call = pickle.dumps((function, arguments))
+    done = subprocess.run([sys.executable, "-c", code], input=call, stdout=subprocess.PIPE, start_new_session=True)
+    if done.returncode:
+        raise ModelError("the process that measured died; onnxruntime may not fit this processor")
+    result, error = pickle.loads(done.stdout)
+    if error is not None:
+        raise error
+    found: T = result
+    return found
 
 
-@contextmanager
-def _signals_held() -> Iterator[None]:
-    """Hold signals back until the block has ended, where the system can."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals.SIGNALS)
+def main() -> None:
+    """Be the new process: call the function on standard input, and write what comes of it to standard output."""
+    function, arguments = pickle.load(sys.stdin.buffer)
     try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _leave_interrupts_alone() -> None:
-    """In the new process, which has been born with signals held: let those through again that are for it."""
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, set(signals.SIGNALS) - {signal.SIGINT})
+        answer: tuple[Any, Exception | None] = (function(*arguments), None)
+    except Exception as error:
+        answer = (None, error)
+    pickle.dump(answer, sys.stdout.buffer)
 
 
 def _versions() -> dict[str, str]:

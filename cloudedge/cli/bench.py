@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
 from typing import Any
 
 import click
 
 from cloudedge.bench.measure import STAGES, measure_models, measured_device
-from cloudedge.cli.inputs import broken
+from cloudedge.cli.inputs import broken_library
 from cloudedge.cli.options import Finite, threads_option
-from cloudedge.errors import ModelError
 from cloudedge.row_formats import printable
 
 
@@ -38,10 +36,8 @@ def command(model: tuple[str, ...], threads: int | None, seconds: float, format_
     try:
         device = measured_device()
         models = [asdict(times) for times in measure_models(model, threads, seconds)]
-    except BrokenProcessPool as error:
-        raise ModelError("the process that measured died; onnxruntime may not fit this processor") from error
     except ImportError as error:
-        raise broken(error) from error
+        raise broken_library(error) from error
     found = {"device": device, "models": models}
     click.echo(json.dumps(found, indent=2) if format_ == "json" else "\n".join(_lines(found)))
 

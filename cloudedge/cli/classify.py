@@ -219,7 +219,7 @@ def _write(
     if journal:
         for row, key in rows:
             journal.write(row, key)
-        journal.settle()
+        journal.drop_superseded()
     elif stream:
         for piece in writer(format_, top_k, stream.isatty())(row for row, _ in rows):
             click.echo(piece, file=stream, nl=False, color=colour())

@@ -14,7 +14,7 @@ from cloudedge.cli.options import Answer, GenusName, crop_option, model_options
 from cloudedge.cli.outputs import unwritable
 from cloudedge.cli.text import to_text
 from cloudedge.errors import ImageError, ModelError
-from cloudedge.files import replacing
+from cloudedge.files import replacing_text
 from cloudedge.genera import GENERA
 from cloudedge.row import row_of
 from cloudedge.row_formats import printable
@@ -88,7 +88,7 @@ def _save(picture: Image.Image, target: str, kind: str) -> None:
     encoded = io.BytesIO()
     picture.save(encoded, kind, quality=88, exif=exif.tobytes())
     try:
-        with replacing(target) as stream:
+        with replacing_text(target) as stream:
             stream.buffer.write(encoded.getvalue())
     except OSError as error:
         raise unwritable(target, error) from error

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from cloudedge import __version__
-from cloudedge.cli.inputs import broken
+from cloudedge.cli.inputs import broken_library
 from cloudedge.cli.options import model_options
 from cloudedge.row_formats import printable
 
@@ -34,7 +34,7 @@ def _facts(model: str, threads: int | None) -> dict[str, Any]:
 
         from cloudedge.model import Model
     except ImportError as error:
-        raise broken(error) from error
+        raise broken_library(error) from error
     opened = Model(model, threads)
     return {
         "cloudedge": __version__,

@@ -47,12 +47,12 @@ def _open(model: str, threads: int | None, answer: Answer, max_pixels: int | Non
             from cloudedge.photo.crop import WHOLE
             from cloudedge.photo.formats import MAX_JPEG_PIXELS
     except ImportError as error:
-        raise broken(error) from error
+        raise broken_library(error) from error
     crop, limit = answer.crop or WHOLE, max_pixels or MAX_JPEG_PIXELS
     return CloudClassifier(opening.result(), None, answer.top_k, crop, limit, answer.min_confidence)
 
 
-def broken(error: ImportError) -> ModelError:
+def broken_library(error: ImportError) -> ModelError:
     """Say that a package of the runtime does not load."""
     return ModelError(f"a library that cloudedge needs cannot be loaded ({error}); reinstall cloudedge")
 
@@ -64,7 +64,7 @@ def settings_of(classifier: CloudClassifier, answer: Answer) -> str:
     return json.dumps({**released, **asdict(answer)}, sort_keys=True)
 
 
-class _Endless(io.BytesIO):
+class _TooLarge(io.BytesIO):
     """What standard input turns out to be where it brings more than any photo: an error row of its own."""
 
     def read(self, size: int | None = -1, /) -> bytes:
@@ -79,4 +79,4 @@ def standard_input() -> bytes | BinaryIO:
         return b""
     except MemoryError:
         data = None
-    return _Endless() if data is None or len(data) > LARGEST_INPUT else data
+    return _TooLarge() if data is None or len(data) > LARGEST_INPUT else data

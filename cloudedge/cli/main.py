@@ -51,7 +51,7 @@ def _fill_closed_streams() -> None:
 
 def _end_with(error: Exception) -> NoReturn:
     """Exit with a line that says what went wrong; what is no user's doing is raised again."""
-    if signals.came():  # libraries make other exceptions of it
+    if signals.arrived():  # libraries make other exceptions of it
         sys.exit(INTERRUPTED)
     if isinstance(error, ModelError):
         click.echo(f"Error: {error}", err=True)

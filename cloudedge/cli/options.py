@@ -59,7 +59,7 @@ class Moment(_Type):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         try:
-            return datetime.fromisoformat(value.replace("Z", "+00:00"))
+            return datetime.fromisoformat(value)
         except ValueError:
             self.fail("give a day or a time, such as 2024-06-01 or 2024-06-01T12:30", param, ctx)
 

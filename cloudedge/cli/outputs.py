@@ -17,7 +17,7 @@ from cloudedge.cli.inputs import settings_of
 from cloudedge.cli.options import Answer
 from cloudedge.cli.text import to_terminal, to_text
 from cloudedge.errors import CloudEdgeError
-from cloudedge.files import replacing
+from cloudedge.files import replacing_text
 from cloudedge.row import Row
 from cloudedge.row_formats import printable, to_csv, to_json, to_jsonl
 
@@ -64,7 +64,7 @@ def open_output(target: str | None, stack: ExitStack) -> TextIO:
     except JournalError as error:
         raise click.BadParameter(f"{error}.", param_hint="--output") from error
     try:
-        return stack.enter_context(replacing(target))
+        return stack.enter_context(replacing_text(target))
     except OSError as error:
         raise unwritable(target, error) from error
 

@@ -109,7 +109,7 @@ def command(
             ledger = stack.enter_context(open_journal(target, kind, classifier, answer, changes.changed))
         watcher = Watch(root, classifier.classify_many, ledger, settle, glob=glob or None)
         if target is None:
-            watcher.take_for_done()
+            watcher.mark_existing_done()
         tick = min(1.0, max(settle / 2, 0.05), poll or 1.0)
         hints = from_polling(root, poll, tick, stop, say) if poll else from_notifications(root, tick, stop, say)
 

@@ -12,7 +12,7 @@ Box: TypeAlias = tuple[float, float, float, float]  # left, top, right, bottom a
 WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 
 
-def check(box: Box) -> None:
+def check_box(box: Box) -> None:
     """Raise ValueError where `box` is no part of a photo."""
     left, top, right, bottom = box
     if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
@@ -25,7 +25,7 @@ def side_to_decode(side: int, box: Box) -> int:
     return math.ceil(side / min(right - left, bottom - top))
 
 
-def cut(pixels: npt.NDArray[np.uint8], box: Box) -> npt.NDArray[np.uint8]:
+def crop_pixels(pixels: npt.NDArray[np.uint8], box: Box) -> npt.NDArray[np.uint8]:
     """Cut `box` out of pixels uint8 (H, W, 3): at least one pixel, however small the photo and the box."""
     left, top, right, bottom = box
     height, width = pixels.shape[:2]

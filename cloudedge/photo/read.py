@@ -72,11 +72,11 @@ def read(source: Source, size: int | None = None, max_pixels: int = MAX_JPEG_PIX
 
 def out_of_memory(error: MemoryError, path: str | None) -> ImageTooLargeError:
     """Give the error to raise instead, and let go of what has filled the memory: the tracebacks hold it."""
-    let_go(error)
+    drop_tracebacks(error)
     return ImageTooLargeError("does not fit into memory; scale it down", path)
 
 
-def let_go(error: BaseException | None) -> None:
+def drop_tracebacks(error: BaseException | None) -> None:
     """Take the tracebacks from an error and those it came from."""
     while error is not None:
         error.__traceback__, error = None, error.__context__

@@ -25,7 +25,7 @@ from cloudedge.classifier import CloudClassifier
 from cloudedge.errors import ModelError
 from cloudedge.genera import GENERA
 from cloudedge.serve.openapi import description
-from cloudedge.serve.upload import Limits, Room, receive
+from cloudedge.serve.upload import Capacity, Limits, receive
 from cloudedge.serve.workers import Workers
 
 T = TypeVar("T")
@@ -57,7 +57,7 @@ _HEADERS = {
 def make_app(classifier: CloudClassifier, token: str | None = None, limits: Limits | None = None) -> Starlette:
     """Make the application; with `token`, only who shows it may classify or ask for the model."""
     limits = limits or Limits()
-    workers, room = Workers(classifier), Room(limits)
+    workers, capacity = Workers(classifier), Capacity(limits)
     spec = classifier.model.spec
     genera = _json([asdict(genus) for genus in GENERA])
     of_photos = {"bytes": limits.body_bytes, "photos": limits.photos, "pixels": limits.photo_pixels}
@@ -68,7 +68,7 @@ def make_app(classifier: CloudClassifier, token: str | None = None, limits: Limi
         with_evidence = _flag(request, "evidence")
         if _is_of_another_site(request.headers):
             raise HTTPException(403, "another site's page asks for this; open the page of this server instead")
-        with room.enter() as hold:
+        with capacity.enter() as hold:
             uploads = await receive(request, limits, hold)
             answers = await _unless_gone(request, workers.answers(uploads, with_evidence))
         rows = [answer.row for answer in answers]
@@ -77,7 +77,7 @@ def make_app(classifier: CloudClassifier, token: str | None = None, limits: Limi
         return _respond(_json({"error": rows[0]["error"], "rows": rows}), answers[0].status)
 
     async def healthz(request: Request) -> Response:
-        return _respond(_json({"status": "ok", "requests": room.requests}))
+        return _respond(_json({"status": "ok", "requests": capacity.requests}))
 
     def fixed(path: str, body: bytes, kind: str = "application/json") -> Route:
         async def endpoint(request: Request) -> Response:

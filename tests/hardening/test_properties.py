@@ -24,7 +24,7 @@ from cloudedge.archive.photos import in_shard
 from cloudedge.genera import GENERA
 from cloudedge.model import Outputs
 from cloudedge.photo.capture_time import captured_at_from_name
-from cloudedge.photo.crop import cut
+from cloudedge.photo.crop import crop_pixels
 from cloudedge.photo.read import read
 from cloudedge.preprocess import prepare
 from cloudedge.report.summary import summarise
@@ -81,7 +81,7 @@ def test_a_photo_is_upright_whatever_its_orientation(orientation: int, width: in
 
 @given(box=st.tuples(UNIT, UNIT, UNIT, UNIT).filter(lambda box: box[0] < box[2] and box[1] < box[3]))
 def test_a_crop_is_a_part_of_the_photo_and_never_empty(box: tuple[float, float, float, float]) -> None:
-    part = cut(SKY, box)
+    part = crop_pixels(SKY, box)
     assert part.size > 0
     assert part.base is SKY or part is SKY or np.shares_memory(part, SKY)
 

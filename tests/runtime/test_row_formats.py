@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudedge.cli.text import to_terminal, to_text
-from cloudedge.files import replacing
+from cloudedge.files import replacing_text
 from cloudedge.row import Classification, GenusProbability, LevelProbability, flat_columns
 from cloudedge.row_formats import percent, to_csv, to_json, to_jsonl
 
@@ -185,7 +185,7 @@ def test_each_row_is_written_before_the_next_is_asked_for(write: Any) -> None:
 def test_a_file_is_replaced_when_the_block_ends(tmp_path: Path) -> None:
     target = tmp_path / "rows.csv"
     target.write_text("before")
-    with replacing(str(target)) as stream:
+    with replacing_text(str(target)) as stream:
         stream.write("été\n")
         stream.flush()
         assert target.read_text() == "before"
@@ -199,7 +199,7 @@ def test_after_an_exception_the_file_is_as_it_was(tmp_path: Path, error: type[Ba
     target.write_text("before")
 
     def write_half() -> None:
-        with replacing(str(target)) as stream:
+        with replacing_text(str(target)) as stream:
             stream.write("half")
             raise error
 
@@ -211,7 +211,7 @@ def test_after_an_exception_the_file_is_as_it_was(tmp_path: Path, error: type[Ba
 
 def test_a_file_that_cannot_be_made_is_an_oserror(tmp_path: Path) -> None:
     for target in (tmp_path, tmp_path / "no-such-folder" / "rows.csv"):
-        with pytest.raises((FileNotFoundError, IsADirectoryError, PermissionError)), replacing(str(target)):
+        with pytest.raises((FileNotFoundError, IsADirectoryError, PermissionError)), replacing_text(str(target)):
             pass
 
 
@@ -223,7 +223,7 @@ def test_permissions_links_and_devices_are_left_as_they_are(tmp_path: Path) -> N
     link.symlink_to(target)
     (tmp_path / "plain.csv").touch()
     for path in (str(link), str(fresh), os.devnull):
-        with replacing(path) as stream:
+        with replacing_text(path) as stream:
             stream.write("row\n")
             assert all(file.stat().st_mode & 0o7 == 0 for file in tmp_path.glob(".*") if path == str(link))
     assert link.is_symlink()

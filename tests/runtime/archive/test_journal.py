@@ -50,7 +50,7 @@ def write(target: Path, format_: Any, *rows: dict[str, Any], settings: str = "ti
         for row in rows:
             journal.write(row, journal.key(row["path"], signature(row["path"])))
         if settle:
-            journal.settle()
+            journal.drop_superseded()
 
 
 def is_done(target: Path, format_: Any, path: str, settings: str = "tiny") -> bool:
@@ -100,7 +100,7 @@ def test_wherever_a_kill_cuts_the_file_the_rest_is_taken_up(tmp_path: Path, form
                 key = journal.key(row["path"], None)
                 if not journal.holds(key):
                     journal.write(row, key)
-            journal.settle()
+            journal.drop_superseded()
         assert target.read_bytes() == whole
 
 

@@ -58,7 +58,7 @@ def test_a_named_file_is_taken_whatever_its_name_and_whether_it_exists_or_not(tr
 def test_what_is_hidden_or_no_photo_is_passed_over_and_told_but_not_what_is_being_written(tree: Path) -> None:
     (tree / ".cloudedge-0123.tmp").touch()
     passed_over: list[str] = []
-    list(find_photos(["sky"], passed_over=passed_over.append))
+    list(find_photos(["sky"], on_skipped=passed_over.append))
     assert list(map(os.path.basename, passed_over)) == [".hidden.jpg", ".thumbs", "notes.txt"]
 
 
@@ -101,9 +101,9 @@ def test_a_folder_that_cannot_be_read_is_told_and_the_others_go_on(tree: Path, m
 
     monkeypatch.setattr("os.scandir", refuse)
     errors: list[OSError] = []
-    photos = list(find_photos(["sky"], onerror=errors.append))
+    photos = list(find_photos(["sky"], on_error=errors.append))
     assert [Path(path).name for path in photos] == ["a.PNG", "b.jpg"]
-    assert list(find_photos(["sky/2024"], onerror=errors.append)) == []
+    assert list(find_photos(["sky/2024"], on_error=errors.append)) == []
     assert [Path(error.filename).name for error in errors] == ["2024", "2024"]
 
 

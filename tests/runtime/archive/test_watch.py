@@ -179,7 +179,7 @@ def test_more_captures_than_are_waited_for_at_a_time_all_get_their_turn(
 
 def test_what_was_there_before_can_be_taken_for_done(camera: Camera) -> None:
     camera.put("old.jpg")
-    camera.watch.take_for_done()
+    camera.watch.mark_existing_done()
     camera.put("new.jpg")
     camera.look(None)
     assert camera.look(after=2) == [("new.jpg", "ok")]
@@ -187,7 +187,7 @@ def test_what_was_there_before_can_be_taken_for_done(camera: Camera) -> None:
 
 def test_a_folder_that_comes_later_brings_nothing_new_with_it(camera: Camera) -> None:
     camera.root.rmdir()
-    camera.watch.take_for_done()
+    camera.watch.mark_existing_done()
     assert camera.look() == []
     camera.put("old.jpg")
     camera.look(None)
