@@ -14,7 +14,7 @@ def packaged(name: str) -> Path:
     if path.is_file():
         return path
     names = ", ".join(packaged_names()) or "none"
-    raise ModelError(f"no such packaged model; there are: {names}; or give a path to an .onnx", name)
+    raise ModelError(f"no such packaged model; there are: {names}; or use the path of an .onnx file", name)
 
 
 def packaged_names() -> list[str]:

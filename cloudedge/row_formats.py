@@ -105,7 +105,7 @@ def parse(line: bytes, columns: Sequence[str] | None, path: str, number: int) ->
             return dict(row)
     except (ValueError, KeyError, TypeError, csv.Error, RecursionError):
         pass
-    raise CloudEdgeError(f"line {number} is no row of cloudedge; give a file that `classify` or `watch` wrote", path)
+    raise CloudEdgeError(f"line {number} is not a cloudedge row; use a file that `classify` or `watch` wrote", path)
 
 
 def _json(row: Row) -> str:

@@ -40,7 +40,7 @@ def from_notifications(root: str, tick: float, stop: threading.Event, say: Calla
         except FileNotFoundError:  # it may go at any moment
             continue
         except (OSError, RuntimeError) as error:  # too many folders for inotify, say
-            say(f"changes cannot be told ({error}); looking through it every minute instead")
+            say(f"the system cannot report changes ({error}); looking through it every minute instead")
             yield from from_polling(root, 60.0, tick, stop, say)
 
 

@@ -23,7 +23,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-_KEYLESS = "has rows without a key, as they are without --resume; choose another file"
+_KEYLESS = "has rows without a key, written without --resume; choose another file"
 _KEY = re.compile(rb'"key": "[0-9a-f]{16}"}\s*$')
 
 Signature: TypeAlias = tuple[int, int] | None  # size in bytes and time of change in ns; None for what is not there
@@ -141,7 +141,7 @@ class Journal(Ledger):
         start = b"path,status," if self._columns else b'{"path": "'
         with open(self.path, "rb") as stream:
             if end == 0 and not start.startswith(stream.read(len(start))):
-                raise JournalError("holds something else than rows; choose another file", self.path)
+                raise JournalError("holds something other than rows; choose another file", self.path)
         self._stream.truncate(end)
         if self._columns and end == 0:
             self._append(csv_line(self._columns).encode())
@@ -159,7 +159,9 @@ class Journal(Ledger):
                     if self._columns and number == 1:
                         if csv_header(line) == self._columns[:-1]:
                             raise JournalError(_KEYLESS, self.path)
-                        raise JournalError("has other columns (--top-k?) or is no CSV; choose another file", self.path)
+                        raise JournalError(
+                            "has other columns (--top-k?) or is not a CSV file; choose another file", self.path
+                        )
                     row = parse(line, self._columns, self.path, number)
                     key = row.get("key")
                     if not (isinstance(key, str) and re.fullmatch("[0-9a-f]{16}", key)):
@@ -215,7 +217,7 @@ def _lock(stream: BinaryIO, path: str) -> None:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise JournalError("is being written by another cloudedge; wait for its end", path) from error
+            raise JournalError("is being written by another cloudedge; wait until that ends", path) from error
 
 
 def _is_at(stream: BinaryIO, path: str) -> bool:
@@ -229,7 +231,7 @@ def _is_at(stream: BinaryIO, path: str) -> bool:
 def _open_locked(path: str) -> BinaryIO:
     while True:
         if os.path.exists(path) and not os.path.isfile(path):  # opening a pipe would wait for its reader
-            raise JournalError("is no ordinary file; choose another", path)
+            raise JournalError("is not an ordinary file; choose another", path)
         stream = open(path, "ab", buffering=0)  # noqa: SIM115
         try:
             if fcntl is None:

@@ -48,7 +48,7 @@ def collected(photos: Iterable[str], by_time: bool = False) -> Iterator[PhotoLis
             database.execute("CREATE TABLE photos (path BLOB, time REAL)")
             database.executemany("INSERT INTO photos VALUES (?, ?)", rows)
         except sqlite3.Error as error:
-            problem = f"the list of photos does not fit on the disk of temporary files ({error})"
+            problem = f"the list of photos does not fit on the disk for temporary files ({error})"
             raise CloudEdgeError(problem) from error
         yield PhotoList(database, by_time)
     finally:

@@ -27,12 +27,12 @@ def run_command(command: Sequence[str], row: Row, seconds: float) -> str | None:
         process.communicate(json.dumps(row) + "\n", timeout=seconds)
     except subprocess.TimeoutExpired:
         _kill(process)
-        return f"was ended after {seconds:g} seconds"
+        return f"was stopped after {seconds:g} seconds"
     except BaseException:
         _kill(process)
         raise
     if process.returncode < 0:
-        return f"was ended by signal {-process.returncode}"
+        return f"was killed by signal {-process.returncode}"
     return f"failed with exit code {process.returncode}" if process.returncode else None
 
 

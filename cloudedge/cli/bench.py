@@ -30,8 +30,8 @@ from cloudedge.row_formats import printable
 def command(model: tuple[str, ...], threads: int | None, seconds: float, format_: str) -> None:
     """Measure how fast the models run on this device, on drawn skies as webcams and phones take them.
 
-    Times are milliseconds, median and 95th percentile: to decode the photo, to bring it to the model's size, to
-    normalise it, to run the model, for the rest, and in total. Let nothing else run meanwhile.
+    Times are milliseconds, median and 95th percentile: to decode the photo, to resize it, to normalise it,
+    to run the model, for the rest, and in total. Run nothing else meanwhile.
     """
     try:
         device = measured_device()

@@ -36,7 +36,7 @@ class Tally:
     photos: int = 0
     failed: int = 0
     done_before: int = 0
-    passed_over: int = 0
+    skipped: int = 0
     left_out: int = 0  # by --since and --until, those without a time among them
     undated: int = 0
     of_other_shards: int = 0
@@ -47,8 +47,8 @@ class Tally:
         self.photos += 1
         self.failed += row["status"] == "error"
 
-    def pass_over(self, path: str) -> None:
-        self.passed_over += 1
+    def skip(self, path: str) -> None:
+        self.skipped += 1
 
     def leave_out(self, time: str | None) -> None:
         self.left_out += 1
@@ -69,7 +69,7 @@ class Tally:
     def rest(self) -> str:
         undated = f" ({self.undated} without a time)" if self.undated else ""
         left_out = f", {self.left_out} taken at another time{undated}" if self.left_out else ""
-        return left_out + (f", {count(self.passed_over, 'other file')} passed over" if self.passed_over else "")
+        return left_out + (f", {count(self.skipped, 'other file')} skipped" if self.skipped else "")
 
 
 @click.command("classify", epilog=EXIT_CODES, short_help="Print a row for each photo.")
@@ -80,8 +80,8 @@ class Tally:
     type=click.Choice(["text", "json", "jsonl", "csv"]),
     help="[default: by the name of the output, else text]",
 )
-@click.option("-o", "--output", "target", metavar="FILE", help="Write to FILE; it is replaced when all is done.")
-@click.option("--resume", is_flag=True, help="Append to FILE what is not done there yet; needs jsonl or csv.")
+@click.option("-o", "--output", "target", metavar="FILE", help="Write to FILE, which is replaced at the end.")
+@click.option("--resume", is_flag=True, help="Append to FILE the photos that it does not hold yet; needs jsonl or csv.")
 @glob_option
 @click.option("--recursive/--no-recursive", default=True, show_default=True, help="Read sub-folders too.")
 @click.option("--since", type=Moment(), metavar="TIME", help="Only photos taken at TIME or later.")
@@ -91,12 +91,14 @@ class Tally:
     type=click.Choice(["name", "time"]),
     default="name",
     show_default=True,
-    help="Classify in this order; by time, photos without one come last.",
+    help="Classify in this order; by time, photos without a time come last.",
 )
-@click.option("--shard", type=Shard(), metavar="I/N", help="Only the I-th of N parts of the photos, by their paths.")
+@click.option(
+    "--shard", type=Shard(), metavar="I/N", help="Only the I-th of N parts of the photos, split by their paths."
+)
 @answer_options
 @model_options
-@click.option("-q", "--quiet", is_flag=True, help="No progress bar, no closing summary.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress bar and no summary.")
 def command(
     paths: tuple[str, ...],
     format_: str | None,
@@ -123,7 +125,7 @@ def command(
         raise click.UsageError("--resume needs -o FILE, jsonl or csv, and photos that are files.")
     since, until = selection["since"], selection["until"]
     if since and until and not is_before(since, until):
-        raise click.UsageError("--since is not before --until.")
+        raise click.UsageError("--since must be before --until.")
     answer = Answer(top_k, crop, min_confidence)
     classifier = open_classifier(model, threads, answer)
     tally = Tally()
@@ -142,8 +144,8 @@ def command(
             rows = _keyed_rows(photos, journal, lambda paths: map(row_of, classifier.classify_many(paths)))
             _write(_counted(rows, tally, progress), journal, stream, format_, top_k)
     except KeyboardInterrupt:
-        kept = "" if target in (None, STDOUT) else f"; {printable(str(target))} is as it was before"
-        kept = "; the same command goes on from here" if resume else kept
+        kept = "" if target in (None, STDOUT) else f"; {printable(str(target))} is unchanged"
+        kept = "; the same command resumes from here" if resume else kept
         click.echo(f"Interrupted after {count(tally.photos, 'photo')}{kept}.", err=True)
         raise click.exceptions.Exit(INTERRUPTED) from None
     _close(tally, quiet)
@@ -159,7 +161,7 @@ def _selected(
     until: datetime | None,
     shard: tuple[int, int] | None,
 ) -> Iterable[str]:
-    photos: Iterable[str] = find_photos(paths, tally.pass_over, tally.report_folder, glob or None, recursive)
+    photos: Iterable[str] = find_photos(paths, tally.skip, tally.report_folder, glob or None, recursive)
     if shard:
         photos = _of_shard(photos, shard, tally)
     if journal:

@@ -35,15 +35,15 @@ _SOFTWARE, _SIGNATURE = 0x0131, "cloudedge explain"  # an EXIF tag, and what it 
     "--genus",
     type=GenusName(),
     metavar="NAME",
-    help="What speaks for this genus, Cumulus or Cu.  [default: the best guess]",
+    help="Show the evidence for this genus, such as Cumulus or Cu.  [default: the best guess]",
 )
 @crop_option
 @model_options
 def command(path: str, target: str, genus: str | None, crop: Box | None, model: str, threads: int | None) -> None:
-    """Draw PHOTO, a file or - for standard input, with what speaks for its genus in colour, and print its row.
+    """Draw PHOTO, a file or - for standard input, with the evidence for its genus in colour, and print its row.
 
-    The colours show what the model's answer is made of, not what is true. An earlier picture is replaced, any other
-    file is not.
+    The colours show what the model's answer is made of, not what is true. An earlier picture is replaced; any
+    other file is not.
     """
     kind = _FORMATS.get(os.path.splitext(target)[1].lower())
     if kind is None:

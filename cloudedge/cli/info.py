@@ -19,7 +19,7 @@ from cloudedge.row_formats import printable
 @model_options
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(model: str, threads: int | None, format_: str) -> None:
-    """Show versions, providers, threads, and what the model says of itself."""
+    """Show versions, providers, threads, and the model's description."""
     facts = _facts(model, threads)
     click.echo(json.dumps(facts, indent=2, allow_nan=False) if format_ == "json" else "\n".join(_lines(facts)))
 

@@ -68,7 +68,7 @@ class _TooLarge(io.BytesIO):
     """What standard input turns out to be where it brings more than any photo: an error row of its own."""
 
     def read(self, size: int | None = -1, /) -> bytes:
-        raise ImageTooLargeError(f"brings more than {LARGEST_INPUT >> 20} MB, or than fits into memory; is it a photo?")
+        raise ImageTooLargeError(f"is larger than {LARGEST_INPUT >> 20} MB, or than the memory; is it a photo?")
 
 
 def standard_input() -> bytes | BinaryIO:

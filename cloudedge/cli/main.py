@@ -79,7 +79,7 @@ class _Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if self.get_command(ctx, args[0]) is None and os.path.exists(args[0]):
             name = printable(args[0])
-            raise click.UsageError(f"{name} is no command. To name its cloud: cloudedge classify {name}", ctx)
+            raise click.UsageError(f"{name} is not a command. To name its cloud: cloudedge classify {name}", ctx)
         return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -165,7 +165,7 @@ crop_option = click.option(
     "--crop",
     type=Crop(),
     metavar="LEFT,TOP,RIGHT,BOTTOM",
-    help="Look only at this part of each photo; fractions, 0,0,1,0.8 leaves out the lowest fifth.",
+    help="Look only at this part of each photo, in fractions; 0,0,1,0.8 leaves out the lowest fifth.",
 )
 
 
@@ -176,7 +176,7 @@ def answer_options(command: Callable[..., None]) -> Callable[..., None]:
             "--min-confidence",
             type=Finite(0, 1),
             metavar="P",
-            help="Below this probability an answer is not certain.  [default: what the model says]",
+            help="Below this probability an answer is not certain.  [default: the model's threshold]",
         ),
         crop_option,
         click.option(
@@ -192,5 +192,5 @@ def answer_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 glob_option = click.option(
-    "--glob", type=Glob(), metavar="PATTERN", help="In folders, only photos whose name fits, '*-noon.jpg'."
+    "--glob", type=Glob(), metavar="PATTERN", help="In folders, only photos whose name matches, such as '*-noon.jpg'."
 )

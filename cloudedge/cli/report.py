@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 @click.command("report", short_help="Make a page that shows months of rows at a glance.")
 @click.argument("results", metavar="RESULTS")
-@click.option("-o", "--output", "target", metavar="FILE", help="Write the page to FILE; it is replaced at the end.")
+@click.option("-o", "--output", "target", metavar="FILE", help="Write the page to FILE, which is replaced at the end.")
 @click.option(
     "--timezone",
     "zone",
     type=Zone(),
     metavar="NAME",
-    help="Show times that have an offset as the clocks there show them, Europe/Vienna.  [default: as they stand]",
+    help="Convert times that have an offset to this zone, such as Europe/Vienna.  [default: unchanged]",
 )
 def command(results: str, target: str | None, zone: ZoneInfo | None) -> None:
     """Make one HTML page from RESULTS, a file of rows as JSON Lines, JSON or CSV.
 
-    It needs no network, and shows the genus by day and hour, the shares of genera and levels, what is uncertain and
-    what failed, and small pictures where the photos are still there. A capture with a time that was classified again
-    counts once, by its last row.
+    The page needs no network. It shows the genus by day and hour, the shares of genera and levels, what is uncertain,
+    what failed, and small pictures where the photos still exist. A capture with a time that was classified twice counts
+    once, by its last row.
     """
     from cloudedge.report.page import make_page
     from cloudedge.report.summary import summarise, without_repeats
@@ -48,9 +48,11 @@ def command(results: str, target: str | None, zone: ZoneInfo | None) -> None:
         problem = f"{printable(results)} cannot be read: {error.strerror}."
         raise click.BadParameter(problem, param_hint="RESULTS") from error
     if target is not None and target.lower().endswith((".jsonl", ".csv", ".json")):
-        raise click.BadParameter("the page is no rows; choose a name that ends in .html.", param_hint="--output")
+        raise click.BadParameter(
+            "the page is not a file of rows; choose a name that ends in .html.", param_hint="--output"
+        )
     if target is not None and os.path.exists(target) and os.path.samefile(target, results):
-        raise click.BadParameter("that is RESULTS itself; choose another.", param_hint="--output")
+        raise click.BadParameter("that is RESULTS itself; choose another name.", param_hint="--output")
     with ExitStack() as stack:
         stream = open_output(target, stack)
         for piece in make_page(summary, results):

@@ -19,23 +19,29 @@ from cloudedge.cli.options import Answer, answer_options, model_options
 
 @click.command("serve", short_help="Serve a page to drop photos on, and an API.")
 @click.option(
-    "--host", default="127.0.0.1", show_default=True, help="The address to listen on; 0.0.0.0 is all of them."
+    "--host", default="127.0.0.1", show_default=True, help="The address to listen on; 0.0.0.0 means all addresses."
 )
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes any free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="The port to listen on; 0 takes any free one.",
+)
 @click.option(
     "--token",
     envvar="CLOUDEDGE_TOKEN",
     show_envvar=True,
     metavar="SECRET",
-    help="Classify only for those who show this token; the page asks for it.",
+    help="Answer only requests that carry this token; the page asks for it.",
 )
 @answer_options
 @model_options
 def command(host: str, port: int, token: str | None, model: str, threads: int | None, **options: Any) -> None:
     """Serve a page to drop photos on, and the API behind it.
 
-    Photos are looked at in memory and forgotten. By default only this machine can reach the page. SIGTERM ends it with
-    exit code 0; what is at work has 30 seconds to get its answer.
+    Photos stay in memory and are then forgotten. By default only this machine can reach the page. SIGTERM ends it with
+    exit code 0; running requests have 30 seconds to finish.
     """
     try:
         from cloudedge.serve import app, server
@@ -43,7 +49,7 @@ def command(host: str, port: int, token: str | None, model: str, threads: int | 
     except ImportError as error:
         raise click.UsageError(f"to serve, run: pip install 'cloudedge[serve]' ({error}).") from error
     if token is not None and not re.fullmatch("[!-~]+", token):  # no browser sends another
-        raise click.UsageError("--token may have the letters, digits and signs of ASCII, and no spaces.")
+        raise click.UsageError("--token may contain only printable ASCII characters, and no spaces.")
     received = _note_signals()
     limits = Limits()
     classifier = open_classifier(model, threads, Answer(**options), limits.photo_pixels)
@@ -78,5 +84,5 @@ def _announce(listener: socket.socket, token: str | None) -> None:
     shown = f"[{address}]" if ":" in address else address
     click.echo(f"Serving on http://{shown}:{port}/ (Ctrl-C ends it)", err=True)
     if not ipaddress.ip_address(address.partition("%")[0]).is_loopback:
-        advice = "" if token else ", and nobody needs a token; --token SECRET asks for one"
+        advice = "" if token else ", without a token; --token SECRET asks for one"
         click.echo(f"Warning: everybody on this network can reach it, unencrypted{advice}.", err=True)

@@ -28,7 +28,11 @@ from cloudedge.row_formats import printable
 @click.command("watch", epilog=EXIT_CODES, short_help="Print a row for each capture as it comes.")
 @click.argument("root", metavar="DIR")
 @click.option(
-    "--format", "format_", type=click.Choice(["text", "jsonl", "csv"]), default="text", help="Of standard output."
+    "--format",
+    "format_",
+    type=click.Choice(["text", "jsonl", "csv"]),
+    default="text",
+    help="Format of standard output.",
 )
 @click.option("-o", "--output", "target", metavar="FILE", help="Append every row to FILE (.jsonl or .csv) too.")
 @click.option("--changes-only", is_flag=True, help="Print, and run the command, only when the sky has changed.")
@@ -38,16 +42,22 @@ from cloudedge.row_formats import printable
     default=3,
     show_default=True,
     metavar="N",
-    help="It has, when N captures in a row agree.",
+    help="Captures in a row that must agree before the sky counts as changed.",
 )
-@click.option("--exec", "program", type=Command(), metavar="COMMAND", help="Run on each row, JSON on standard input.")
+@click.option(
+    "--exec",
+    "program",
+    type=Command(),
+    metavar="COMMAND",
+    help="Run on each row, which it gets as JSON on standard input.",
+)
 @click.option(
     "--exec-timeout",
     type=Finite(min=0, min_open=True, max=86_400),
     default=60,
     show_default=True,
     metavar="SECONDS",
-    help="End the command after that time.",
+    help="Stop the command after this time.",
 )
 @click.option(
     "--settle",
@@ -55,13 +65,13 @@ from cloudedge.row_formats import printable
     default=2,
     show_default=True,
     metavar="SECONDS",
-    help="A capture is complete when it has not changed for that time.",
+    help="A capture is complete when it has not changed for this long.",
 )
 @click.option(
     "--poll",
     type=Finite(min=0, min_open=True),
     metavar="SECONDS",
-    help="Look through the folder that often, as network shares need it, instead of being told of changes.",
+    help="Look through the folder this often, instead of waiting for notifications; network shares send none.",
 )
 @glob_option
 @answer_options
@@ -83,9 +93,9 @@ def command(
 ) -> None:
     """Print a row for each capture that comes into DIR or its sub-folders, once it is complete.
 
-    With -o every row is also appended to FILE, and after a start the captures that are not done there come first; FILE
-    may be one that `classify --resume` has written with the same options. Without it, only what comes from now on
-    counts, or from when DIR is first there. SIGTERM ends it with exit code 0.
+    With -o every row is also appended to FILE, and the captures that FILE does not hold yet come first. FILE may be one
+    that `classify --resume` wrote with the same options. Without -o, captures count from now on, or from when DIR first
+    appears. SIGTERM ends it with exit code 0.
     """
 
     def say(text: str) -> None:

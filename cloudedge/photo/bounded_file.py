@@ -33,7 +33,7 @@ class BoundedFile:
     def read(self, size: int = -1) -> bytes:
         """Read as a file does; ImageError where that goes on for too long, ImageTooLargeError where it is too much."""
         if time.thread_time() > self._end:
-            raise ImageError(f"takes more than {MAX_SECONDS:.0f} seconds to decode; save it anew")
+            raise ImageError(f"takes more than {MAX_SECONDS:.0f} seconds to decode; save it again")
         if size < 0:
             here = self.tell()
             rest = self.seek(0, os.SEEK_END) - here
@@ -44,7 +44,7 @@ class BoundedFile:
         if self.header_left is not None:
             self.header_left -= len(data)
             if self.header_left < 0:
-                raise ImageError(f"has more than {MAX_GIF_HEADER >> 10} KB before its first picture; save it anew")
+                raise ImageError(f"has more than {MAX_GIF_HEADER >> 10} KB before its first picture; save it again")
         return data
 
 

@@ -79,7 +79,7 @@ def _ask_child(data: bytes, max_pixels: int) -> bytes:
     if done.returncode == -9:  # nobody but the kernel does that, where memory runs out
         raise MemoryError
     if done.returncode < 0:
-        raise ValueError(f"the decoder was ended by signal {-done.returncode}")
+        raise ValueError(f"the decoder was killed by signal {-done.returncode}")
     if done.returncode:
         last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
         raise _no_child(f"it ended with exit code {done.returncode}: {last}")

@@ -90,7 +90,7 @@ def _read(source: Source, size: int | None, max_pixels: int) -> Photo:
             return Photo(source, (width, height))
         if isinstance(source, Image.Image):
             if 0 in source.size:
-                raise ImageError("the image has no pixels; give one that has some")
+                raise ImageError("the image has no pixels; use one that has")
             return _photo(source)
         with _stream(source) as stream:
             image = open_image(stream, max_pixels)
@@ -132,10 +132,10 @@ def _read_all(file: BinaryIO) -> bytes:
     """Read a file object that need not be seekable."""
     if not hasattr(file, "read"):
         kind = type(file).__name__
-        raise ImageError(f"{kind} is no photo; give a path, bytes, a binary file object, a PIL image or an array")
+        raise ImageError(f"{kind} is not a photo; give a path, bytes, a binary file object, a PIL image or an array")
     data: object = file.read()
     if not isinstance(data, bytes):
-        raise ImageError("the file object does not give bytes; open it in mode 'rb'")
+        raise ImageError("the file object does not return bytes; open it in mode 'rb'")
     return data
 
 

@@ -67,7 +67,7 @@ def make_app(classifier: CloudClassifier, token: str | None = None, limits: Limi
     async def classify(request: Request) -> Response:
         with_evidence = _flag(request, "evidence")
         if _is_of_another_site(request.headers):
-            raise HTTPException(403, "another site's page asks for this; open the page of this server instead")
+            raise HTTPException(403, "this request comes from another site's page; open this server's page instead")
         with capacity.enter() as hold:
             uploads = await receive(request, limits, hold)
             answers = await _unless_gone(request, workers.answers(uploads, with_evidence))
@@ -125,7 +125,7 @@ class _Guard:
         if scope["type"] != "http" or scope["path"] in _OPEN_TO_ALL or self._may_pass(Headers(scope=scope)):
             await self._app(scope, receive, send_with_headers)
         else:
-            problem = _json({"error": "this server asks for a token; send it as `Authorization: Bearer TOKEN`"})
+            problem = _json({"error": "this server needs a token; send it as `Authorization: Bearer TOKEN`"})
             response = _respond(problem, 401, {"WWW-Authenticate": "Bearer"})
             await response(scope, receive, send_with_headers)
 
@@ -143,7 +143,7 @@ async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
             return working.result()
         raise ClientDisconnect
     except asyncio.CancelledError:
-        raise HTTPException(503, "the server is ending; try again later") from None
+        raise HTTPException(503, "the server is shutting down; try again later") from None
     finally:
         working.cancel()
         leaving.cancel()
@@ -164,7 +164,7 @@ def _is_of_another_site(headers: Headers) -> bool:
 def _flag(request: Request, name: str) -> bool:
     value = request.query_params.get(name, "")
     if value.lower() not in _FLAGS:
-        raise HTTPException(400, f"{name} is true or false")
+        raise HTTPException(400, f"{name} must be true or false")
     return _FLAGS[value.lower()]
 
 

@@ -22,7 +22,7 @@ def description(version: str, needs_token: bool) -> Schema:
     paths: Schema = {
         "/classify": {"post": {**_classify(), **guarded}},
         "/genera": {"get": {**_read("The ten genera.", _list("Genus")), **guarded}},
-        "/model": {"get": {**_read("What the model says of itself, and what a request may bring.", _MODEL), **guarded}},
+        "/model": {"get": {**_read("The model's description, and the limits of a request.", _MODEL), **guarded}},
         "/healthz": {"get": _read("Whether the server answers.", _HEALTH)},
     }
     for path in ("/classify", "/genera", "/model"):
@@ -65,7 +65,7 @@ def _classify() -> Schema:
             "403": _problem("The page of another site asks for this."),
             "408": _problem("The photo came too slowly."),
             "413": _problem("The request is too large, or the photo has too many pixels."),
-            "415": _problem("It is no photo, or in an unknown format."),
+            "415": _problem("It is not a photo, or it is in an unknown format."),
             "422": _problem("The photo is damaged."),
             "503": _problem("Too many photos are at work; `Retry-After` says when to try again."),
         },

@@ -128,4 +128,4 @@ async def _pieces(request: Request, limits: Limits, hold: Callable[[int], None])
 
 
 def _busy() -> HTTPException:
-    return HTTPException(503, "too many photos are at work; try again in a moment", {"Retry-After": "1"})
+    return HTTPException(503, "the server is busy; try again in a moment", {"Retry-After": "1"})

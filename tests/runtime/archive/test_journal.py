@@ -164,12 +164,16 @@ def test_what_was_put_together_of_pieces_is_settled_by_one_resume(
     [
         ("path,status,\udcff\n", "csv", "other columns"),
         (json.dumps({**good("a.jpg"), "key": 1234567890123456}) + "\n", "jsonl", "without a key"),
-        (json.dumps({**good("\ud800"), "key": "0" * 16}, ensure_ascii=False) + "\n", "jsonl", "line 1 is no row"),
-        ("hello", "jsonl", "something else"),
-        ("hello", "csv", "something else"),
-        ("hello\n", "jsonl", "line 1 is no row"),
+        (
+            json.dumps({**good("\ud800"), "key": "0" * 16}, ensure_ascii=False) + "\n",
+            "jsonl",
+            "line 1 is not a cloudedge row",
+        ),
+        ("hello", "jsonl", "something other"),
+        ("hello", "csv", "something other"),
+        ("hello\n", "jsonl", "line 1 is not a cloudedge row"),
         ("hello\n", "csv", "other columns"),
-        ('{"path": "a.jpg"}\n', "jsonl", "line 1 is no row"),
+        ('{"path": "a.jpg"}\n', "jsonl", "line 1 is not a cloudedge row"),
         (json.dumps(good("a.jpg")) + "\n", "jsonl", "without a key"),
         (json.dumps({**good("a.jpg"), "key": "of another kind"}) + "\n", "jsonl", "without a key"),
         (csv_line(flat_columns(1)), "csv", "without a key"),
@@ -190,7 +194,7 @@ def test_damage_in_the_middle_is_told_with_its_line(tmp_path: Path) -> None:
     write(target, "jsonl", good("a.jpg"), good("b.jpg"), good("c.jpg"))
     lines = target.read_bytes().splitlines(keepends=True)
     target.write_bytes(lines[0] + b"\0\0\0\n" + lines[2])
-    with pytest.raises(CloudEdgeError, match="line 2 is no row"):
+    with pytest.raises(CloudEdgeError, match="line 2 is not a cloudedge row"):
         write(target, "jsonl", good("d.jpg"))
 
 
@@ -246,7 +250,7 @@ def test_nothing_takes_the_place_of_a_journal_that_is_being_written(tmp_path: Pa
 def test_a_device_is_refused_and_a_link_stays_a_link(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for target in (Path(os.devnull), tmp_path, tmp_path / "pipe"):
-        with pytest.raises(JournalError, match="no ordinary file"):
+        with pytest.raises(JournalError, match="not an ordinary file"):
             write(target, "jsonl")
     (tmp_path / "link").symlink_to(tmp_path / "rows")
     write(tmp_path / "link", "jsonl", bad("a.jpg"), good("a.jpg"), settle=True)

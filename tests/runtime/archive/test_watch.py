@@ -229,7 +229,9 @@ def test_a_command_gets_the_row_and_no_shell_sees_it(tmp_path: Path) -> None:
 def test_a_command_that_fails_is_told(tmp_path: Path) -> None:
     assert run_command([sys.executable, "-c", "raise SystemExit(7)"], {}, 60) == "failed with exit code 7"
     assert run_command([str(tmp_path / "no-such")], {}, 60) == "cannot be started: No such file or directory"
-    assert run_command([sys.executable, "-c", "import time; time.sleep(60)"], {}, 0.5) == "was ended after 0.5 seconds"
+    assert (
+        run_command([sys.executable, "-c", "import time; time.sleep(60)"], {}, 0.5) == "was stopped after 0.5 seconds"
+    )
 
 
 @posix

@@ -94,7 +94,7 @@ def test_since_until_glob_and_depth_choose(month: Path) -> None:
     noon = classify(month / "b", "--glob", "12-*.jpg", "--format", "jsonl")
     assert {Path(path).name for path in paths(noon)} == {"12-00-00.jpg"}
     assert len(rows(noon)) == 4
-    assert noon.stderr == "4 photos, 0 failed, 8 other files passed over\n"
+    assert noon.stderr == "4 photos, 0 failed, 8 other files skipped\n"
     (month / "no-time.jpg").touch()
     late = classify(month, "--since", "2025-01-01")
     assert (late.returncode, late.stdout) == (1, "")
@@ -108,7 +108,7 @@ def test_hidden_files_are_counted_as_passed_over(month: Path) -> None:
     (month / ".DS_Store").touch()
     (month / "notes.txt").touch()
     done = classify(month, "-o", month / "rows.csv")
-    assert done.stderr == "24 photos, 1 failed, 2 other files passed over\n"
+    assert done.stderr == "24 photos, 1 failed, 2 other files skipped\n"
 
 
 def test_shards_joined_are_the_whole(month: Path) -> None:
@@ -323,7 +323,7 @@ def test_an_interruption_says_how_to_go_on(
             time.sleep(0.01)
         process.send_signal(stop)
         assert process.wait(timeout=60) == 130
-        assert "the same command goes on from here" in (process.stderr.read() if process.stderr else "")
+        assert "the same command resumes from here" in (process.stderr.read() if process.stderr else "")
     assert target.read_text().endswith("}\n")
 
 
@@ -353,7 +353,7 @@ def test_a_full_disk_of_temporary_files_is_one_line(month: Path, monkeypatch: py
 
     sqlite3_connect = sqlite3.connect
     monkeypatch.setattr(sqlite3, "connect", connect)
-    with pytest.raises(CloudEdgeError, match="does not fit on the disk of temporary files"), collected(["a.jpg"]):
+    with pytest.raises(CloudEdgeError, match="does not fit on the disk for temporary files"), collected(["a.jpg"]):
         pass
 
 

@@ -86,7 +86,7 @@ def test_a_bad_photo_is_a_row_and_leaves_the_others_as_they_are(zoo: Path, photo
     assert good == alone
     assert sorted(bad) == ["cut.jpg", "empty.jpg", "no-such.jpg", "page.jpg", "text.jpg"]
     assert all(error and "\n" not in error for error in bad.values())
-    assert done.stderr == "17 photos, 5 failed, 1 other file passed over\n"
+    assert done.stderr == "17 photos, 5 failed, 1 other file skipped\n"
 
 
 def test_every_format_holds_the_same_rows(zoo: Path) -> None:
@@ -139,7 +139,7 @@ def test_standard_input_without_an_end_is_an_error_row(photos: list[Path]) -> No
         command = [sys.executable, "-c", program, "classify", "--model", TINY, str(photos[0]), "-", str(photos[1])]
         done = subprocess.run(command, stdin=stdin, capture_output=True, encoding="utf-8", timeout=60)
     assert (done.returncode, done.stderr) == (1, "3 photos, 1 failed\n")
-    assert done.stdout.splitlines()[1].startswith("-: error: brings more than 1 MB, or than fits into memory")
+    assert done.stdout.splitlines()[1].startswith("-: error: is larger than 1 MB, or than the memory")
 
 
 @posix
@@ -165,7 +165,7 @@ def test_no_photo_found_is_said_and_exits_1(tmp_path: Path) -> None:
     done = classify("--format", "json", tmp_path)
     assert done.returncode == 1
     assert json.loads(done.stdout) == []
-    assert done.stderr == "No photo found, 1 other file passed over.\n"
+    assert done.stderr == "No photo found, 1 other file skipped.\n"
 
 
 def test_quiet_says_nothing_beside_the_rows(zoo: Path) -> None:
@@ -218,7 +218,7 @@ def test_an_output_file_holds_what_stdout_would(zoo: Path) -> None:
     expected = classify("--format", "csv", zoo).stdout
     done = classify("--format", "csv", "-o", target, zoo)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "16 photos, 4 failed, 2 other files passed over\n"  # rows.csv is one of the two
+    assert done.stderr == "16 photos, 4 failed, 2 other files skipped\n"  # rows.csv is one of the two
     assert target.read_text(encoding="utf-8") == expected
     assert not list(zoo.glob(".*"))
 

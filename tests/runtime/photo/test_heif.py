@@ -129,7 +129,7 @@ def test_a_photo_that_crashes_the_decoder_costs_its_own_row_alone(photo, decoder
     decoder(CRASHES)
     rows = list(CloudClassifier(tiny).classify_many([photo, np.full((8, 8, 3), 128, np.uint8)]))
     assert [row.status for row in rows] == ["error", "ok"]
-    assert rows[0].error.startswith("is damaged or cut short (the decoder was ended by signal ")
+    assert rows[0].error.startswith("is damaged or cut short (the decoder was killed by signal ")
 
 
 def test_a_file_that_is_known_to_crash_libheif_is_answered_by_the_command_line(photo, fixtures, tiny):

@@ -456,7 +456,7 @@ def test_a_gif_may_have_large_pictures_but_no_comment_without_an_end(encode):
     assert read(large).size == (1600, 1600)
     start = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff"
     endless = start + b"\x21\xfe" + (b"\xff" + b"y" * 255) * (MAX_GIF_HEADER // 256 + 1)
-    assert problem(endless) == "has more than 256 KB before its first picture; save it anew"
+    assert problem(endless) == "has more than 256 KB before its first picture; save it again"
 
 
 def tiff_of(tags: dict[int, tuple[int, ...]]) -> bytes:
@@ -508,7 +508,7 @@ def test_the_first_picture_of_an_animation_is_read(encode):
 def test_what_takes_too_long_to_decode_is_given_up(sky, encode, monkeypatch):
     data = encode(sky, "JPEG")
     monkeypatch.setattr("cloudedge.photo.bounded_file.MAX_SECONDS", 0.0)
-    assert problem(data) == "takes more than 0 seconds to decode; save it anew"
+    assert problem(data) == "takes more than 0 seconds to decode; save it again"
 
 
 def test_formats_that_pillow_alone_knows_are_not_tried(sky, encode):
@@ -605,7 +605,7 @@ def test_other_arrays_are_refused(array):
 
 @pytest.mark.parametrize("source", [None, 7, ["a.jpg"], io.StringIO("text")])
 def test_what_is_no_source_is_refused(source):
-    assert "open it in mode 'rb'" in problem(source) or f"{type(source).__name__} is no photo" in problem(source)
+    assert "open it in mode 'rb'" in problem(source) or f"{type(source).__name__} is not a photo" in problem(source)
 
 
 @pytest.mark.filterwarnings("error")

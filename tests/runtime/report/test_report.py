@@ -286,11 +286,11 @@ def test_json_lines_and_csv_give_the_same_page(tmp_path: Path) -> None:
     ("name", "content", "problem"),
     [
         ("no-such.jsonl", None, "No such file"),
-        ("rows.jsonl", "hello\n", "line 1 is no row"),
-        ("rows.csv", "path,status,\udcff\na.jpg,ok,\n", "line 2 is no row"),
-        ("rows.jsonl", json.dumps(row()) + '\n{"path": "a.jpg", "status": "ok"}\n', "line 2 is no row"),
-        ("rows.jsonl", json.dumps(row() | {"genus": "Contrail"}) + "\n", "line 1 is no row"),
-        ("rows.jsonl", json.dumps(row() | {"probability": None}) + "\n", "line 1 is no row"),
+        ("rows.jsonl", "hello\n", "line 1 is not a cloudedge row"),
+        ("rows.csv", "path,status,\udcff\na.jpg,ok,\n", "line 2 is not a cloudedge row"),
+        ("rows.jsonl", json.dumps(row()) + '\n{"path": "a.jpg", "status": "ok"}\n', "line 2 is not a cloudedge row"),
+        ("rows.jsonl", json.dumps(row() | {"genus": "Contrail"}) + "\n", "line 1 is not a cloudedge row"),
+        ("rows.jsonl", json.dumps(row() | {"probability": None}) + "\n", "line 1 is not a cloudedge row"),
     ],
 )
 def test_what_is_no_file_of_rows_is_one_line(tmp_path: Path, name: str, content: str | None, problem: str) -> None:
@@ -323,7 +323,7 @@ def test_a_json_array_and_empty_lines_are_read_and_a_line_without_end_is_not(tmp
     if os.path.exists("/dev/zero"):
         done = run("/dev/zero")
         assert done.returncode == 2
-        assert "line 1 is no row" in done.stderr
+        assert "line 1 is not a cloudedge row" in done.stderr
 
 
 def test_the_page_never_replaces_the_rows(tmp_path: Path) -> None:
