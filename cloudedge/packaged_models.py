@@ -9,7 +9,7 @@ from cloudedge.errors import ModelError, brief
 
 
 def packaged(name: str) -> Path:
-    """Return the path of the packaged model of that name ("resnet34"); ModelError when there is none."""
+    """Return the path of the packaged model of that name ("resnet34"); raise ModelError if there is none."""
     path = _models() / f"{name}.onnx"
     if path.is_file():
         return path

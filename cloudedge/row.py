@@ -46,7 +46,7 @@ class GenusProbability:
 class Classification:
     """What cloudedge says about one photo: the row that every output format is made of.
 
-    With status "error" all that speaks of the cloud is None, `top` is empty and `error` is one line.
+    With status "error" every field about the cloud is None, `top` is empty and `error` is one line.
     """
 
     path: str | None
@@ -63,7 +63,7 @@ class Classification:
     top: tuple[GenusProbability, ...]
     captured_at: str | None
     model: str
-    maps: EvidenceMaps | None = field(default=None, repr=False, compare=False)  # no part of the row
+    maps: EvidenceMaps | None = field(default=None, repr=False, compare=False)  # not part of the row
 
     def to_dict(self) -> dict[str, Any]:
         """Return the row as plain dicts, lists, strings and numbers, its keys in the order of the fields."""
@@ -72,7 +72,7 @@ class Classification:
         return {**row, "top": list(row["top"])}
 
     def evidence(self, genus: str | None = None) -> npt.NDArray[np.float32]:
-        """Return what speaks for a genus (by default the row's own) at each pixel of the upright photo, float32 (H, W).
+        """Return the evidence for a genus (by default the row's) at each pixel of the upright photo, float32 (H, W).
 
         In units of the logit: positive speaks for the genus, negative against it; 0 where the model did not look.
         Raises ValueError for a genus that the model does not know, for a row with status "error", and where the model
@@ -84,7 +84,7 @@ class Classification:
 
 
 def row_of(result: Classification) -> dict[str, Any]:
-    """Turn a result into a row; the path of a photo without one is -, as for standard input."""
+    """Turn a result into a row; a photo without a path has the path -, as for standard input."""
     row = result.to_dict()
     return row if row["path"] is not None else {**row, "path": "-"}
 

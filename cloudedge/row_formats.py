@@ -1,6 +1,6 @@
 """Rows as JSON, JSON Lines and CSV, written and read back.
 
-Each writer is a generator: rows go in, pieces of text come out, a row's piece as soon as there is the row.
+Each writer is a generator: rows go in, pieces of text come out, a row's piece as soon as the row is there.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cloudedge.genera import GENERA
 from cloudedge.row import Row, flat_columns, flatten
 
 _GENERA = {genus.name for genus in GENERA}
-_LONGEST = 1 << 20  # bytes of a line; a device may have no end of it
+_LONGEST = 1 << 20  # bytes of a line; a device may never end one
 _OF_NO_ROW = (b"", b"[", b"]", b"[]")
 _NUMBERS = ("probability", "level_probability")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -30,7 +30,7 @@ def printable(text: str) -> str:
 
 
 def percent(probability: float) -> str:
-    """Write a probability for people to read: what a photo shows is never 0 or 100 % sure."""
+    """Return a probability for people to read: what a photo shows is never 0 or 100 % certain."""
     if probability < 0.005:
         return "<1%"
     return ">99%" if probability >= 0.995 else f"{probability:.0%}"
@@ -72,11 +72,11 @@ def csv_line(cells: Iterable[Any]) -> str:
 
 
 def read_rows(path: str) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a file, from its format as it is found; a row of CSV stays flat.
+    """Yield the rows of a file, whose format is detected; a row of CSV stays flat.
 
     JSON may be Lines, or the array that `classify` writes, a row on each line. A last line without its end is still
     being written and is left out; so are empty lines, and repeated headers, where outputs have been joined. Raises
-    CloudEdgeError for a line that is no row, OSError for a file that cannot be read.
+    CloudEdgeError for a line that is not a row, OSError for a file that cannot be read.
     """
     columns: list[str] | None = None
     with open(path, "rb") as stream:
@@ -98,7 +98,7 @@ def csv_header(line: bytes) -> list[str] | None:
 
 
 def parse(line: bytes, columns: Sequence[str] | None, path: str, number: int) -> dict[str, Any]:
-    """Return the row on a line: JSON, or CSV with these columns; CloudEdgeError names the line if there is none."""
+    """Return the row on a line, JSON or CSV with these columns; raise CloudEdgeError if it is not a row."""
     try:
         row = json.loads(line.decode("utf-8-sig")) if columns is None else _from_csv(line.decode(), columns)
         if _is_row(row):
@@ -130,8 +130,8 @@ def _is_row(row: dict[str, Any]) -> bool:
 def _from_csv(line: str, columns: Sequence[str]) -> dict[str, Any]:
     cells = next(csv.reader([line], strict=True))
     row: dict[str, Any] = {name: cell or None for name, cell in zip(columns, cells, strict=True)}
-    row["path"] = row["path"] or ""  # that of no file, but somebody has asked for it
+    row["path"] = row["path"] or ""  # no file has it, but it was asked for
     for name in _NUMBERS:
         row[name] = float(row[name]) if row.get(name) else None
-    row["certain"] = json.loads(row["certain"].lower()) if row.get("certain") else None  # TRUE of spreadsheets
+    row["certain"] = json.loads(row["certain"].lower()) if row.get("certain") else None  # spreadsheets write TRUE
     return row

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP as a KeyboardInterrupt that comes where it does no harm.
+"""Ctrl-C, SIGTERM and SIGHUP as a KeyboardInterrupt that is raised where it does no harm.
 
 Python's own handler raises it between any two instructions, also while the main thread waits for another one: a lock is
 then released twice, which ends the program with a RuntimeError, or never, which lets it hang. Here a signal that comes
@@ -14,14 +14,14 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-# Ctrl-C, the end of a service, and of the terminal or connection that a program was started from; Windows lacks that.
+# Ctrl-C, the end of a service, and the end of the terminal or connection (Windows has no such signal).
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 _arrived = _held = _raised = False
 
 
 class Interruption(KeyboardInterrupt):
-    """Ctrl-C, or what is like it.
+    """Ctrl-C, or a signal like it.
 
     Of exactly KeyboardInterrupt Python remembers that it went through an `exec` of a text, as dataclasses are made by,
     and at its exit ends itself by SIGINT in place of the exit code, though the interruption was dealt with.
@@ -29,19 +29,19 @@ class Interruption(KeyboardInterrupt):
 
 
 def install() -> None:
-    """Take over the signals."""
+    """Turn the signals into interruptions."""
     handle_with(_note)
 
 
 def handle_with(handler: Callable[[int, FrameType | None], object]) -> None:
-    """Let a function handle the signals, but none that whoever started the program wants ignored, as `nohup` does."""
+    """Let a function handle the signals, except those that the program was started to ignore, as by `nohup`."""
     for number in SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, handler)
 
 
 def arrived() -> bool:
-    """Tell whether there has been a signal: what has gone wrong since may be its doing."""
+    """Return whether a signal has arrived: it may be the cause of what has gone wrong since."""
     return _arrived
 
 

@@ -1,4 +1,4 @@
-"""Hints at what may have changed in a folder: from the operating system, or from looking again and again."""
+"""Hints at what may have changed in a folder: from the operating system, or from polling."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Hints = Iterator[Iterable[str] | None]
 
 
 def from_polling(root: str, seconds: float, tick: float, stop: threading.Event, say: Callable[[str], object]) -> Hints:
-    """Look through the folder every so many seconds: for network shares, where nobody tells of changes."""
+    """Look through the folder every `seconds` seconds: network shares send no notifications."""
     presence = _Presence(root, say)
     last = -seconds
     while not stop.is_set():
@@ -28,7 +28,7 @@ def from_polling(root: str, seconds: float, tick: float, stop: threading.Event, 
 
 
 def from_notifications(root: str, tick: float, stop: threading.Event, say: Callable[[str], object]) -> Hints:
-    """Ask the operating system to tell of changes."""
+    """Have the operating system report changes."""
     presence = _Presence(root, say)
     while not stop.is_set():
         if presence.check() is None:
@@ -37,7 +37,7 @@ def from_notifications(root: str, tick: float, stop: threading.Event, say: Calla
             continue
         try:
             yield from _while_it_stays(root, tick, stop, presence)
-        except FileNotFoundError:  # it may go at any moment
+        except FileNotFoundError:  # it may disappear at any moment
             continue
         except (OSError, RuntimeError) as error:  # too many folders for inotify, say
             say(f"the system cannot report changes ({error}); looking through it every minute instead")
@@ -58,9 +58,9 @@ def _while_it_stays(root: str, tick: float, stop: threading.Event, presence: _Pr
         raise_interrupt=False,
         ignore_permission_denied=True,
     ):
-        if presence.check() != identity:  # gone, or made or mounted again: another folder of that name
+        if presence.check() != identity:  # gone, or created or mounted again: another folder of the same name
             return
-        if time.monotonic() - scanned >= RESCAN_SECONDS:  # the first time too, now that changes are told
+        if time.monotonic() - scanned >= RESCAN_SECONDS:  # the first time too, now that changes are reported
             scanned = time.monotonic()
             yield None
         names = sorted(os.path.relpath(path, real) for _, path in changes)
@@ -68,7 +68,7 @@ def _while_it_stays(root: str, tick: float, stop: threading.Event, presence: _Pr
 
 
 class _Presence:
-    """Whether a folder is there, and which one; says so when that changes."""
+    """Whether a folder exists, and which one it is; reports when that changes."""
 
     def __init__(self, root: str, say: Callable[[str], object]) -> None:
         self._root, self._say, self._was_there = root, say, True

@@ -1,7 +1,7 @@
 """Remember which captures have been answered, in the output itself.
 
-Each row that goes to a journal ends with a `key`, a digest of all that decides its answer: path, size and time of
-change of the photo, the model's file, and the options that change an answer. A photo whose key stands there is done.
+Each row in a journal ends with a `key`, a digest of everything that decides its answer: the photo's path, size and
+modification time, the model's file, and the options that change an answer. A photo whose key is in the journal is done.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ except ImportError:  # Windows
 _KEYLESS = "has rows without a key, written without --resume; choose another file"
 _KEY = re.compile(rb'"key": "[0-9a-f]{16}"}\s*$')
 
-Signature: TypeAlias = tuple[int, int] | None  # size in bytes and time of change in ns; None for what is not there
+Signature: TypeAlias = tuple[int, int] | None  # size in bytes and modification time in ns; None if there is no file
 
 
 class JournalError(CloudEdgeError):
@@ -34,7 +34,7 @@ class JournalError(CloudEdgeError):
 
 
 def signature(path: str) -> Signature:
-    """Return what tells one state of a file from another."""
+    """Return what distinguishes one state of a file from another."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):
@@ -53,25 +53,25 @@ class Ledger:
         self._done: set[int] = set()
 
     def key(self, path: str, state: Signature) -> str:
-        """Return the key of a photo in a state."""
+        """Return the key of a photo in this state."""
         parts = (os.fsencode(path), repr(state).encode(), self._settings.encode())
         import hashlib  # takes a while to load
 
         return hashlib.blake2b(b"\0".join(parts), digest_size=8).hexdigest()
 
     def holds(self, key: str) -> bool:
-        """Tell whether the photo of that key is done."""
+        """Return whether the photo with this key is done."""
         return int(key, 16) in self._done
 
     def write(self, row: Row, key: str) -> None:
-        """Take the photo of a row for done."""
+        """Mark the photo of a row as done."""
         self._done.add(int(key, 16))
 
 
 class Journal(Ledger):
     """A file of rows, JSON Lines or CSV, that is appended to, row by row.
 
-    It is locked as long as it is open. A last line that was cut short (by a kill, a power cut or a full disk) is cut
+    It is locked while it is open. A last line that was cut short (by a kill, a power cut or a full disk) is cut
     off. A photo that failed is not done; its row counts as long as trying again gives the same one. Raises
     JournalError for a file that is something else or is in use, OSError for one that cannot be written.
     """
@@ -84,10 +84,10 @@ class Journal(Ledger):
         settings: str,
         replay: Callable[[dict[str, Any]], object] = lambda row: None,
     ) -> None:
-        """Open a file or make it; each row that it holds already goes to `replay`."""
+        """Open or create a file; each row that it already holds goes to `replay`."""
         super().__init__(settings)
         self.path = os.path.realpath(path)
-        self.models: dict[str, int] = {}  # how many rows there are of each
+        self.models: dict[str, int] = {}  # name -> number of rows
         self._columns = [*flat_columns(top_k), "key"] if format_ == "csv" else None
         self._last: dict[str, int] = {}  # path of a photo that has ever failed -> hash of its last line
         self._superseded = False  # whether a failure is followed by another row of its path
@@ -108,13 +108,13 @@ class Journal(Ledger):
         """Append a row, unless its photo is done, or its path's last row is the same failure."""
         if self.holds(key):
             return
-        path = printable(row["path"]) if self._columns else row["path"]  # as it is read again
+        path = printable(row["path"]) if self._columns else row["path"]  # as it will be read back
         row = {**row, "path": path, "key": key}
         line = self._line(row).encode()
         if self._last.get(path) != hash(line):
             self._append(line)
             self._count(row, line)
-        super().write(row, key)  # a failure too: this run has answered it
+        super().write(row, key)  # failures too: this run has answered them
 
     def drop_superseded(self) -> None:
         """Drop the row of each failure that is not the last row of its path."""
@@ -128,7 +128,7 @@ class Journal(Ledger):
             for end, line, row in self._lines():
                 if row is None or row["status"] == "ok" or last[row["path"]] == end:
                     stream.write(line.decode())
-            if fcntl is None:  # an open file cannot be replaced there
+            if fcntl is None:  # Windows cannot replace an open file
                 self._stream.close()
 
     def _load(self, replay: Callable[[dict[str, Any]], object]) -> None:
@@ -183,7 +183,7 @@ class Journal(Ledger):
             self._last[row["path"]] = hash(line)
 
     def _append(self, data: bytes) -> None:
-        if not _is_at(self._stream, self.path):  # somebody has moved it away: a new one is begun
+        if not _is_at(self._stream, self.path):  # it was moved away: start a new one
             self._stream.close()
             self._stream = _open_locked(self.path)
             self._load(lambda row: None)
@@ -203,7 +203,7 @@ def refuse_to_replace(path: str) -> None:
         return
     with suppress(OSError), open(path, "rb") as stream:
         if fcntl is not None:
-            _lock(stream, path)  # given back at once
+            _lock(stream, path)  # released at once
         line = stream.readline(1 << 20)
         columns = csv_header(line)
         if columns[-1:] == ["key"] if columns else _KEY.search(line):
@@ -221,7 +221,7 @@ def _lock(stream: BinaryIO, path: str) -> None:
 
 
 def _is_at(stream: BinaryIO, path: str) -> bool:
-    """Tell whether an open file still has that name."""
+    """Return whether an open file still has this name."""
     try:
         return os.path.samestat(os.fstat(stream.fileno()), os.stat(path))
     except FileNotFoundError:

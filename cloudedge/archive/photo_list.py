@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class PhotoList:
-    """The paths of many photos: their number is `len()`, and they are kept on the disk."""
+    """The paths of many photos, kept on the disk; `len()` is their number."""
 
     def __init__(self, database: sqlite3.Connection, by_time: bool) -> None:
         self._database = database
@@ -32,10 +32,10 @@ class PhotoList:
 
 @contextmanager
 def collected(photos: Iterable[str], by_time: bool = False) -> Iterator[PhotoList]:
-    """Find all the photos before the first is used: to know their number, or to have them in the order of their times.
+    """Find all photos before the first one is used, to know their number or to sort them by time.
 
     Half a million paths do not fit well into the memory of a small device, so they go into a temporary SQLite file,
-    which is gone at the end. By time, photos without one come last. Raises CloudEdgeError where the file cannot be
+    which is gone at the end. By time, photos without a time come last. Raises CloudEdgeError where the file cannot be
     written.
     """
     import sqlite3

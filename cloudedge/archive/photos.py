@@ -10,7 +10,7 @@ from pathlib import PurePath
 from cloudedge.files import TEMPORARY_PREFIX
 from cloudedge.photo import capture_time
 
-# A file or folder whose name ends so claims to be a photo.
+# A file whose name ends like this claims to be a photo.
 PHOTO_EXTENSIONS = (
     ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo", ".png", ".tif", ".tiff", ".webp"
 )  # fmt: skip
@@ -44,10 +44,10 @@ def photos_below(
 ) -> Iterator[str]:
     """Yield the photos in a folder and, if `recursive`, in its sub-folders, sorted by name, lazily.
 
-    Every file with a photo's extension is yielded, even if it turns out to be something else, so that whoever reads it
-    can say what is wrong with it; with `glob`, only where that fits its name (or the end of its path: `noon/*.jpg`).
-    What is hidden, other files and links to folders (which may run in circles) are handed to `on_skipped`. A folder
-    that cannot be read goes to `on_error`.
+    Every file with a photo's extension is yielded, even if it turns out to be something else, so that its reader can
+    report what is wrong with it; with `glob`, only if its name (or the end of its path: `noon/*.jpg`) matches. Hidden
+    files, other files and links to folders (which may form loops) go to `on_skipped`. A folder that cannot be read goes
+    to `on_error`.
     """
     pending = _last_first(folder, on_error)  # a stack, not recursion: folders may nest deeper than Python's calls
     while pending:
@@ -67,12 +67,12 @@ def photos_below(
 
 
 def claims_to_be_photo(path: str) -> bool:
-    """Tell by the extension alone."""
+    """Return whether a file's extension is that of a photo."""
     return path.lower().endswith(PHOTO_EXTENSIONS)
 
 
 def is_wanted(path: str, root: str, glob: str | None) -> bool:
-    """Tell whether `photos_below(root)` would yield a path that is there."""
+    """Return whether `photos_below(root)` would yield an existing path."""
     names = os.path.relpath(path, root).split(os.sep)
     parents = (os.path.join(root, *names[:depth]) for depth in range(1, len(names)))
     return (
@@ -85,7 +85,7 @@ def is_wanted(path: str, root: str, glob: str | None) -> bool:
 
 
 def in_shard(path: str, number: int, count: int) -> bool:
-    """Tell whether a path is in the `number`-th (from 1) of `count` shards, by a hash that is the same anywhere."""
+    """Return whether a path is in the `number`-th (from 1) of `count` shards, by a hash that is the same anywhere."""
     import hashlib  # takes a while to load
 
     digest = hashlib.blake2b(os.fsencode(path), digest_size=8).digest()

@@ -1,4 +1,4 @@
-"""Run a command of the user's on each row."""
+"""Run the user's command on each row."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cloudedge.row import Row
 def run_command(command: Sequence[str], row: Row, seconds: float) -> str | None:
     """Run a command, without a shell, with the row as JSON on its standard input; return what went wrong, or None.
 
-    What it prints goes to standard error. After `seconds` it is killed, on POSIX together with all that it has started.
+    What it prints goes to standard error. After `seconds` it is killed, on POSIX with everything that it started.
     """
     try:
         process = subprocess.Popen(

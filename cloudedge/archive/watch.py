@@ -1,7 +1,7 @@
 """Classify each capture of a folder once it is complete, for as long as the program runs.
 
-What the file system tells is taken for hints; the truth is what lies in the folder, which is looked through at the
-start, when the folder comes back, and every ten minutes, because hints can get lost.
+Notifications of the file system are only hints; the truth is what lies in the folder. It is scanned at the start, when
+the folder comes back, and every ten minutes, because hints can get lost.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from cloudedge.archive.journal import Ledger, Signature, signature
 from cloudedge.archive.photos import is_wanted, photos_below
 from cloudedge.row import NAMELESS, Classification
 
-PATIENCE_SECONDS = 60.0  # so long an unreadable file may take to become a photo
-_AT_ONCE = 10_000  # captures waited for at a time, so that a large archive does not fill the memory
+PATIENCE_SECONDS = 60.0  # how long an unreadable file may take to become a photo
+_AT_ONCE = 10_000  # captures to wait for at a time, so that a large archive does not fill the memory
 
 
 @dataclass(slots=True)
@@ -33,8 +33,8 @@ class Watch:
     """The captures of a folder as they come, each exactly once.
 
     `classify` turns paths into results, in order; `ledger` knows what is done; a capture is complete when its size and
-    its time of change have stood still for `settle` seconds and it can be decoded. One that cannot is tried again,
-    ever more rarely, and becomes a failure after `patience` seconds without change.
+    its modification time have not changed for `settle` seconds and it can be decoded. One that cannot is tried again,
+    at growing intervals, and becomes a failure after `patience` seconds without change.
     """
 
     def __init__(
@@ -50,14 +50,14 @@ class Watch:
         self._root, self._classify, self._ledger = root, classify, ledger
         self._settle, self._patience, self._glob, self._clock = settle, patience, glob, clock
         self._waiting: dict[str, _Arrival] = {}
-        self._folders: dict[str, float] = {}  # new ones, to be looked through once more: their first files give no hint
+        self._folders: dict[str, float] = {}  # new ones, to be scanned once more: their first files give no hint
         self._more = False
-        self._awaited = False  # whether the folder's first sight is to be taken for done
+        self._awaited = False  # whether what the folder holds when it first appears is done
 
     def mark_existing_done(self) -> None:
-        """Take all that lies in the folder for done, so that only what comes from now on counts.
+        """Mark everything in the folder as done, so that only later captures count.
 
-        Where the folder is not there yet, that is done when it is first seen.
+        If the folder does not exist yet, this happens when it first appears.
         """
         self._awaited = not os.path.isdir(self._root)
         for path in self._photos(self._root):
@@ -109,7 +109,7 @@ class Watch:
         steady = [path for path in due if self._is_steady(path)]
         states = {path: self._waiting[path].state for path in steady}
         for result, path in zip(self._classify(steady), steady, strict=True):
-            if not self._is_steady(path):  # it has changed while it was read, or is gone
+            if not self._is_steady(path):  # it changed while it was read, or is gone
                 continue
             arrival = self._waiting[path]
             waited = self._clock() - arrival.since
@@ -124,10 +124,10 @@ class Watch:
         return (state[1] if state else 0), path
 
     def _is_steady(self, path: str) -> bool:
-        """Tell whether a file is as it was when it was met; one that has changed is waited for anew."""
+        """Return whether a file has not changed since it was found; one that has is waited for again."""
         state = signature(path)
         if state is None:
-            del self._waiting[path]  # gone, and nobody has asked for it
+            del self._waiting[path]  # gone, and it was not asked for by name
             return False
         if state != self._waiting[path].state:
             now = self._clock()
@@ -149,7 +149,7 @@ class Changes:
         self._candidate, self._agreeing = "", 0
 
     def changed(self, row: dict[str, Any]) -> bool:
-        """Take in the next row, and say whether the sky has changed with it."""
+        """Take the next row, and return whether the sky has changed with it."""
         if row["status"] == "error":
             return False
         sky = "no cloud's name" if row["reason"] in NAMELESS else row["genus"]

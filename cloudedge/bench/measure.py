@@ -90,7 +90,7 @@ def measure_model(model: str, threads: int | None, photos: dict[str, str], secon
 
 
 def measured_device() -> dict[str, Any]:
-    """Say what is measured on: processor, cores, memory (MB), system, and the versions that matter."""
+    """Return what is measured on: processor, cores, memory (MB), system, and the versions that matter."""
     return {
         "device": _device_name(),
         "cores": os.cpu_count(),

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Tally:
-    """What became of the files of one run."""
+    """Counts of what happened to the files of one run."""
 
     photos: int = 0
     failed: int = 0
@@ -190,9 +190,10 @@ def _to_do(photos: Iterable[str], journal: Journal, tally: Tally) -> Iterator[st
 def _keyed_rows(
     photos: Iterable[str], journal: Journal | None, classify: Callable[[Iterable[Source]], Iterator[Row]]
 ) -> Iterator[tuple[Row, str]]:
-    """Classify, and give each row the key that its photo had before it was read.
+    """Classify, and yield each row with the key that its photo had just before it was read.
 
-    Should the photo change meanwhile, that key is not the one it has the next time, and it is done again.
+    A photo that changes after that has another key the next time and is classified again. The key is not taken from
+    `_to_do`: with --sort or a progress bar, hours can pass between the two.
     """
     keys: deque[str] = deque()
 
@@ -237,7 +238,7 @@ def _progress(length: int, tally: Tally, stack: ExitStack) -> Callable[[], objec
 
 
 def _close(tally: Tally, quiet: bool) -> None:
-    """Say what became of the run, and leave with the exit code that says the same."""
+    """Print the summary of the run, and exit with the code that matches it."""
     found = tally.photos + tally.done_before
     if found == 0 and not tally.of_other_shards:
         click.echo(f"No photo found{tally.rest}.", err=True)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cloudedge.photo.crop import Box
 
 _FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
-_SOFTWARE, _SIGNATURE = 0x0131, "cloudedge explain"  # an EXIF tag, and what it says of the pictures that are made here
+_SOFTWARE, _SIGNATURE = 0x0131, "cloudedge explain"  # an EXIF tag, and its value in the pictures made here
 
 
 @click.command("explain", epilog=EXIT_CODES, short_help="Draw where in a photo a genus is seen.")
@@ -70,7 +70,7 @@ def command(path: str, target: str, genus: str | None, crop: Box | None, model: 
 
 
 def _is_ours(path: str) -> bool:
-    """Tell whether a file was made here, so that a slip in the order of names does not cost a photo."""
+    """Return whether a file was made here, so that swapped arguments do not cost a photo."""
     from cloudedge.photo.formats import read_exif
 
     try:

@@ -18,14 +18,14 @@ if TYPE_CHECKING:  # it loads numpy and onnxruntime, which --help does not need
     from cloudedge.classifier import CloudClassifier
 
 STDIN = "-"
-LARGEST_INPUT = 512 << 20  # bytes, above those of any photo from a camera
+LARGEST_INPUT = 512 << 20  # bytes, more than any photo from a camera has
 
 
 def open_classifier(model: str, threads: int | None, answer: Answer, max_pixels: int | None = None) -> CloudClassifier:
-    """Open the model; ModelError where that fails.
+    """Open the model; raise ModelError if that fails.
 
-    A signal waits until it is open: raised amid two threads that import, it would leave one the other's lock for ever.
-    What is loaded stays to the end, so no garbage is looked for in it, neither now nor then.
+    A signal waits until it is open: raised while two threads import, it could leave an import lock held forever.
+    What is loaded stays to the end, so the garbage collector need not look through it.
     """
     gc.disable()
     try:
@@ -53,7 +53,7 @@ def _open(model: str, threads: int | None, answer: Answer, max_pixels: int | Non
 
 
 def broken_library(error: ImportError) -> ModelError:
-    """Say that a package of the runtime does not load."""
+    """Return the error for a package of the runtime that does not load."""
     return ModelError(f"a library that cloudedge needs cannot be loaded ({error}); reinstall cloudedge")
 
 
@@ -65,14 +65,14 @@ def settings_of(classifier: CloudClassifier, answer: Answer) -> str:
 
 
 class _TooLarge(io.BytesIO):
-    """What standard input turns out to be where it brings more than any photo: an error row of its own."""
+    """Standard input that is larger than any photo: reading it raises the error for its row."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         raise ImageTooLargeError(f"is larger than {LARGEST_INPUT >> 20} MB, or than the memory; is it a photo?")
 
 
 def standard_input() -> bytes | BinaryIO:
-    """Read all of it; nothing where it is closed or cannot be read, what cannot be read where it is no photo's size."""
+    """Return all of standard input; no bytes if it cannot be read, `_TooLarge` if it is too large for a photo."""
     try:
         data = sys.stdin.buffer.read(LARGEST_INPUT + 1) if sys.stdin else b""
     except OSError:

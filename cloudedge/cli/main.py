@@ -23,8 +23,8 @@ def main() -> NoReturn:
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # this process is ours; onnxruntime asks when it is imported
     _fill_closed_streams()
     if not sys.warnoptions:
-        warnings.simplefilter("ignore")  # of a damaged photo Pillow warns too, and its row says so already
-    signals.install()  # a stopped service tidies up as Ctrl-C does
+        warnings.simplefilter("ignore")  # Pillow warns about damaged photos, whose rows say so already
+    signals.install()  # a stopped service tidies up as after Ctrl-C
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without Unicode still gets its rows
     try:
@@ -39,7 +39,7 @@ def main() -> NoReturn:
 
 
 def _fill_closed_streams() -> None:
-    """Let no file that is opened become stream 0, 1 or 2, to which libraries print: `cloudedge classify 2>&-`."""
+    """Keep files that are opened later from becoming stream 0, 1 or 2, to which libraries print: `classify 2>&-`."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -50,7 +50,7 @@ def _fill_closed_streams() -> None:
 
 
 def _end_with(error: Exception) -> NoReturn:
-    """Exit with a line that says what went wrong; what is no user's doing is raised again."""
+    """Exit with a line that says what went wrong; an error that is not the user's is raised again."""
     if signals.arrived():  # libraries make other exceptions of it
         sys.exit(INTERRUPTED)
     if isinstance(error, ModelError):

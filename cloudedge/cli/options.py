@@ -1,4 +1,4 @@
-"""The options that commands share, and the values that options take: what does not fit is wrong usage."""
+"""The options that commands share, and the types of their values."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Crop(_Type):
 
 
 class GenusName(_Choice):
-    """The name of a genus, or its abbreviation, in any case; gives the name."""
+    """The name of a genus, or its abbreviation, in upper or lower case; the value is the name."""
 
     def __init__(self) -> None:
         super().__init__([text for genus in GENERA for text in (genus.name, genus.abbreviation)], case_sensitive=False)
@@ -91,7 +91,7 @@ class Zone(_Type):
 
 
 class Glob(_Type):
-    """A pattern that names can fit."""
+    """A pattern for names."""
 
     name = "glob"
 
@@ -104,7 +104,7 @@ class Glob(_Type):
 
 
 class Finite(click.FloatRange):
-    """A number that is neither infinite nor none at all, which `FloatRange` lets pass."""
+    """A number that is neither infinite nor NaN, both of which `FloatRange` accepts."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         number = float(super().convert(value, param, ctx))
@@ -114,7 +114,7 @@ class Finite(click.FloatRange):
 
 
 class Command(_Type):
-    """A command line, taken apart as a shell would but never given to one."""
+    """A command line, split as a shell would, but never passed to one."""
 
     name = "command"
 

@@ -34,7 +34,7 @@ def open_journal(
     answer: Answer,
     replay: Callable[[dict[str, Any]], object] = lambda row: None,
 ) -> Journal:
-    """Open the file that is both output and journal; click's error says why it cannot be."""
+    """Open the file that is both output and journal; raise click's error, which says why, if that fails."""
     refuse_photo(target)
     kind: Any = format_
     try:
@@ -54,7 +54,7 @@ def open_journal(
 
 def open_output(target: str | None, stack: ExitStack) -> TextIO:
     """Open the file that is replaced at the end, or standard output."""
-    if target is None or target in (STDOUT, "/dev/stdout"):  # the last, opened anew, would cost what `>>` has kept
+    if target is None or target in (STDOUT, "/dev/stdout"):  # opening the last one would truncate what `>>` keeps
         if sys.stdout is None:  # `>&-`, as opposed to a pipe whose reader has gone
             raise click.UsageError("standard output is closed; give -o FILE.")
         return sys.stdout
@@ -70,14 +70,14 @@ def open_output(target: str | None, stack: ExitStack) -> TextIO:
 
 
 def refuse_photo(target: str) -> None:
-    """A slip such as `-o a.jpg` must cost neither a photo nor a model."""
+    """Raise click's error for a name such as `-o a.jpg`, so that a slip costs neither a photo nor a model."""
     if claims_to_be_photo(target) or target.endswith(".onnx"):
         problem = f"{printable(target)} has the name of a photo or of a model; choose another."
         raise click.BadParameter(problem, param_hint="--output")
 
 
 def unwritable(target: str, error: OSError) -> click.BadParameter:
-    """Say that an output cannot be written."""
+    """Return click's error for an output that cannot be written."""
     parent = os.path.dirname(target) or os.curdir
     why = error.strerror if os.path.isdir(parent) else "its folder does not exist"
     problem = f"{printable(target)} cannot be written: {why}."
@@ -85,7 +85,7 @@ def unwritable(target: str, error: OSError) -> click.BadParameter:
 
 
 def format_of(target: str | None, format_: str | None, otherwise: str = "text") -> str:
-    """Return the format asked for, else the one that the name of the output ends with."""
+    """Return the format asked for, else the one in the extension of the output."""
     extension = os.path.splitext(target or "")[1].lower().removeprefix(".")
     return format_ or (extension if extension in ("json", "jsonl", "csv") else otherwise)
 
@@ -102,10 +102,10 @@ def writer(format_: str, top_k: int, terminal: bool) -> Callable[[Iterable[Row]]
 
 
 def colour() -> bool | None:
-    """Return False where colours are not wanted, None where click is to see whether the stream is a terminal."""
+    """Return False if colours are not wanted, None if click should check whether the stream is a terminal."""
     return False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
 
 
 def count(number: int, noun: str) -> str:
-    """Say how many there are."""
+    """Return the number with its noun."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -58,7 +58,7 @@ def command(host: str, port: int, token: str | None, model: str, threads: int | 
     except (OSError, UnicodeError) as error:
         detail = getattr(error, "strerror", None) or error
         raise click.UsageError(f"cannot listen on {host}, port {port}: {detail}; choose another.") from error
-    for name in ("uvicorn.error", "python_multipart"):  # what strangers send wrongly is no news
+    for name in ("uvicorn.error", "python_multipart"):  # bad requests of strangers are not worth a log line
         logging.getLogger(name).setLevel(logging.ERROR)
     _announce(listener, token)
     application = app.make_app(classifier, token, limits)
@@ -67,12 +67,12 @@ def command(host: str, port: int, token: str | None, model: str, threads: int | 
 
 
 def _note_signals() -> list[int]:
-    """Only note signals: the server looks for them itself, and sends them on when it has ended."""
+    """Only record signals: the server handles them itself, and raises them again when it has ended."""
     received: list[int] = []
 
     def note(number: int, frame: object) -> None:
         received.append(number)
-        if number not in (signal.SIGINT, signal.SIGTERM):  # SIGHUP, of which the server knows nothing
+        if number not in (signal.SIGINT, signal.SIGTERM):  # SIGHUP, which the server does not handle
             signal.raise_signal(signal.SIGTERM)
 
     signals.handle_with(note)

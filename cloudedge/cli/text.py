@@ -33,7 +33,7 @@ def _summary(row: Row) -> str:
     if row["status"] == "error":
         return f"error: {printable(row['error'])}"
     guess = f"{row['genus']} {percent(row['probability'])}"
-    if row["reason"] in NAMELESS:  # neither base nor rain of a cloud that is hardly there
+    if row["reason"] in NAMELESS:  # no base or rain for a cloud that is hardly there
         return f"{_doubt(row)}; best guess {guess}"
     text = f"{guess}, {', '.join(_setting(row))}"
     return text if row["certain"] else f"{text}; {_doubt(row)}"

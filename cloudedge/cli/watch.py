@@ -148,7 +148,7 @@ def _require_watchfiles() -> None:
 
 
 def _stop_on_signals() -> tuple[threading.Event, list[int]]:
-    """Let the capture that is being classified get its row: a signal only sets an event, and is noted."""
+    """Record signals and set an event, so that the capture being classified still gets its row."""
     stop, received = threading.Event(), []
 
     def note(number: int, frame: object) -> None:

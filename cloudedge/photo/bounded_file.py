@@ -1,4 +1,4 @@
-"""A photo's file as decoders get it."""
+"""A photo's file as the decoders get it, with limits on size and time."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from cloudedge.errors import ImageError, ImageTooLargeError
 MAX_BYTES = 1 << 29  # as many as the largest photo has in 16 bits of red, green and blue
 MAX_GIF_HEADER = 1 << 18  # bytes of palettes and comments
 
-# Of computing, so that no file holds up a run or a server for hours, with empty scans or blocks by the million. The
-# largest sound photos take seconds on a laptop, ten times as long on a slow Raspberry Pi.
+# CPU seconds, so that no file (of a million empty scans or blocks) holds up a run or a server for hours. The largest
+# sound photos take seconds on a laptop, and ten times as long on a slow Raspberry Pi.
 MAX_SECONDS = 60.0
 
 
 class BoundedFile:
-    """A file without its descriptor, of which no more than `MAX_BYTES` are read into memory at once.
+    """A file that hides its descriptor, and reads at most `MAX_BYTES` into memory at once.
 
-    With a descriptor libtiff would map the file, and who reads a mapped file is killed where its disk fails, and where
-    it is cut short meanwhile. Whoever decodes it has `MAX_SECONDS` for that. `header_left` is how many bytes may still
+    With a descriptor libtiff would map the file, and reading a mapped file kills the process if the disk fails or the
+    file is cut short meanwhile. Decoding may take `MAX_SECONDS`. `header_left` is how many bytes may still
     be read, None for any number: before Pillow 13 the header of a GIF takes a time by the square of its length.
     """
 
@@ -31,7 +31,7 @@ class BoundedFile:
         self._end = time.thread_time() + MAX_SECONDS
 
     def read(self, size: int = -1) -> bytes:
-        """Read as a file does; ImageError where that goes on for too long, ImageTooLargeError where it is too much."""
+        """Read as a file does; raise ImageError after too long a time, ImageTooLargeError for too much data."""
         if time.thread_time() > self._end:
             raise ImageError(f"takes more than {MAX_SECONDS:.0f} seconds to decode; save it again")
         if size < 0:
@@ -49,7 +49,7 @@ class BoundedFile:
 
 
 def open_file(path: str) -> BinaryIO:
-    """Open a file for reading; ImageError where it is none."""
+    """Open a file for reading; raise ImageError if it is not a readable file."""
     try:
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):

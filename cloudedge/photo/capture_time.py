@@ -1,6 +1,6 @@
 """When a photo was taken: from its EXIF data, else from the name of its file and folders, else unknown.
 
-Times are ISO 8601 text. Where the source says nothing of an offset they are local to the camera and carry none.
+Times are ISO 8601 text. Without an offset in the source they are local to the camera and have none.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ _EPOCH = re.compile(r"(?<![0-9A-Za-z])(1[1-9][0-9]{8})(?:[0-9]{3}|[.][0-9]{1,6})
 
 
 def captured_at(path: str) -> str | None:
-    """Return when a photo was taken, as its row will say: from EXIF, else from its name.
+    """Return when a photo was taken, as its row will show: from EXIF, else from its name.
 
-    No pixel is decoded, but of a PNG in which no EXIF data come before the pixels. A file that cannot be read is judged
-    by its name alone.
+    No pixel is decoded, except in a PNG whose EXIF data do not come before the pixels. For a file that cannot be read
+    only the name counts.
     """
     from PIL import ExifTags
 
@@ -69,7 +69,7 @@ def captured_at(path: str) -> str | None:
 
 
 def exif_time(tags: dict[int, Any]) -> str | None:
-    """Return when EXIF says that a photo was taken, ISO 8601; None where it says no time."""
+    """Return when EXIF says that a photo was taken, ISO 8601; None if it does not."""
     from PIL import ExifTags
 
     if ExifTags.Base.DateTimeOriginal not in tags:
@@ -85,7 +85,7 @@ def exif_time(tags: dict[int, Any]) -> str | None:
 
 
 def captured_at_from_name(path: str) -> str | None:
-    """Return the time that the names of a file and of its folders carry, or None if they carry none.
+    """Return the time that the names of a file and of its folders carry, or None if they do not.
 
     Nothing on the disk is read. A full time in the file's name comes first, then seconds or milliseconds since 1970
     (these are UTC), then a date in the folders with a time of day below it. An offset in the name is kept.
@@ -101,7 +101,7 @@ def instant(time: str) -> float:
 
 
 def is_before(time: datetime, other: datetime) -> bool:
-    """Compare two times as instants if both have an offset, else by what the clocks showed."""
+    """Compare two times as instants if both have an offset, else by the clock time."""
     if time.tzinfo is None or other.tzinfo is None:
         return time.replace(tzinfo=None) < other.replace(tzinfo=None)
     return time < other
@@ -127,7 +127,7 @@ def _time_below_date(folders: str, name: str) -> str | None:
 
 
 def _stem(name: str) -> str:
-    """Cut off the extension; a number behind a point, as in 1717245045.5, is none."""
+    """Cut off the extension; a number after a dot, as in 1717245045.5, is not one."""
     return re.sub(r"[.][A-Za-z][A-Za-z0-9]*$", "", name)
 
 

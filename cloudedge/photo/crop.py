@@ -13,7 +13,7 @@ WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 
 
 def check_box(box: Box) -> None:
-    """Raise ValueError where `box` is no part of a photo."""
+    """Raise ValueError if `box` is not a part of a photo."""
     left, top, right, bottom = box
     if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
         raise ValueError(f"0 <= left < right <= 1 and 0 <= top < bottom <= 1 is not so in {box}")

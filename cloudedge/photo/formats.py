@@ -23,10 +23,10 @@ TILE_WIDTH, TILE_LENGTH, TILE_BYTES, STRIP_BYTES = 322, 323, 325, 279  # tags of
 
 
 def read_exif(stream: BinaryIO) -> Image.Exif:
-    """Return the EXIF data of a photo; of HEIC, too, without decoding it. Raises what `open_image` does."""
+    """Return the EXIF data of a photo, also of HEIC, without decoding it. Raises what `open_image` does."""
     if not _is_heif(_head(stream)):
         return open_image(stream).getexif()
-    from cloudedge.photo import heif  # which many a program never needs
+    from cloudedge.photo import heif  # which most programs never need
 
     exif = Image.Exif()
     exif.load(heif.exif(stream.read()))
@@ -34,9 +34,9 @@ def read_exif(stream: BinaryIO) -> Image.Exif:
 
 
 def open_image(stream: BinaryIO, max_pixels: int = MAX_JPEG_PIXELS) -> Image.Image:
-    """Return a photo of which only the header is read, but HEIC whole.
+    """Return a photo of which only the header has been read (HEIC is read whole).
 
-    Raises ImageError where it is none, or larger than `max_pixels`; any exception where it is damaged.
+    Raises ImageError if it is not a photo or larger than `max_pixels`; any exception if it is damaged.
     """
     head = _head(stream)
     if not head:
@@ -51,7 +51,7 @@ def open_image(stream: BinaryIO, max_pixels: int = MAX_JPEG_PIXELS) -> Image.Ima
 
 
 def _head(stream: BinaryIO) -> bytes:
-    """Return the bytes by which formats are told, and go back to the start."""
+    """Return the bytes that identify the format, and go back to the start."""
     head = stream.read(16)
     stream.seek(0)
     return head
@@ -96,7 +96,7 @@ def _opened(plugin: Any, stream: BinaryIO, header_left: int | None = None) -> Im
 
 def _jpeg(stream: BinaryIO) -> Image.Image:
     image = _opened(_plugin("Jpeg"), stream)
-    image.decodermaxblock = 1 << 14  # read at a time: of empty scans no more than take seconds
+    image.decodermaxblock = 1 << 14  # bytes read at a time, so that empty scans take seconds at most
     return image
 
 

@@ -43,7 +43,7 @@ def decode(data: bytes, max_pixels: int) -> Image.Image:
 
 
 def exif(data: bytes) -> bytes:
-    """Return the EXIF data of a HEIC photo, of which no pixel is decoded; raises what `decode` does."""
+    """Return the EXIF data of a HEIC photo without decoding a pixel; raises what `decode` does."""
     return bytes.fromhex(_ask(data, 0)[0]["exif"])
 
 
@@ -59,13 +59,13 @@ def _ask(data: bytes, max_pixels: int) -> tuple[dict[str, Any], memoryview]:
 
 
 def _ask_child(data: bytes, max_pixels: int) -> bytes:
-    """Return what the child answers; it is gone when this function ends, in whatever way.
+    """Return the child's answer; the child is gone when this function ends, however it ends.
 
     The child finds its modules where this process does, and nowhere else: neither in the current folder, which may be
     one of strangers' photos (-I), nor by the files of site-packages that take long to run (-S). It has a session of its
     own, so that Ctrl-C is the parent's alone.
     """
-    if not sys.executable or getattr(sys, "frozen", False):  # a frozen program would be started once more
+    if not sys.executable or getattr(sys, "frozen", False):  # a frozen program would start itself again
         raise _no_child("a program that Python is built into has none")
     path = [*map(str, sys.path), str(Path(__file__).parents[2])]
     code = f"import sys; sys.path[:] = {path!a}; from cloudedge.photo.heif import main; main()"
@@ -76,7 +76,7 @@ def _ask_child(data: bytes, max_pixels: int) -> bytes:
         raise ValueError(f"decoding it took more than {SECONDS} seconds") from error
     except OSError as error:
         raise _no_child(str(error.strerror)) from error
-    if done.returncode == -9:  # nobody but the kernel does that, where memory runs out
+    if done.returncode == -9:  # only the kernel does that, when memory runs out
         raise MemoryError
     if done.returncode < 0:
         raise ValueError(f"the decoder was killed by signal {-done.returncode}")
@@ -99,7 +99,7 @@ def _failure(kind: str, detail: str) -> Exception:
 
 
 def main() -> None:
-    """Be the child: decode the photo on standard input; of one that may have no pixel, give the EXIF data alone."""
+    """Be the child: decode the photo on standard input; with a limit of 0 pixels return only its EXIF data."""
     max_pixels, seconds = map(int, sys.argv[1:])
     if sys.platform != "win32":
         signal.alarm(seconds + 5)  # a decoder that hangs outlives a parent that is killed; this ends it
@@ -116,12 +116,12 @@ def main() -> None:
 
 
 def _read(data: bytes, max_pixels: int) -> tuple[Any, bytes]:
-    """Return a photo to be decoded, and its EXIF data, which say of it that it is upright."""
+    """Return a photo to be decoded, and its EXIF data, which say that it is upright."""
     import pi_heif
 
     photo = pi_heif.open_heif(data)
     width, height = photo.size
     if max_pixels:
         check_size(width, height, max_pixels)
-    pi_heif.set_orientation(photo.info)  # the format has a rotation of its own, and the decoder minds it
+    pi_heif.set_orientation(photo.info)  # the format has its own rotation, which the decoder applies
     return photo, photo.info.get("exif") or b""

@@ -62,7 +62,7 @@ def read(source: Source, size: int | None = None, max_pixels: int = MAX_JPEG_PIX
     file that declares more than `max_pixels` is not decoded. File objects are read from where they stand and stay open,
     PIL images stay as they are.
 
-    Raises ImageError for whatever is not a readable photo.
+    Raises ImageError for anything that is not a readable photo.
     """
     try:
         return _read(source, size, max_pixels)
@@ -71,13 +71,13 @@ def read(source: Source, size: int | None = None, max_pixels: int = MAX_JPEG_PIX
 
 
 def out_of_memory(error: MemoryError, path: str | None) -> ImageTooLargeError:
-    """Give the error to raise instead, and let go of what has filled the memory: the tracebacks hold it."""
+    """Return the error to raise instead, and release what has filled the memory: the tracebacks hold it."""
     drop_tracebacks(error)
     return ImageTooLargeError("does not fit into memory; scale it down", path)
 
 
 def drop_tracebacks(error: BaseException | None) -> None:
-    """Take the tracebacks from an error and those it came from."""
+    """Remove the tracebacks of an error and of those that caused it."""
     while error is not None:
         error.__traceback__, error = None, error.__context__
 
@@ -111,7 +111,7 @@ def _read(source: Source, size: int | None, max_pixels: int) -> Photo:
 
 
 def path_of(source: Source) -> str | None:
-    """Return the path as given; None for a source that is none."""
+    """Return the path as given; None for a source that is not a path."""
     return os.fsdecode(source) if isinstance(source, str | os.PathLike) else None
 
 

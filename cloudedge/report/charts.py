@@ -33,12 +33,12 @@ def stacked(columns: Sequence[Mapping[str, int]], groups: Mapping[str, Sequence[
 
 
 def by_genus() -> dict[str, list[str]]:
-    """Each sky by itself, but for the dark."""
+    """Return each sky as a group of its own, without dark."""
     return {sky: [sky] for sky in SKIES if sky != "dark"}
 
 
 def by_level() -> dict[str, list[str]]:
-    """The genera of each level together, and the other skies, but for the dark."""
+    """Return the genera of each level as a group, and the other skies, without dark."""
     others = {sky: [sky] for sky in NO_CLOUD if sky != "dark"}
     return {**{f"level-{name}": skies for name, skies in LEVELS.items()}, **others}
 
@@ -72,7 +72,7 @@ _Run = tuple[int, int, int, str, int]  # day of the month, first hour, hours, cl
 
 
 def _runs(summary: Summary, day: date) -> Iterator[_Run]:
-    """Yield the hours of a day, with neighbours that are drawn alike as one."""
+    """Yield the hours of a day, with neighbours that look alike merged."""
     cells = []
     for hour in range(24):
         if skies := summary.by_hour_of_day.get((day.toordinal(), hour)):

@@ -152,12 +152,12 @@ def _failed(summary: Summary) -> Iterator[str]:
 
 
 def _pictures(captures: Iterable[Capture], number: int) -> list[str]:
-    """Return so many pictures, passing over the photos that are no longer there, which may be most of a year."""
+    """Return so many pictures, skipping photos that no longer exist, which may be most of a year."""
     return list(islice(filter(None, map(_picture, captures)), number))
 
 
 def _picture(capture: Capture) -> str | None:
-    """Return a small picture with its words, or None where the photo is no longer there."""
+    """Return a small picture with its words, or None if the photo no longer exists."""
     from PIL import Image
 
     from cloudedge.errors import ImageError
@@ -180,7 +180,7 @@ def _picture(capture: Capture) -> str | None:
 
 
 def _words(capture: Capture) -> str:
-    """Name the sky, and how sure a genus is; the probability says nothing of a sky without a cloud's name."""
+    """Name the sky, and how sure a genus is; the probability says nothing about a sky without a cloud's name."""
     name = SKIES[capture.sky]
     return name if capture.sky in NO_CLOUD else f"{name}, {percent(capture.probability)}"
 

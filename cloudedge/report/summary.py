@@ -11,7 +11,7 @@ from datetime import date, datetime, tzinfo
 from cloudedge.genera import GENERA
 from cloudedge.row import Row
 
-# What a sky can be, in the order in which it is drawn: the genera from high to low, then what has no cloud's name.
+# The skies in the order in which they are drawn: the genera from high to low, then those without a cloud's name.
 NO_CLOUD = {"clear": "Clear sky", "dark": "Too dark to see", "unfamiliar": "Unfamiliar sky"}
 SKIES = {**{genus.abbreviation: genus.name for genus in GENERA}, **NO_CLOUD}
 LEVELS = {level: [g.abbreviation for g in GENERA if g.level == level] for level in ("high", "middle", "low")}
@@ -42,7 +42,7 @@ class Summary:
     undated: int = 0
     models: Counter[str] = field(default_factory=Counter)
     skies: Counter[str] = field(default_factory=Counter)
-    uncertain: Counter[str] = field(default_factory=Counter)  # by reason; that it is dark or clear is no doubt
+    uncertain: Counter[str] = field(default_factory=Counter)  # by reason; dark and clear are not doubts
     by_hour_of_day: dict[tuple[int, int], Counter[str]] = field(default_factory=dict)
     uncertain_by_hour_of_day: Counter[tuple[int, int]] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)  # numbers in the texts replaced by #
@@ -84,9 +84,9 @@ class Summary:
 
 
 def without_repeats(read: Callable[[], Iterable[Row]]) -> Iterator[Row]:
-    """Yield the last row of each capture: one that was classified again, by another model say, is still one capture.
+    """Yield the last row of each capture: one that was classified again, for example by another model, counts once.
 
-    `read` gives all rows, each time it is called. A capture is told by its path and time; where it has no time, by its
+    `read` gives all rows, each time it is called. A capture is identified by its path and time; without a time, by its
     path and the key of a journal; without either each row is one.
     """
     last = {_capture(row): number for number, row in enumerate(read())}

@@ -55,7 +55,7 @@ _HEADERS = {
 
 
 def make_app(classifier: CloudClassifier, token: str | None = None, limits: Limits | None = None) -> Starlette:
-    """Make the application; with `token`, only who shows it may classify or ask for the model."""
+    """Make the application; with `token`, only requests that carry it may classify or ask for the model."""
     limits = limits or Limits()
     workers, capacity = Workers(classifier), Capacity(limits)
     spec = classifier.model.spec
@@ -104,7 +104,7 @@ def make_app(classifier: CloudClassifier, token: str | None = None, limits: Limi
         exception_handlers={HTTPException: _refuse, ModelError: _fail, ClientDisconnect: _gone, Exception: _crash},
         lifespan=lifespan,
     )
-    app.router.redirect_slashes = False  # of /model/ to /model: that fails where a query is no UTF-8
+    app.router.redirect_slashes = False  # of /model/ to /model: that fails if a query is not UTF-8
     return app
 
 
@@ -135,7 +135,7 @@ class _Guard:
 
 
 async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """Wait for work, which is given up where the client hangs up meanwhile, or the server must end."""
+    """Wait for work, which is dropped if the client hangs up or the server must end."""
     working, leaving = asyncio.create_task(work), asyncio.create_task(_hang_up(request))
     try:
         await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
@@ -155,7 +155,7 @@ async def _hang_up(request: Request) -> None:
 
 
 def _is_of_another_site(headers: Headers) -> bool:
-    """Tell whether a page of another site asks; browsers say so plainly only to addresses that they trust."""
+    """Return whether a page of another site asks; browsers say so plainly only to addresses that they trust."""
     if site := headers.get("sec-fetch-site"):
         return site == "cross-site"
     return "origin" in headers and headers["origin"].partition("://")[2] != headers.get("host")
@@ -184,7 +184,7 @@ def _refuse(request: Request, error: Exception) -> Response:
 
 
 def _fail(request: Request, error: Exception) -> Response:
-    assert isinstance(error, ModelError)  # its text without the path, which is nobody's business
+    assert isinstance(error, ModelError)  # without the path, which is private
     return _respond(_json({"error": f"the model {error.problem}"}), 500)
 
 

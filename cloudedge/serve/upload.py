@@ -18,7 +18,7 @@ MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one request may bring, and what all that are at work may take up together."""
+    """What one request may send, and what all running requests may use together."""
 
     body_bytes: int = 64 * MIB
     photos: int = 20  # in one request
@@ -40,7 +40,7 @@ class Upload:
 
 
 class Capacity:
-    """What the requests at work take up; where there is no more room, the answer is 503."""
+    """What the running requests use; when it is used up, the answer is 503."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -49,7 +49,7 @@ class Capacity:
 
     @contextmanager
     def enter(self) -> Iterator[Callable[[int], None]]:
-        """Take a place, and hand out a function that takes bytes too; all is given back at the end of the block."""
+        """Take a place, and yield a function that reserves bytes; all is released at the end of the block."""
         if self.requests >= self._limits.requests:
             raise _busy()
         mine = 0
@@ -95,7 +95,7 @@ async def _files(request: Request, limits: Limits, pieces: AsyncGenerator[bytes,
         form = await parser.parse()
     except MultiPartException as error:
         raise HTTPException(400, f"the form cannot be read: {error.message}") from error
-    except (ValueError, LookupError) as error:  # a charset of the client's invention
+    except (ValueError, LookupError) as error:  # an invented charset
         raise HTTPException(400, "the form cannot be read") from error
     files = [entry for _, entry in form.multi_items() if isinstance(entry, UploadFile)]
     if any(len(entry.filename or "") > limits.name_characters for entry in files):
@@ -107,7 +107,7 @@ async def _pieces(request: Request, limits: Limits, hold: Callable[[int], None])
     """Yield the body as it comes, while it is neither too large nor too slow."""
     too_large = HTTPException(413, f"send at most {limits.body_bytes / MIB:.0f} MB at a time")
     declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared[:20]) > limits.body_bytes:  # Python converts no number of any length
+    if declared.isdecimal() and int(declared[:20]) > limits.body_bytes:  # Python refuses to convert very long numbers
         raise too_large
     clock = asyncio.get_running_loop().time
     began, size, more = clock(), 0, True

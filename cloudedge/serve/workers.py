@@ -21,7 +21,7 @@ _STATUS = {UnknownFormatError: 415, ImageTooLargeError: 413, ImageError: 422}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """The row of one photo, and the HTTP status that it would have by itself."""
+    """The row of one photo, and the HTTP status that it would have on its own."""
 
     row: dict[str, Any]
     status: int
@@ -40,7 +40,7 @@ class Workers:
         return [await loop.run_in_executor(self._pool, self._answer, upload, with_evidence) for upload in uploads]
 
     def close(self) -> None:
-        """Wait for the photos at work, but for no others, and end the threads."""
+        """Wait for the photos being classified, drop the others, and end the threads."""
         self._pool.shutdown(cancel_futures=True)
 
     def _answer(self, upload: Upload, with_evidence: bool) -> Answer:

@@ -240,7 +240,7 @@ def test_an_interruption_keeps_the_output_as_it_was_and_exits_130(photos: list[P
                 break
         stderr = process.stderr.read() if process.stderr else ""
     assert process.returncode == 130
-    assert "rows.json is as it was before" in stderr
+    assert "rows.json is unchanged" in stderr
     assert "Traceback" not in stderr
     assert target.read_text() == "of an earlier run"
     assert not list(folder.glob(".*"))
