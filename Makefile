@@ -85,7 +85,7 @@ mutants: .venvs/mutants/installed
 	rm -rf mutants
 	.venvs/mutants/bin/mutmut run
 	.venvs/mutants/bin/mutmut results
-	@.venvs/mutants/bin/mutmut results --all true | sed -E 's/^ *(cloudedge\.\w+)\..*:/\1:/' | sort | uniq -c
+	@.venvs/mutants/bin/mutmut results --all true | sed -E 's/^ *(cloudedge(\.[a-z_]+)+)\.x.*:/\1:/' | sort | uniq -c
 
 test-lowest: .venvs/lowest/installed
 	.venvs/lowest/bin/python -m pytest tests/runtime tests/hardening
