@@ -122,7 +122,10 @@ def _apart(function: Callable[..., T], *arguments: Any) -> T:
 
 def main() -> None:
     """Be the new process: call the function on standard input, and write what comes of it to standard output."""
-    function, arguments = pickle.load(sys.stdin.buffer)
+    call = sys.stdin.buffer.read()
+    if not call:  # the other process was interrupted meanwhile
+        return
+    function, arguments = pickle.loads(call)
     try:
         answer: tuple[Any, Exception | None] = (function(*arguments), None)
     except Exception as error:

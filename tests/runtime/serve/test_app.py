@@ -448,9 +448,9 @@ def test_what_keeps_it_from_serving_is_said_in_one_line(explaining, tmp_path):
                 ["--host", "no.such.host.invalid", "--model", str(explaining)],
             ),
             (3, "no such packaged model", ["--model", "nosuch"]),
-            (2, "--token may have", ["--token", "ünï"]),
-            (2, "--token may have", ["--token", "open sesame"]),
-            (2, "--token may have", ["--token", ""]),
+            (2, "--token may contain", ["--token", "ünï"]),
+            (2, "--token may contain", ["--token", "open sesame"]),
+            (2, "--token may contain", ["--token", ""]),
         ]
         for code, words, arguments in cases:
             command = [sys.executable, "-m", "cloudedge", "serve", *arguments]
