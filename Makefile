@@ -47,7 +47,7 @@ test-browser: .venvs/runtime/installed
 	.venvs/runtime/bin/python -m pytest tests/browser
 
 load: .venvs/runtime/installed
-	CLOUDEDGE_LOAD_REQUESTS=200 CLOUDEDGE_LOAD_SECONDS=60 .venvs/runtime/bin/python -m pytest -s tests/runtime/test_serve_load.py
+	CLOUDEDGE_LOAD_REQUESTS=200 CLOUDEDGE_LOAD_SECONDS=60 .venvs/runtime/bin/python -m pytest -s tests/runtime/serve/test_load.py
 
 harden: .venvs/runtime/installed
 	.venvs/runtime/bin/python -m pytest tests/hardening
@@ -76,7 +76,7 @@ bench: .venvs/bench/installed
 coverage: .venvs/runtime/installed
 	.venvs/runtime/bin/python -m coverage erase
 	.venvs/runtime/bin/python -m coverage run -m pytest tests/runtime \
-	    --deselect tests/runtime/test_cli_folders.py::test_a_full_disk_is_one_line_and_leaves_whole_rows
+	    --deselect tests/runtime/cli/test_folders.py::test_a_full_disk_is_one_line_and_leaves_whole_rows
 	.venvs/runtime/bin/python -m coverage combine --quiet
 	.venvs/runtime/bin/python -m coverage report
 
@@ -85,7 +85,7 @@ mutants: .venvs/mutants/installed
 	rm -rf mutants
 	.venvs/mutants/bin/mutmut run
 	.venvs/mutants/bin/mutmut results
-	@.venvs/mutants/bin/mutmut results --all true | sed -E 's/^ *(cloudedge\.\w+)\..*:/\1:/' | sort | uniq -c
+	@.venvs/mutants/bin/mutmut results --all true | sed -E 's/^ *(cloudedge(\.[a-z_]+)+)\.x.*:/\1:/' | sort | uniq -c
 
 test-lowest: .venvs/lowest/installed
 	.venvs/lowest/bin/python -m pytest tests/runtime tests/hardening

@@ -17,7 +17,7 @@ from typing import Any
 def main(folder: Path) -> None:
     """Make what is not there; the torch network comes first because the others are made of it."""
     folder.mkdir(parents=True, exist_ok=True)
-    from cloudedge.model import packaged
+    from cloudedge.packaged_models import packaged
 
     shutil.copy(packaged("resnet34"), folder / "int8.onnx")
     missing = {}

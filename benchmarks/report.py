@@ -17,7 +17,7 @@ _PACKAGES = (
 
 def machine() -> dict[str, Any]:
     """Say what is measured on, without loading anything large."""
-    from cloudedge.bench import device
+    from cloudedge.bench.measure import measured_device
 
     versions = {}
     for package in _PACKAGES:
@@ -26,7 +26,7 @@ def machine() -> dict[str, Any]:
         except PackageNotFoundError:
             continue
     flags = Path("/proc/cpuinfo").read_text() if os.path.exists("/proc/cpuinfo") else ""
-    return {**device(), "vnni": "vnni" in flags, **versions}
+    return {**measured_device(), "vnni": "vnni" in flags, **versions}
 
 
 def goals(medians: Medians) -> list[dict[str, Any]]:

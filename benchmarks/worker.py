@@ -50,9 +50,9 @@ def single(files: str, name: str, photos: str) -> dict[str, Any]:
 
 def stages(files: str, name: str, photos: str) -> dict[str, Any]:
     """Milliseconds of each stage of cloudedge for one photo, warm."""
-    from cloudedge.bench import measure
+    from cloudedge.bench.measure import measure_model
 
-    times = measure(f"{files}/int8.onnx", None, {"photo": _listed(photos)[0]}, 3.0).photos[0]
+    times = measure_model(f"{files}/int8.onnx", None, {"photo": _listed(photos)[0]}, 3.0).photos[0]
     return {f"{stage} ms": spread.p50 for stage, spread in times.stages.items()}
 
 
@@ -70,8 +70,8 @@ def limit(files: str, name: str, photos: str) -> dict[str, Any]:
     from PIL import Image
 
     from benchmarks.networks import spec
-    from cloudedge.image import OVERSAMPLING
     from cloudedge.model import Model
+    from cloudedge.photo.read import OVERSAMPLING
 
     side, model, batch = spec(Path(files))["resize"]["size"], Model(f"{files}/int8.onnx", 1), _tensor(files)
 
@@ -101,14 +101,14 @@ def _tensor(files: str) -> Any:
 
 def photos(folder: str, count: str, width: str, height: str, suffix: str) -> dict[str, Any]:
     """Draw four skies, and copy them until there are `count`."""
-    from cloudedge.skies import draw
+    from cloudedge.bench.drawn_sky import draw_sky
 
     Path(folder).mkdir(parents=True)
     drawn: list[bytes] = []
     for number in range(int(count)):
         path = Path(folder, f"{number:03}{suffix}")
         if number < 4:
-            draw(int(width), int(height), number).save(path, **({"quality": 90} if suffix == ".jpg" else {}))
+            draw_sky(int(width), int(height), number).save(path, **({"quality": 90} if suffix == ".jpg" else {}))
             drawn.append(path.read_bytes())
         path.write_bytes(drawn[number % 4])
     return {"bytes": len(drawn[0])}

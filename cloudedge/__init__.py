@@ -10,9 +10,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cloudedge.classifier import Classification, CloudClassifier, GenusProbability, LevelProbability
+    from cloudedge.classifier import CloudClassifier
     from cloudedge.errors import CloudEdgeError, ImageError, ModelError
     from cloudedge.genera import GENERA, Genus
+    from cloudedge.row import Classification, GenusProbability, LevelProbability
 
 __version__ = "0.1.0"
 
@@ -31,13 +32,13 @@ __all__ = [
 
 _HOME = {
     "GENERA": "genera",
-    "Classification": "classifier",
+    "Classification": "row",
     "CloudClassifier": "classifier",
     "CloudEdgeError": "errors",
     "Genus": "genera",
-    "GenusProbability": "classifier",
+    "GenusProbability": "row",
     "ImageError": "errors",
-    "LevelProbability": "classifier",
+    "LevelProbability": "row",
     "ModelError": "errors",
 }
 

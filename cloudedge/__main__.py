@@ -10,7 +10,7 @@ def main() -> NoReturn:
     """Run the command line; a Ctrl-C while its modules are loaded ends the program at once, without a traceback."""
     if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from cloudedge.cli import main
+    from cloudedge.cli.main import main
 
     main()
 

@@ -1,4 +1,4 @@
-"""From a photo to the row that says which cloud it shows."""
+"""From a photo to its row."""
 
 from __future__ import annotations
 
@@ -6,79 +6,21 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal, TypeAlias
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from cloudedge import image, preprocess
-from cloudedge.capture_time import captured_at_from_name
-from cloudedge.crop import WHOLE, Box, check, cut, side_to_decode
+from cloudedge import preprocess
 from cloudedge.errors import ImageError
 from cloudedge.evidence import EvidenceMaps, seen
 from cloudedge.genera import Genus, Level, by_name
-from cloudedge.image import Source
 from cloudedge.model import Model, Outputs
-
-Reason: TypeAlias = Literal["low_confidence", "unfamiliar", "dark", "clear"]
-
-
-@dataclass(frozen=True, slots=True)
-class LevelProbability:
-    """A cloud level and the summed probability (0..1) of its genera."""
-
-    name: Level
-    probability: float
-
-
-@dataclass(frozen=True, slots=True)
-class GenusProbability:
-    """A genus and its calibrated probability (0..1)."""
-
-    genus: str
-    probability: float
-
-
-@dataclass(frozen=True, slots=True)
-class Classification:
-    """What cloudedge says of one photo: the row that every output format is made of.
-
-    With status "error" all that speaks of the cloud is None, `top` is empty and `error` is one line.
-    """
-
-    path: str | None
-    status: Literal["ok", "error"]
-    error: str | None
-    genus: str | None
-    abbreviation: str | None
-    probability: float | None
-    certain: bool | None
-    reason: Reason | None
-    level: LevelProbability | None
-    base: str | None
-    rain: str | None
-    top: tuple[GenusProbability, ...]
-    captured_at: str | None
-    model: str
-    maps: EvidenceMaps | None = field(default=None, repr=False, compare=False)  # no part of the row
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the row as plain dicts, lists, strings and numbers, its keys in the order of the fields."""
-        row = asdict(replace(self, maps=None))
-        del row["maps"]
-        return {**row, "top": list(row["top"])}
-
-    def evidence(self, genus: str | None = None) -> npt.NDArray[np.float32]:
-        """Return what speaks for a genus (by default the row's own) at each pixel of the upright photo, float32 (H, W).
-
-        In units of the logit: positive speaks for the genus, negative against it; 0 where the model did not look.
-        Raises ValueError for a genus that the model does not know, for a row with status "error", and where the model
-        gives no evidence.
-        """
-        if self.maps is None or self.genus is None:
-            raise ValueError(f"{self.model} gives no evidence" if self.genus else "there is no evidence for an error")
-        return self.maps.on_photo(genus or self.genus)
+from cloudedge.photo.capture_time import captured_at_from_name
+from cloudedge.photo.crop import WHOLE, Box, check_box, crop_pixels, side_to_decode
+from cloudedge.photo.formats import MAX_JPEG_PIXELS
+from cloudedge.photo.read import Source, drop_tracebacks, out_of_memory, path_of, read
+from cloudedge.row import Classification, GenusProbability, LevelProbability, Reason
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,7 +46,7 @@ class CloudClassifier:
         threads: int | None = None,
         top_k: int = 3,
         crop: Box = WHOLE,
-        max_pixels: int = image.MAX_JPEG_PIXELS,
+        max_pixels: int = MAX_JPEG_PIXELS,
         min_confidence: float | None = None,
     ) -> None:
         """Open a packaged model by its name, or a model file by its path; or take a `Model` that is open.
@@ -118,7 +60,7 @@ class CloudClassifier:
             raise ValueError(f"top_k must be at least 1, not {top_k}")
         if min_confidence is not None and not 0 <= min_confidence <= 1:
             raise ValueError(f"min_confidence must be from 0 to 1, not {min_confidence}")
-        check(crop)
+        check_box(crop)
         self.model = model if isinstance(model, Model) else Model(model, threads)
         self.top_k = top_k
         self.crop = crop
@@ -161,19 +103,19 @@ class CloudClassifier:
         try:
             return self._prepare(source)
         except ImageError as error:
-            image.let_go(error)
+            drop_tracebacks(error)
             return error
 
     def _prepare(self, source: Source) -> _Prepared:
         try:
             return self._read(source)
         except MemoryError as error:
-            raise image.out_of_memory(error, image.path_of(source)) from error
+            raise out_of_memory(error, path_of(source)) from error
 
     def _read(self, source: Source) -> _Prepared:
         spec = self.model.spec
-        photo = image.read(source, side_to_decode(spec.resize.size, self.crop), self.max_pixels)
-        pixels = preprocess.resize(cut(photo.pixels, self.crop), spec)
+        photo = read(source, side_to_decode(spec.resize.size, self.crop), self.max_pixels)
+        pixels = preprocess.resize(crop_pixels(photo.pixels, self.crop), spec)
         array = preprocess.normalise(pixels, spec)
         return _Prepared(array, preprocess.luminance(pixels), photo.captured_at, photo.size)
 
@@ -197,7 +139,7 @@ class CloudClassifier:
         if outputs.evidence is not None:
             maps = EvidenceMaps(spec.classes, outputs.evidence[0], photo.size, seen(self.crop, spec))
         return Classification(
-            path=image.path_of(source),
+            path=path_of(source),
             status="ok",
             error=None,
             genus=genus.name,
@@ -217,7 +159,7 @@ class CloudClassifier:
     def error_row(self, source: Source, error: ImageError) -> Classification:
         """Return the row of a photo that cannot be read."""
         return Classification(
-            path=image.path_of(source),
+            path=path_of(source),
             status="error",
             error=error.problem,
             genus=None,
@@ -266,5 +208,5 @@ def _doubt(thresholds: Mapping[str, float], luminance: float, outputs: Outputs, 
 
 
 def _captured_at_from_name(source: Source) -> str | None:
-    path = image.path_of(source)
+    path = path_of(source)
     return None if path is None else captured_at_from_name(path)

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from cloudedge.crop import Box
-from cloudedge.metadata import ModelSpec
+from cloudedge.model_spec import ModelSpec
+from cloudedge.photo.crop import Box
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from cloudedge.classifier import Classification
 from cloudedge.genera import by_name
-from cloudedge.output import REASONS, percent
+from cloudedge.row import REASONS, Classification
+from cloudedge.row_formats import percent
 
 LONG_SIDE, SHORT_SIDE = 1600, 480  # of the photo in the picture, in pixels: enough to see, and room for the words
 

@@ -44,5 +44,5 @@ _BY_NAME = {genus.name: genus for genus in GENERA}
 
 
 def by_name(name: str) -> Genus:
-    """Return the genus of that name; KeyError for a name that is none of the ten."""
+    """Return the genus of that name; raise KeyError for any other name."""
     return _BY_NAME[name]

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cloudedge.errors import ModelError
-from cloudedge.metadata import METADATA_KEY, ModelSpec
+from cloudedge.errors import ModelError, brief
+from cloudedge.model_spec import METADATA_KEY, ModelSpec
+from cloudedge.packaged_models import packaged, pinned_sha256, sha256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +96,7 @@ class Model:
         try:
             values = dict(zip(self._wanted, session.run(self._wanted, {"image": batch}), strict=True))
         except Exception as error:  # onnxruntime's errors have no base of their own
-            raise self._error(f"fails on a photo ({_brief(error)}); export it again") from error
+            raise self._error(f"fails on a photo ({brief(error)}); export it again") from error
         if values["logits"].shape != (len(batch), len(self.spec.classes)):
             raise self._error(f"gives logits of shape {values['logits'].shape}; export it again")
         if not all(np.isfinite(value).all() for value in values.values()):
@@ -131,7 +132,7 @@ class Model:
             )
             text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
         except Exception as error:
-            raise self._error(f"is not a model that onnxruntime can load ({_brief(error)})") from error
+            raise self._error(f"is not a model that onnxruntime can load ({brief(error)})") from error
         if text is None:
             raise self._error("does not describe itself (metadata key `cloudedge`); make one with the export stage")
         try:
@@ -148,47 +149,6 @@ class Model:
 def _abandon(session: Any) -> None:
     """Never take down a session that a fork brought along: onnxruntime would wait for threads that did not come."""
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(session))
-
-
-def packaged(name: str) -> Path:
-    """Return the path of the packaged model of that name ("resnet34"); ModelError when there is none."""
-    path = _models() / f"{name}.onnx"
-    if path.is_file():
-        return path
-    names = ", ".join(packaged_names()) or "none"
-    raise ModelError(f"no such packaged model; there are: {names}; or give a path to an .onnx", name)
-
-
-def packaged_names() -> list[str]:
-    """Return the names of the packaged models."""
-    return sorted(file.stem for file in _models().glob("*.onnx"))
-
-
-def pinned_sha256(name: str) -> str | None:
-    """Return the SHA-256 with which the model of that name was released, from `SHA256SUMS`; None if it is not there."""
-    sums = _models() / "SHA256SUMS"
-    try:
-        pinned = {file: digest for digest, file in map(str.split, sums.read_text(encoding="ascii").splitlines())}
-    except (OSError, ValueError) as error:
-        raise ModelError(f"cannot be read ({_brief(error)}); reinstall cloudedge", str(sums)) from error
-    return pinned.get(f"{name}.onnx")
-
-
-def _models() -> Path:
-    """Return the folder of the packaged models: beside this file when installed, beside the package in a checkout."""
-    here = Path(__file__).parent
-    return here / "models" if (here / "models").is_dir() else here.parent / "models"
-
-
-def sha256(path: str | os.PathLike[str]) -> str:
-    """Return the SHA-256 of a file in hexadecimal."""
-    import hashlib
-
-    digest, block = hashlib.sha256(), memoryview(bytearray(1 << 20))
-    with open(path, "rb", buffering=0) as file:
-        while size := file.readinto(block):
-            digest.update(block[:size])
-    return digest.hexdigest()
 
 
 def usable_cpus() -> int:
@@ -208,7 +168,7 @@ def _onnxruntime() -> Any:
         cure = "run: pip install onnxruntime"
         if sys.maxsize < 2**32:
             cure = "there is none for 32-bit systems: install a 64-bit one, see docs/raspberry-pi.md"
-        raise ModelError(f"onnxruntime cannot be used ({_brief(error)}); {cure}") from error
+        raise ModelError(f"onnxruntime cannot be used ({brief(error)}); {cure}") from error
     return onnxruntime
 
 
@@ -219,11 +179,6 @@ def _options(onnxruntime: Any, threads: int) -> Any:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4  # what matters comes as an exception
     return options
-
-
-def _brief(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 200 else text[:197] + "..."
 
 
 def _check_graph(session: Any, spec: ModelSpec) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from cloudedge.metadata import ModelSpec
+from cloudedge.model_spec import ModelSpec
 
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from cloudedge import CloudClassifier
-from cloudedge.folder import find_photos
+from cloudedge.archive.photos import find_photos
 
 BATCH = 32
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from cloudedge.errors import CloudEdgeError
+from cloudedge.files import replacing
 from cloudedge.model import Model
 from export import (
     cross_validation,
@@ -27,7 +28,7 @@ from export.commands.clean import clean
 from export.commands.data import data_commands
 from export.commands.options import FILE, FOLDER, OUTPUT, Commands, data_option, run_folder, run_option, weights_option
 from export.data_set import genera, read_data_set
-from export.files import plain, replacing, write_csv, write_json
+from export.files import plain, write_csv, write_json
 from export.onnx_model import GateError
 from export.recipe import Recipe, load_recipe
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 
 from cloudedge.errors import CloudEdgeError
-from cloudedge.image import read
+from cloudedge.photo.read import read
 from export import augment, outliers
 from export.data_set import DataSet
 from export.dataset import CLASSES, PIXELS, Photo, load_pixels, proportions_of, soft_target, square_pixels

@@ -15,8 +15,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from cloudedge.errors import CloudEdgeError
-from cloudedge.image import read
-from cloudedge.output import printable
+from cloudedge.photo.read import read
+from cloudedge.row_formats import printable
 from export.dataset import CLASSES, Photo
 from export.decisions import Key
 from export.files import numbered_rows, write_text

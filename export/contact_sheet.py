@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from export.files import replacing
+from cloudedge.files import replacing
 
 THUMBNAIL = 128
 MARGIN = 4

@@ -16,8 +16,8 @@ from PIL import Image
 
 from cloudedge.errors import CloudEdgeError
 from cloudedge.genera import GENERA
-from cloudedge.image import read
-from cloudedge.model import sha256
+from cloudedge.packaged_models import sha256
+from cloudedge.photo.read import read
 from export import decisions
 from export.checks import check_file_name
 from export.files import numbered_rows

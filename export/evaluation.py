@@ -10,10 +10,11 @@ from typing import get_args
 import numpy as np
 import numpy.typing as npt
 
-from cloudedge.classifier import CloudClassifier, Reason
+from cloudedge.classifier import CloudClassifier
 from cloudedge.genera import GENERA
-from cloudedge.image import Source
 from cloudedge.model import Model, Outputs
+from cloudedge.photo.read import Source
+from cloudedge.row import Reason
 from export.dataset import CLASSES, Photo, review_target
 
 Array = npt.NDArray[np.float64]

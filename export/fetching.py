@@ -19,8 +19,8 @@ from tqdm import tqdm
 
 from cloudedge import __version__
 from cloudedge.errors import CloudEdgeError, ImageError
-from cloudedge.image import read
-from cloudedge.output import printable
+from cloudedge.photo.read import read
+from cloudedge.row_formats import printable
 from export.dataset import LABELS
 from export.duplicates import find_duplicates, thumbnail
 from export.files import numbered_rows, read_csv, write_csv
@@ -32,7 +32,7 @@ TIMEOUT = 20.0  # seconds without a byte
 MAX_BYTES = 25_000_000
 MIN_SIDE = 128  # pixels: what is smaller is a thumbnail or an icon
 RETRIED = {408, 425, 429, 500, 502, 503, 504}
-# By the first bytes that `cloudedge.image` opens; servers' own words on types are often wrong.
+# By the first bytes that `cloudedge.photo.formats` opens; servers' own words on types are often wrong.
 EXTENSIONS = {
     b"\xff\xd8": ".jpg",
     b"\x89PNG": ".png",

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from cloudedge.image import read
+from cloudedge.photo.read import read
 from export.contact_sheet import THUMBNAIL, Tile, contact_sheet
 from export.dataset import CLASSES, Photo
 from export.evaluation import Answers, Array, GenusRow, confusion, per_genus

@@ -16,8 +16,8 @@ from torch import nn
 from torchvision.models import ResNet34_Weights, resnet34
 
 from cloudedge.errors import CloudEdgeError
+from cloudedge.files import replacing
 from export.dataset import CLASSES
-from export.files import replacing
 
 Maps = dict[int, torch.Tensor]
 COUNTER = "num_batches_tracked"  # of batch norm, which nothing here uses

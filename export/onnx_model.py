@@ -12,9 +12,9 @@ import numpy.typing as npt
 import onnx
 import torch
 
-from cloudedge.metadata import METADATA_KEY, ModelSpec
+from cloudedge.files import replacing
 from cloudedge.model import Model
-from export.files import replacing
+from cloudedge.model_spec import METADATA_KEY, ModelSpec
 from export.sight_heads import Released
 
 OPSET = 18

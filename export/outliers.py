@@ -10,7 +10,7 @@ import numpy.typing as npt
 import skimage
 from PIL import Image, ImageDraw, ImageFilter
 
-from cloudedge.image import Source
+from cloudedge.photo.read import Source
 from export import elsewhere
 from export.data_set import DataSet
 from export.dataset import CLASSES, Photo, first_choice, review_target

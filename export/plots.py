@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from cloudedge.files import replacing
 from cloudedge.genera import GENERA
 from export.evaluation import CALIBRATION_BINS, REASONS, Answers, Array, calibration_bins
-from export.files import replacing
 from export.learning_rate import Curve, Suggestions
 
 ABBREVIATIONS = [genus.abbreviation for genus in GENERA]

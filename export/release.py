@@ -16,9 +16,11 @@ from torch.nn import functional as F
 
 from cloudedge.classifier import CloudClassifier
 from cloudedge.errors import CloudEdgeError
-from cloudedge.image import Source, read
-from cloudedge.metadata import ModelSpec
-from cloudedge.model import Model, sha256
+from cloudedge.files import replacing
+from cloudedge.model import Model
+from cloudedge.model_spec import ModelSpec
+from cloudedge.packaged_models import sha256
+from cloudedge.photo.read import Source, read
 from cloudedge.preprocess import prepare
 from export import augment, elsewhere, outliers
 from export.calibration import Collection, calibrate
@@ -41,7 +43,7 @@ from export.evaluation import (
     trusted,
     trusted_target,
 )
-from export.files import plain, replacing, write_text
+from export.files import plain, write_text
 from export.network import build
 from export.onnx_model import check_parity, export_onnx, rewrite
 from export.quantization import Comparison, check_quantized, quantize

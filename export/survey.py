@@ -13,7 +13,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from cloudedge.errors import ImageError
-from cloudedge.image import read
+from cloudedge.photo.read import read
 from export.contact_sheet import Tile, contact_sheet, small
 from export.dataset import Photo
 from export.duplicates import Pair, find_duplicates, thumbnail

@@ -17,10 +17,11 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from cloudedge.errors import CloudEdgeError
+from cloudedge.files import replacing
 from export.batches import Batch, Batches, phase_seed
 from export.batches import TrainingSet as TrainingSet  # a part of the trainer's own interface
 from export.distillation import HintLoss, verdict_loss
-from export.files import read_csv, replacing, write_csv
+from export.files import read_csv, write_csv
 from export.learning_rate import STEPS, Curve, sweep
 from export.network import CloudNetwork, build
 from export.recipe import Phase, Recipe

@@ -24,9 +24,9 @@ from cloudedge import __version__
 from cloudedge.classifier import CloudClassifier
 from cloudedge.errors import ModelError
 from cloudedge.genera import GENERA
-from cloudedge.serve.desk import Desk
 from cloudedge.serve.openapi import description
-from cloudedge.serve.upload import Limits, Room, receive
+from cloudedge.serve.upload import Capacity, Limits, receive
+from cloudedge.serve.workers import Workers
 
 T = TypeVar("T")
 
@@ -55,9 +55,9 @@ _HEADERS = {
 
 
 def make_app(classifier: CloudClassifier, token: str | None = None, limits: Limits | None = None) -> Starlette:
-    """Make the application; with `token`, only who shows it may classify or ask for the model."""
+    """Make the application; with `token`, only requests that carry it may classify or ask for the model."""
     limits = limits or Limits()
-    desk, room = Desk(classifier), Room(limits)
+    workers, capacity = Workers(classifier), Capacity(limits)
     spec = classifier.model.spec
     genera = _json([asdict(genus) for genus in GENERA])
     of_photos = {"bytes": limits.body_bytes, "photos": limits.photos, "pixels": limits.photo_pixels}
@@ -67,17 +67,17 @@ def make_app(classifier: CloudClassifier, token: str | None = None, limits: Limi
     async def classify(request: Request) -> Response:
         with_evidence = _flag(request, "evidence")
         if _is_of_another_site(request.headers):
-            raise HTTPException(403, "another site's page asks for this; open the page of this server instead")
-        with room.enter() as hold:
+            raise HTTPException(403, "this request comes from another site's page; open this server's page instead")
+        with capacity.enter() as hold:
             uploads = await receive(request, limits, hold)
-            answers = await _unless_gone(request, desk.answers(uploads, with_evidence))
+            answers = await _unless_gone(request, workers.answers(uploads, with_evidence))
         rows = [answer.row for answer in answers]
         if any(answer.status == 200 for answer in answers):
             return _respond(_json(rows))
         return _respond(_json({"error": rows[0]["error"], "rows": rows}), answers[0].status)
 
     async def healthz(request: Request) -> Response:
-        return _respond(_json({"status": "ok", "requests": room.requests}))
+        return _respond(_json({"status": "ok", "requests": capacity.requests}))
 
     def fixed(path: str, body: bytes, kind: str = "application/json") -> Route:
         async def endpoint(request: Request) -> Response:
@@ -88,7 +88,7 @@ def make_app(classifier: CloudClassifier, token: str | None = None, limits: Limi
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
-        await asyncio.to_thread(desk.close)
+        await asyncio.to_thread(workers.close)
 
     static = files("cloudedge.serve") / "static"
     app = Starlette(
@@ -104,7 +104,7 @@ def make_app(classifier: CloudClassifier, token: str | None = None, limits: Limi
         exception_handlers={HTTPException: _refuse, ModelError: _fail, ClientDisconnect: _gone, Exception: _crash},
         lifespan=lifespan,
     )
-    app.router.redirect_slashes = False  # of /model/ to /model: that fails where a query is no UTF-8
+    app.router.redirect_slashes = False  # of /model/ to /model: that fails if a query is not UTF-8
     return app
 
 
@@ -125,7 +125,7 @@ class _Guard:
         if scope["type"] != "http" or scope["path"] in _OPEN_TO_ALL or self._may_pass(Headers(scope=scope)):
             await self._app(scope, receive, send_with_headers)
         else:
-            problem = _json({"error": "this server asks for a token; send it as `Authorization: Bearer TOKEN`"})
+            problem = _json({"error": "this server needs a token; send it as `Authorization: Bearer TOKEN`"})
             response = _respond(problem, 401, {"WWW-Authenticate": "Bearer"})
             await response(scope, receive, send_with_headers)
 
@@ -135,7 +135,7 @@ class _Guard:
 
 
 async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """Wait for work, which is given up where the client hangs up meanwhile, or the server must end."""
+    """Wait for work, which is dropped if the client hangs up or the server must end."""
     working, leaving = asyncio.create_task(work), asyncio.create_task(_hang_up(request))
     try:
         await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
@@ -143,7 +143,7 @@ async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
             return working.result()
         raise ClientDisconnect
     except asyncio.CancelledError:
-        raise HTTPException(503, "the server is ending; try again later") from None
+        raise HTTPException(503, "the server is shutting down; try again later") from None
     finally:
         working.cancel()
         leaving.cancel()
@@ -155,7 +155,7 @@ async def _hang_up(request: Request) -> None:
 
 
 def _is_of_another_site(headers: Headers) -> bool:
-    """Tell whether a page of another site asks; browsers say so plainly only to addresses that they trust."""
+    """Return whether a page of another site asks; browsers say so plainly only to addresses that they trust."""
     if site := headers.get("sec-fetch-site"):
         return site == "cross-site"
     return "origin" in headers and headers["origin"].partition("://")[2] != headers.get("host")
@@ -164,7 +164,7 @@ def _is_of_another_site(headers: Headers) -> bool:
 def _flag(request: Request, name: str) -> bool:
     value = request.query_params.get(name, "")
     if value.lower() not in _FLAGS:
-        raise HTTPException(400, f"{name} is true or false")
+        raise HTTPException(400, f"{name} must be true or false")
     return _FLAGS[value.lower()]
 
 
@@ -184,7 +184,7 @@ def _refuse(request: Request, error: Exception) -> Response:
 
 
 def _fail(request: Request, error: Exception) -> Response:
-    assert isinstance(error, ModelError)  # its text without the path, which is nobody's business
+    assert isinstance(error, ModelError)  # without the path, which is private
     return _respond(_json({"error": f"the model {error.problem}"}), 500)
 
 

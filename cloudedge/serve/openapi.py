@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cloudedge.genera import GENERA
-from cloudedge.output import REASONS
+from cloudedge.row import REASONS
 
 Schema = dict[str, Any]
 
@@ -16,13 +16,13 @@ _LEVEL: Schema = {"type": "string", "enum": ["low", "middle", "high"]}
 
 
 def description(version: str, needs_token: bool) -> Schema:
-    """Return the document; with a token, every operation but `/healthz` asks for it."""
+    """Return the document; with a token, every operation except `/healthz` needs it."""
     guarded: Schema = {"security": [{"token": []}]} if needs_token else {}
     refused = {"401": _problem("The token is missing or wrong.")} if needs_token else {}
     paths: Schema = {
         "/classify": {"post": {**_classify(), **guarded}},
         "/genera": {"get": {**_read("The ten genera.", _list("Genus")), **guarded}},
-        "/model": {"get": {**_read("What the model says of itself, and what a request may bring.", _MODEL), **guarded}},
+        "/model": {"get": {**_read("The model's description, and the limits of a request.", _MODEL), **guarded}},
         "/healthz": {"get": _read("Whether the server answers.", _HEALTH)},
     }
     for path in ("/classify", "/genera", "/model"):
@@ -41,7 +41,7 @@ def _classify() -> Schema:
     form = {"type": "object", "required": ["photo"], "properties": {"photo": photos}}
     return {
         "summary": "Classify photos.",
-        "description": "One photo as the body, or one and more as the files of a form. Photos that cannot be read are "
+        "description": "One photo as the body, or one or more as the files of a form. Photos that cannot be read are "
         "rows with the status `error` beside others; where none can be read, the answer is the status of the first.",
         "parameters": [
             {
@@ -62,12 +62,12 @@ def _classify() -> Schema:
         "responses": {
             "200": _answer("A row for each photo, in their order.", _list("Row")),
             "400": _problem("There is no photo, the form cannot be read, or there are too many files in it."),
-            "403": _problem("The page of another site asks for this."),
+            "403": _problem("The request comes from another site's page."),
             "408": _problem("The photo came too slowly."),
             "413": _problem("The request is too large, or the photo has too many pixels."),
-            "415": _problem("It is no photo, or in an unknown format."),
+            "415": _problem("It is not a photo, or it is in an unknown format."),
             "422": _problem("The photo is damaged."),
-            "503": _problem("Too many photos are at work; `Retry-After` says when to try again."),
+            "503": _problem("The server is busy; `Retry-After` says when to try again."),
         },
     }
 

@@ -1,4 +1,4 @@
-"""Run the application: listen, wait for no one for ever, and end without leaving a photo unanswered."""
+"""Run the application: listen, wait for no client forever, and answer every photo before the end."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _SECONDS_TO_END = 30
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Open the socket to listen on; OSError where that cannot be done."""
+    """Open the socket to listen on; raise OSError if that fails."""
     family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     return socket.create_server(address[:2], family=family, backlog=128)
 
 
 def make_server(app: Starlette, header_seconds: float) -> uvicorn.Server:
-    """Make what serves until SIGINT or SIGTERM; what is at work by then has `_SECONDS_TO_END` to get its answer."""
+    """Return a server that runs until SIGINT or SIGTERM; running requests then have `_SECONDS_TO_END` to finish."""
 
     class Protocol(_PatientProtocol):
         patience = header_seconds
@@ -41,7 +41,7 @@ def make_server(app: Starlette, header_seconds: float) -> uvicorn.Server:
 
 
 class _PatientProtocol(H11Protocol):
-    """Closes a connection whose request line and headers do not come in time; uvicorn would wait for ever.
+    """Closes a connection whose request line and headers do not come in time; uvicorn would wait forever.
 
     The rest of a request that was answered early is read and dropped for as long, so that its sender gets the answer.
     """

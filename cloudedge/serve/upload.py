@@ -18,7 +18,7 @@ MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one request may bring, and what all that are at work may take up together."""
+    """What one request may send, and what all running requests may use together."""
 
     body_bytes: int = 64 * MIB
     photos: int = 20  # in one request
@@ -39,8 +39,8 @@ class Upload:
     data: bytes
 
 
-class Room:
-    """What the requests at work take up; where there is no more room, the answer is 503."""
+class Capacity:
+    """What the running requests use; when it is used up, the answer is 503."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -49,7 +49,7 @@ class Room:
 
     @contextmanager
     def enter(self) -> Iterator[Callable[[int], None]]:
-        """Take a place, and hand out a function that takes bytes too; all is given back at the end of the block."""
+        """Take a place, and yield a function that reserves bytes; all is released at the end of the block."""
         if self.requests >= self._limits.requests:
             raise _busy()
         mine = 0
@@ -95,7 +95,7 @@ async def _files(request: Request, limits: Limits, pieces: AsyncGenerator[bytes,
         form = await parser.parse()
     except MultiPartException as error:
         raise HTTPException(400, f"the form cannot be read: {error.message}") from error
-    except (ValueError, LookupError) as error:  # a charset of the client's invention
+    except (ValueError, LookupError) as error:  # an invented charset
         raise HTTPException(400, "the form cannot be read") from error
     files = [entry for _, entry in form.multi_items() if isinstance(entry, UploadFile)]
     if any(len(entry.filename or "") > limits.name_characters for entry in files):
@@ -107,7 +107,7 @@ async def _pieces(request: Request, limits: Limits, hold: Callable[[int], None])
     """Yield the body as it comes, while it is neither too large nor too slow."""
     too_large = HTTPException(413, f"send at most {limits.body_bytes / MIB:.0f} MB at a time")
     declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared[:20]) > limits.body_bytes:  # Python converts no number of any length
+    if declared.isdecimal() and int(declared[:20]) > limits.body_bytes:  # Python refuses to convert very long numbers
         raise too_large
     clock = asyncio.get_running_loop().time
     began, size, more = clock(), 0, True
@@ -115,7 +115,7 @@ async def _pieces(request: Request, limits: Limits, hold: Callable[[int], None])
         patience = began + limits.body_seconds + size / limits.bytes_per_second - clock()
         try:
             message = await asyncio.wait_for(request.receive(), patience)
-        except asyncio.TimeoutError as error:
+        except TimeoutError as error:
             raise HTTPException(408, "the photo came too slowly; try again", {"Connection": "close"}) from error
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
@@ -128,4 +128,4 @@ async def _pieces(request: Request, limits: Limits, hold: Callable[[int], None])
 
 
 def _busy() -> HTTPException:
-    return HTTPException(503, "too many photos are at work; try again in a moment", {"Retry-After": "1"})
+    return HTTPException(503, "the server is busy; try again in a moment", {"Retry-After": "1"})

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from cloudedge.output import printable
+from cloudedge.row_formats import printable
 from export import fetching, importing, survey
 from export.commands.options import FILE, FOLDER, Commands, data_option, run_folder, run_option
 from export.dataset import load_catalogue

@@ -11,7 +11,7 @@ from PIL import Image
 
 from cloudedge import CloudClassifier, explain
 from cloudedge.genera import GENERA, by_name
-from cloudedge.output import percent
+from cloudedge.row_formats import percent
 
 from .conftest import MODEL, Browser, server
 
@@ -284,7 +284,7 @@ def test_a_server_with_a_token_asks_for_it(driver, cumulus, tmp_path):
     with server(tmp_path / "log", "--token", "sesame") as address:
         browser = Browser(driver, address)
         driver.get(address)
-        asks, again = "This server asks for a token:", "That is not the token"
+        asks, again = "This server needs a token:", "That is not the token"
         for token, words in (("wrong", asks), ("пароль", again), ("sesame", again)):
             browser.wait(lambda words=words: words in browser.text("#token"))
             assert browser.run("return document.activeElement.id") == "secret"

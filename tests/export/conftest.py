@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from export.judge import Judge, Released
 from PIL import Image
 
 from export.dataset import CLASSES
-from export.judge import Judge, Released
 from export.network import build
 from export.recipe import Phase, Recipe
 

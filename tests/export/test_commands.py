@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from export.judge import Released
 from PIL import Image
 
 from cloudedge.errors import CloudEdgeError
@@ -23,7 +24,6 @@ from export.__main__ import main
 from export.batches import TrainingSet
 from export.contact_sheet import Tile
 from export.dataset import CLASSES
-from export.judge import Released
 from export.network import build, save_weights
 from export.onnx_model import export_onnx, rewrite
 from export.recipe import Phase, Recipe

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cloudedge.errors import CloudEdgeError
-from cloudedge.model import sha256
+from cloudedge.packaged_models import sha256
 from export.dataset import (
     CLASSES,
     DEFAULT_ROOT,

@@ -13,8 +13,9 @@ import pytest
 import torch
 
 from cloudedge.errors import CloudEdgeError
-from cloudedge.image import read
-from cloudedge.model import Model, packaged, pinned_sha256, sha256
+from cloudedge.model import Model
+from cloudedge.packaged_models import packaged, pinned_sha256, sha256
+from cloudedge.photo.read import read
 from cloudedge.preprocess import prepare
 from export import outliers
 from export.card import card_table

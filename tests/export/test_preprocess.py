@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torchvision.transforms import v2
 
-from cloudedge.metadata import ModelSpec, Resize
+from cloudedge.model_spec import ModelSpec, Resize
 from cloudedge.preprocess import prepare
 from export import augment
 from export.recipe import Recipe

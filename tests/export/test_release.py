@@ -11,17 +11,18 @@ import numpy as np
 import onnx
 import pytest
 from click.testing import CliRunner
+from export.judge import Released
 from onnx import numpy_helper
 
 from cloudedge.classifier import CloudClassifier
-from cloudedge.model import Model, sha256
+from cloudedge.model import Model
+from cloudedge.packaged_models import sha256
 from export.__main__ import main
 from export.card import card_table, figures_table, genera_table, strange_table
 from export.cross_validation import Result
 from export.dataset import CLASSES, Photo
 from export.evaluation import Answers, evaluate, per_genus, share
 from export.files import plain
-from export.judge import Released
 from export.network import build, save_weights
 from export.onnx_model import GateError, check_parity, export_onnx
 from export.quantization import check_quantized

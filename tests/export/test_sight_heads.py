@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from export.judge import FLAGGED, Judge
 
 from export import outliers
 from export.dataset import DROPPED, Photo
-from export.judge import FLAGGED, Judge
 
 DIMENSIONS = 128
 

@@ -13,8 +13,7 @@ from harness import fuzz
 with atheris.instrument_imports(include=["cloudedge", "_strptime"]):
     from PIL import ExifTags
 
-    from cloudedge.capture_time import captured_at_from_name, instant, is_before
-    from cloudedge.image import exif_time
+    from cloudedge.photo.capture_time import captured_at_from_name, exif_time, instant, is_before
 
 NOON = datetime.fromisoformat("2024-06-01T12:00:00+02:00")
 EXIF = (ExifTags.Base.DateTimeOriginal, ExifTags.Base.OffsetTimeOriginal)

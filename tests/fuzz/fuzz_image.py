@@ -12,8 +12,8 @@ import numpy as np
 from harness import fuzz, one_line
 
 with atheris.instrument_imports(include=["cloudedge", "PIL"]):
-    from cloudedge import image
     from cloudedge.errors import ImageError
+    from cloudedge.photo import read
 
     for kind in ("Bmp", "Gif", "Jpeg", "Mpo", "Png", "Tiff", "WebP"):
         import_module(f"PIL.{kind}ImagePlugin")  # which cloudedge loads when it needs it
@@ -21,14 +21,14 @@ with atheris.instrument_imports(include=["cloudedge", "PIL"]):
 from corpus import CONTENTS, FORMATS, encoded, photo
 
 photo.__defaults__ = (12, 8)  # or most files of the corpus would be longer than what is tried
-HOME = Path(image.__file__).parent
+HOME = Path(read.__file__).parent
 MAX_PIXELS = 1_000_000  # what is larger takes time and memory, as tests/hardening measures
 
 
 def try_one(data: bytes) -> None:
     for size in (None, 8):
         try:
-            found = image.read(data, size, MAX_PIXELS)
+            found = read.read(data, size, MAX_PIXELS)
         except ImageError as error:
             one_line(str(error))
             of_decoder(error.__cause__)

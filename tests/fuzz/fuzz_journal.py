@@ -12,11 +12,11 @@ from harness import FIXTURES, fuzz, one_line, scratch
 with atheris.instrument_imports(include=["cloudedge", "json"]):
     from resuming import resume  # which loads the journal
 
-    from cloudedge import CloudClassifier, output
+    from cloudedge import CloudClassifier
     from cloudedge.errors import CloudEdgeError, ImageError
-    from cloudedge.report import summarise
-    from cloudedge.report_page import page
-    from cloudedge.rowfile import read_rows
+    from cloudedge.report.page import make_page
+    from cloudedge.report.summary import summarise
+    from cloudedge.row_formats import read_rows, to_csv, to_jsonl
 
 PATH = scratch()
 FORMATS: tuple[Any, ...] = ("jsonl", "csv")
@@ -33,7 +33,7 @@ def try_one(data: bytes) -> None:
     format_, data = FORMATS[data[0] % 2], data[1:]
     PATH.write_bytes(data)
     try:
-        report = "".join(page(summarise(read_rows(str(PATH))), "rows")).encode()
+        report = "".join(make_page(summarise(read_rows(str(PATH))), "rows")).encode()
     except CloudEdgeError as error:
         one_line(str(error))
     else:
@@ -58,8 +58,8 @@ def seeds() -> Iterator[bytes]:
         yield bytes([1 - mark]) + whole
         yield bytes([mark]) + whole.replace(b"no-such", b"<script>&\\ud800")
         yield bytes([mark]) + whole.replace(b'"captured_at": null', b'"captured_at": "0001-01-01T00:00:00+01:00"')
-    yield b"\1" + "".join(output.to_csv(ROWS, 1)).encode()
-    yield b"\0" + "".join(output.to_jsonl(ROWS)).encode()
+    yield b"\1" + "".join(to_csv(ROWS, 1)).encode()
+    yield b"\0" + "".join(to_jsonl(ROWS)).encode()
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from harness import FIXTURES, described, fuzz, one_line, scratch
 
 with atheris.instrument_imports(include=["cloudedge"]):
     from cloudedge import CloudClassifier, ModelError
-    from cloudedge.cli import _lines
+    from cloudedge.cli.info import _lines
     from cloudedge.serve.app import make_app
 
 SKY = np.full((8, 8, 3), 128, np.uint8)

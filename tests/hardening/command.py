@@ -10,7 +10,7 @@ from pathlib import Path
 
 from conftest import TINY
 
-from cloudedge.rowfile import read_rows
+from cloudedge.row_formats import read_rows
 
 CLASSIFY = [sys.executable, "-m", "cloudedge", "classify", "--model", TINY, "--threads", "1"]
 

@@ -25,7 +25,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # what the tests start
 settings.register_profile("hardening", deadline=None)  # how long an example takes is the machine's doing
 settings.load_profile("hardening")
 
-sys.path[:0] = [str(HERE), str(HERE.parent / "runtime")]  # of the latter the tests' talk with a server
+sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 import corpus  # noqa: E402
 from figures import FIGURES, Figures  # noqa: E402
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cloudedge.journal import Journal
+from cloudedge.archive.journal import Journal
 
 
 def resume(path: Path, format_: Any, rows: list[dict[str, Any]]) -> bytes:
@@ -13,5 +13,5 @@ def resume(path: Path, format_: Any, rows: list[dict[str, Any]]) -> bytes:
     with Journal(str(path), format_, 1, "settings") as journal:
         for row in rows:
             journal.write(row, journal.key(row["path"], (1, 1)))
-        journal.settle()
+        journal.drop_superseded()
     return path.read_bytes()

@@ -18,8 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from cloudedge.rowfile import read_rows
-from cloudedge.skies import draw
+from cloudedge.bench.drawn_sky import draw_sky
+from cloudedge.row_formats import read_rows
 
 SHAPES = [(1280, 720), (640, 480), (512, 288), (400, 400), (300, 800)]
 SHARES = (0.02, 0.25, 0.5, 0.75, 1.0)  # of a run, at which the table shows it
@@ -89,7 +89,7 @@ def _originals(folder: Path) -> Iterator[Path]:
     folder.mkdir()
     for seed in range(100):
         path = folder / f"{seed}.jpg"
-        draw(*SHAPES[seed % len(SHAPES)], seed).save(path, quality=90)
+        draw_sky(*SHAPES[seed % len(SHAPES)], seed).save(path, quality=90)
         if seed % 10 == 9:
             path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
         yield path

@@ -15,7 +15,7 @@ from command import names, run
 from conftest import HERE, TINY
 from corpus import FORMATS, encoded, photo
 
-from cloudedge.rowfile import read_rows
+from cloudedge.row_formats import read_rows
 
 if sys.platform != "linux" or shutil.which("cc") is None:
     pytest.skip("the disk is put together on Linux, with a C compiler (cc)", allow_module_level=True)

@@ -17,7 +17,7 @@ import pytest
 from command import CLASSIFY, names, run
 from corpus import encoded, png_chunk, png_header
 
-from cloudedge.rowfile import read_rows
+from cloudedge.row_formats import read_rows
 
 if sys.platform == "win32":
     pytest.skip("POSIX limits and signals", allow_module_level=True)

@@ -19,16 +19,16 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 from resuming import resume
 
-from cloudedge import CloudClassifier, output
-from cloudedge.capture_time import captured_at_from_name
-from cloudedge.crop import cut
-from cloudedge.folder import in_shard
+from cloudedge import CloudClassifier
+from cloudedge.archive.photos import in_shard
 from cloudedge.genera import GENERA
-from cloudedge.image import read
 from cloudedge.model import Outputs
+from cloudedge.photo.capture_time import captured_at_from_name
+from cloudedge.photo.crop import crop_pixels
+from cloudedge.photo.read import read
 from cloudedge.preprocess import prepare
-from cloudedge.report import summarise
-from cloudedge.rowfile import read_rows
+from cloudedge.report.summary import summarise
+from cloudedge.row_formats import printable, read_rows, to_csv, to_json, to_jsonl
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 UNIT = st.floats(0, 1)
@@ -81,7 +81,7 @@ def test_a_photo_is_upright_whatever_its_orientation(orientation: int, width: in
 
 @given(box=st.tuples(UNIT, UNIT, UNIT, UNIT).filter(lambda box: box[0] < box[2] and box[1] < box[3]))
 def test_a_crop_is_a_part_of_the_photo_and_never_empty(box: tuple[float, float, float, float]) -> None:
-    part = cut(SKY, box)
+    part = crop_pixels(SKY, box)
     assert part.size > 0
     assert part.base is SKY or part is SKY or np.shares_memory(part, SKY)
 
@@ -119,22 +119,22 @@ def test_probabilities_add_up_and_are_in_order(classifier: CloudClassifier, logi
 @given(written=st.lists(rows(), max_size=8))
 def test_rows_come_back_from_json_lines_as_they_were(tmp_path: Path, written: list[dict[str, Any]]) -> None:
     path = tmp_path / "rows.jsonl"
-    path.write_text("".join(output.to_jsonl(written)), encoding="ascii")
+    path.write_text("".join(to_jsonl(written)), encoding="ascii")
     assert list(read_rows(str(path))) == written
-    assert json.loads("".join(output.to_json(written))) == written
+    assert json.loads("".join(to_json(written))) == written
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(written=st.lists(rows(), max_size=8))
 def test_rows_come_back_from_csv_with_all_that_a_report_needs(tmp_path: Path, written: list[dict[str, Any]]) -> None:
     path = tmp_path / "rows.csv"
-    path.write_text("".join(output.to_csv(written, 1)), encoding="utf-8", newline="")
+    path.write_text("".join(to_csv(written, 1)), encoding="utf-8", newline="")
     found = list(read_rows(str(path)))
     assert len(found) == len(written)
     for row, before in zip(found, written, strict=True):
         for name in ("status", "genus", "probability", "certain", "reason", "captured_at", "model"):
             assert row[name] == before[name], name
-        assert (row["path"] or "") == output.printable(before["path"])
+        assert (row["path"] or "") == printable(before["path"])
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

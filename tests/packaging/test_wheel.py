@@ -110,7 +110,7 @@ def test_nothing_heavy_is_loaded_before_it_is_needed(
 import sys
 import cloudedge
 if {arguments!r} is not None:
-    from cloudedge.cli import main
+    from cloudedge.cli.main import main
     sys.argv = ["cloudedge", *{arguments!r}]
     try:
         main()

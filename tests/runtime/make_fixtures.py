@@ -16,8 +16,8 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from cloudedge import preprocess
-from cloudedge.metadata import ModelSpec
 from cloudedge.model import Model
+from cloudedge.model_spec import ModelSpec
 
 SIZE, CLASSES = 32, 10
 

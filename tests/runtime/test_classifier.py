@@ -18,10 +18,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from cloudedge import Classification, CloudClassifier, ImageError, ModelError, image
+from cloudedge import Classification, CloudClassifier, ImageError, ModelError
 from cloudedge.errors import ImageTooLargeError
 from cloudedge.genera import GENERA, by_name
 from cloudedge.model import Outputs, usable_cpus
+from cloudedge.photo.read import read
 
 THREADS = 2
 AHEAD = 2 * THREADS  # how many photos classify_many decodes ahead
@@ -314,13 +315,13 @@ def test_only_a_few_photos_are_taken_ahead(classifier, photos):
 def test_as_many_photos_are_decoded_at_a_time_as_there_are_threads_but_four_at_most(
     tiny, photos, monkeypatch, threads, most
 ):
-    read, meeting = image.read, threading.Barrier(most)
+    meeting = threading.Barrier(most)
 
     def together(*arguments):
         meeting.wait(timeout=60)
         return read(*arguments)
 
-    monkeypatch.setattr(image, "read", together)
+    monkeypatch.setattr("cloudedge.classifier.read", together)
     for row in CloudClassifier(tiny, threads=threads).classify_many(photos[:1] * 12):
         assert row.status == "ok"
         assert len(decode_threads()) <= most
@@ -411,7 +412,11 @@ def test_a_photo_for_which_there_is_no_memory_is_a_row_wherever_that_shows(tiny,
         raise MemoryError
 
     classifier = CloudClassifier(tiny)
-    for function in ("cloudedge.image.open_image", "cloudedge.preprocess.resize", "cloudedge.preprocess.normalise"):
+    for function in (
+        "cloudedge.photo.read.open_image",
+        "cloudedge.preprocess.resize",
+        "cloudedge.preprocess.normalise",
+    ):
         with monkeypatch.context() as patch:
             patch.setattr(function, full)
             (row,) = classifier.classify_many(photos[:1])

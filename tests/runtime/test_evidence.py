@@ -8,7 +8,7 @@ from PIL import Image
 
 from cloudedge import CloudClassifier
 from cloudedge.evidence import EvidenceMaps, seen
-from cloudedge.metadata import ModelSpec
+from cloudedge.model_spec import ModelSpec
 
 
 @pytest.fixture

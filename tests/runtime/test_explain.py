@@ -178,7 +178,7 @@ def test_what_goes_wrong_is_said_in_one_line(explaining, tiny, photo, tmp_path):
 
 def test_explain_loads_no_server(explaining, photo, tmp_path):
     code = (
-        "import sys; from cloudedge.cli import cli\n"
+        "import sys; from cloudedge.cli.main import cli\n"
         f"cli.main(['explain', {str(photo)!r}, '-o', {str(tmp_path / 'a.png')!r}, '--model', {str(explaining)!r}],"
         " standalone_mode=False)\n"
         "print({'starlette', 'uvicorn', 'matplotlib'} & set(sys.modules))"

@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 
 import cloudedge
-from cloudedge import model as model_module
+from cloudedge import packaged_models
 from cloudedge.classifier import CloudClassifier
 from cloudedge.errors import ModelError
-from cloudedge.metadata import ModelSpec
-from cloudedge.model import Model, packaged, sha256, usable_cpus
+from cloudedge.model import Model, usable_cpus
+from cloudedge.model_spec import ModelSpec
+from cloudedge.packaged_models import packaged, sha256
 
 
 @pytest.fixture
@@ -261,7 +262,7 @@ def models(monkeypatch, tmp_path, tiny):
     folder.mkdir()
     (folder / "small.onnx").write_bytes(tiny.read_bytes())
     (folder / "SHA256SUMS").write_text(f"{sha256(tiny)}  small.onnx\n")
-    monkeypatch.setattr(model_module, "__file__", str(tmp_path / "model.py"))
+    monkeypatch.setattr(packaged_models, "__file__", str(tmp_path / "packaged_models.py"))
     return folder
 
 
@@ -353,7 +354,7 @@ def test_a_forked_process_opens_the_model_once_for_all_its_threads(tiny, batch, 
 
     monkeypatch.setattr(Model, "_open", slowly)
     expected = model.run(batch).logits
-    monkeypatch.setattr(model_module.os, "getpid", lambda: -1)  # as in a forked process
+    monkeypatch.setattr(os, "getpid", lambda: -1)  # as in a forked process
     with ThreadPoolExecutor(4) as pool:
         assert all(np.allclose(found.logits, expected) for found in pool.map(model.run, [batch] * 4))
     assert opened == [model]
@@ -363,6 +364,6 @@ def test_a_model_file_that_changed_is_not_mixed_with_the_old_one(make_model, met
     path = make_model(metadata)
     model = Model(path)
     make_model({**metadata, "version": "0.0.2"})
-    monkeypatch.setattr(model_module.os, "getpid", lambda: -1)  # as in a forked process
+    monkeypatch.setattr(os, "getpid", lambda: -1)  # as in a forked process
     with pytest.raises(ModelError, match="has changed"):
         model.run(batch)

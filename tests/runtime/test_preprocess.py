@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from cloudedge.metadata import ModelSpec, Resize
+from cloudedge.model_spec import ModelSpec, Resize
 from cloudedge.preprocess import input_shape, luminance, normalise, prepare, resize
 
 SPEC = ModelSpec(

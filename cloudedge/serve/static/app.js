@@ -134,7 +134,7 @@ function askForToken() {
   asked ??= new Promise((resolve) => {
     const form = byId("token");
     const again = sessionStorage.getItem("token") !== null;
-    form.querySelector("label").textContent = again ? "That is not the token; once more:" : "This server asks for a token:";
+    form.querySelector("label").textContent = again ? "That is not the token; try again:" : "This server needs a token:";
     form.hidden = false;
     byId("secret").value = "";
     byId("secret").focus();

@@ -1,0 +1,1 @@
+"""Folders of photos: finding them, remembering which are done, and watching for new ones."""

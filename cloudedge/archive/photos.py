@@ -1,0 +1,121 @@
+"""Find the photos in files and folders, and choose among them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from pathlib import PurePath
+
+from cloudedge.files import TEMPORARY_PREFIX
+from cloudedge.photo import capture_time
+
+# A file whose name ends like this claims to be a photo.
+PHOTO_EXTENSIONS = (
+    ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo", ".png", ".tif", ".tiff", ".webp"
+)  # fmt: skip
+
+
+def find_photos(
+    paths: Iterable[str],
+    on_skipped: Callable[[str], object] = lambda path: None,
+    on_error: Callable[[OSError], object] = lambda error: None,
+    glob: str | None = None,
+    recursive: bool = True,
+) -> Iterator[str]:
+    """Yield the path of each photo that `paths` name, lazily; a relative path stays relative.
+
+    A file is yielded as it is given, whatever its name and whether it exists or not. A folder is read as by
+    `photos_below`.
+    """
+    for path in paths:
+        if os.path.isdir(path):
+            yield from photos_below(path, on_skipped, on_error, glob, recursive)
+        else:
+            yield path
+
+
+def photos_below(
+    folder: str,
+    on_skipped: Callable[[str], object] = lambda path: None,
+    on_error: Callable[[OSError], object] = lambda error: None,
+    glob: str | None = None,
+    recursive: bool = True,
+) -> Iterator[str]:
+    """Yield the photos in a folder and, if `recursive`, in its sub-folders, sorted by name, lazily.
+
+    Every file with a photo's extension is yielded, even if it turns out to be something else, so that its reader can
+    report what is wrong with it; with `glob`, only if its name (or the end of its path: `noon/*.jpg`) matches. Hidden
+    files, other files and links to folders (which may form loops) go to `on_skipped`. A folder that cannot be read goes
+    to `on_error`.
+    """
+    pending = _last_first(folder, on_error)  # a stack, not recursion: folders may nest deeper than Python's calls
+    while pending:
+        entry = pending.pop()
+        if entry.name.startswith("."):
+            if not entry.name.startswith(TEMPORARY_PREFIX):
+                on_skipped(entry.path)
+        elif entry.is_dir(follow_symlinks=False):
+            if recursive:
+                pending += _last_first(entry.path, on_error)
+        elif not claims_to_be_photo(entry.name) or (entry.is_symlink() and os.path.isdir(entry.path)):
+            on_skipped(entry.path)
+        elif glob is None or PurePath(entry.path).match(glob):
+            yield entry.path
+        else:
+            on_skipped(entry.path)
+
+
+def claims_to_be_photo(path: str) -> bool:
+    """Return whether a file's extension is that of a photo."""
+    return path.lower().endswith(PHOTO_EXTENSIONS)
+
+
+def is_wanted(path: str, root: str, glob: str | None) -> bool:
+    """Return whether `photos_below(root)` would yield an existing path."""
+    names = os.path.relpath(path, root).split(os.sep)
+    parents = (os.path.join(root, *names[:depth]) for depth in range(1, len(names)))
+    return (
+        claims_to_be_photo(path)
+        and not os.path.isdir(path)
+        and not any(name.startswith(".") for name in names)
+        and not any(os.path.islink(parent) for parent in parents)
+        and (glob is None or PurePath(path).match(glob))
+    )
+
+
+def in_shard(path: str, number: int, count: int) -> bool:
+    """Return whether a path is in the `number`-th (from 1) of `count` shards, by a hash that is the same anywhere."""
+    import hashlib  # takes a while to load
+
+    digest = hashlib.blake2b(os.fsencode(path), digest_size=8).digest()
+    return int.from_bytes(digest, "big") % count == number - 1
+
+
+def taken_between(
+    photos: Iterable[str],
+    since: datetime | None,
+    until: datetime | None,
+    on_left_out: Callable[[str | None], object] = lambda time: None,
+) -> Iterator[str]:
+    """Yield the photos with since <= captured_at < until; the times of the others, or None, go to `on_left_out`."""
+    for path in photos:
+        text = capture_time.captured_at(path)
+        time = datetime.fromisoformat(text) if text else None
+        if (
+            time is None
+            or (since and capture_time.is_before(time, since))
+            or (until and not capture_time.is_before(time, until))
+        ):
+            on_left_out(text)
+        else:
+            yield path
+
+
+def _last_first(folder: str, on_error: Callable[[OSError], object]) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name, reverse=True)
+    except OSError as error:
+        on_error(error)
+        return []

@@ -1,0 +1,1 @@
+"""How fast the models run on this device."""

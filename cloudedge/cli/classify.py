@@ -1,0 +1,249 @@
+"""`cloudedge classify`: a row for each photo."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from cloudedge import signals
+from cloudedge.archive.journal import Journal, signature
+from cloudedge.archive.photo_list import collected
+from cloudedge.archive.photos import find_photos, in_shard, taken_between
+from cloudedge.cli.exit_codes import EXIT_CODES, INTERRUPTED, NOT_ALL_CLASSIFIED
+from cloudedge.cli.inputs import STDIN, open_classifier, standard_input
+from cloudedge.cli.options import Answer, Moment, Shard, answer_options, glob_option, model_options
+from cloudedge.cli.outputs import STDOUT, colour, count, format_of, open_journal, open_output, writer
+from cloudedge.photo.capture_time import is_before
+from cloudedge.row import Row, row_of
+from cloudedge.row_formats import printable
+
+if TYPE_CHECKING:
+    from cloudedge.photo.read import Source
+
+
+@dataclass
+class Tally:
+    """Counts of what happened to the files of one run."""
+
+    photos: int = 0
+    failed: int = 0
+    done_before: int = 0
+    skipped: int = 0
+    left_out: int = 0  # by --since and --until, those without a time among them
+    undated: int = 0
+    of_other_shards: int = 0
+    unreadable_folders: int = 0
+    began: float = field(default_factory=time.monotonic)
+
+    def add(self, row: Row) -> None:
+        self.photos += 1
+        self.failed += row["status"] == "error"
+
+    def skip(self, path: str) -> None:
+        self.skipped += 1
+
+    def leave_out(self, time: str | None) -> None:
+        self.left_out += 1
+        self.undated += time is None
+
+    def report_folder(self, error: OSError) -> None:
+        self.unreadable_folders += 1
+        click.echo(f"Error: {printable(str(error.filename))}: cannot be read: {error.strerror}", err=True)
+
+    def rate(self) -> str:
+        return f"{self.photos / max(time.monotonic() - self.began, 1e-3):.1f} photos/s"
+
+    def __str__(self) -> str:
+        before = f", {self.done_before} done before" if self.done_before else ""
+        return f"{count(self.photos, 'photo')}, {self.failed} failed{before}{self.rest}"
+
+    @property
+    def rest(self) -> str:
+        undated = f" ({self.undated} without a time)" if self.undated else ""
+        left_out = f", {self.left_out} taken at another time{undated}" if self.left_out else ""
+        return left_out + (f", {count(self.skipped, 'other file')} skipped" if self.skipped else "")
+
+
+@click.command("classify", epilog=EXIT_CODES, short_help="Print a row for each photo.")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "json", "jsonl", "csv"]),
+    help="[default: by the name of the output, else text]",
+)
+@click.option("-o", "--output", "target", metavar="FILE", help="Write to FILE, which is replaced at the end.")
+@click.option("--resume", is_flag=True, help="Append to FILE the photos that it does not hold yet; needs jsonl or csv.")
+@glob_option
+@click.option("--recursive/--no-recursive", default=True, show_default=True, help="Read sub-folders too.")
+@click.option("--since", type=Moment(), metavar="TIME", help="Only photos taken at TIME or later.")
+@click.option("--until", type=Moment(), metavar="TIME", help="Only photos taken before TIME.")
+@click.option(
+    "--sort",
+    type=click.Choice(["name", "time"]),
+    default="name",
+    show_default=True,
+    help="Classify in this order; by time, photos without a time come last.",
+)
+@click.option(
+    "--shard", type=Shard(), metavar="I/N", help="Only the I-th of N parts of the photos, split by their paths."
+)
+@answer_options
+@model_options
+@click.option("-q", "--quiet", is_flag=True, help="No progress bar and no summary.")
+def command(
+    paths: tuple[str, ...],
+    format_: str | None,
+    target: str | None,
+    resume: bool,
+    sort: str,
+    model: str,
+    threads: int | None,
+    quiet: bool,
+    top_k: int,
+    crop: tuple[float, float, float, float] | None,
+    min_confidence: float | None,
+    **selection: Any,
+) -> None:
+    """Print a row for each photo: its cloud genus, how sure that is, level, base and rain.
+
+    PATH is a photo, a folder of photos (read with its sub-folders; links to folders are not followed), or - for one
+    photo on standard input. A photo that cannot be read is a row with status "error" and does not end the run.
+    """
+    if paths.count(STDIN) > 1:
+        raise click.UsageError("standard input (-) can be read only once.")
+    format_ = format_of(target, format_)
+    if resume and (target in (None, STDOUT) or format_ not in ("jsonl", "csv") or STDIN in paths):
+        raise click.UsageError("--resume needs -o FILE, jsonl or csv, and photos that are files.")
+    since, until = selection["since"], selection["until"]
+    if since and until and not is_before(since, until):
+        raise click.UsageError("--since must be before --until.")
+    answer = Answer(top_k, crop, min_confidence)
+    classifier = open_classifier(model, threads, answer)
+    tally = Tally()
+    try:
+        with ExitStack() as stack:
+            journal: Journal | None = None
+            if target is not None and resume:
+                journal = stack.enter_context(open_journal(target, format_, classifier, answer))
+            stream = None if journal else open_output(target, stack)
+            photos = _selected(paths, tally, journal, **selection)
+            progress = None
+            has_bar = not quiet and sys.stderr.isatty() and not (stream and stream.isatty())
+            if has_bar or sort == "time":
+                photos = listed = stack.enter_context(collected(photos, by_time=sort == "time"))
+                progress = _progress(len(listed), tally, stack) if has_bar and len(listed) > 1 else None
+            rows = _keyed_rows(photos, journal, lambda paths: map(row_of, classifier.classify_many(paths)))
+            _write(_counted(rows, tally, progress), journal, stream, format_, top_k)
+    except KeyboardInterrupt:
+        kept = "" if target in (None, STDOUT) else f"; {printable(str(target))} is unchanged"
+        kept = "; the same command resumes from here" if resume else kept
+        click.echo(f"Interrupted after {count(tally.photos, 'photo')}{kept}.", err=True)
+        raise click.exceptions.Exit(INTERRUPTED) from None
+    _close(tally, quiet)
+
+
+def _selected(
+    paths: tuple[str, ...],
+    tally: Tally,
+    journal: Journal | None,
+    glob: str | None,
+    recursive: bool,
+    since: datetime | None,
+    until: datetime | None,
+    shard: tuple[int, int] | None,
+) -> Iterable[str]:
+    photos: Iterable[str] = find_photos(paths, tally.skip, tally.report_folder, glob or None, recursive)
+    if shard:
+        photos = _of_shard(photos, shard, tally)
+    if journal:
+        photos = _to_do(photos, journal, tally)
+    if since or until:  # last, because it opens the files
+        photos = taken_between(photos, since, until, tally.leave_out)
+    return photos
+
+
+def _of_shard(photos: Iterable[str], shard: tuple[int, int], tally: Tally) -> Iterator[str]:
+    for path in photos:
+        if in_shard(path, *shard):
+            yield path
+        else:
+            tally.of_other_shards += 1
+
+
+def _to_do(photos: Iterable[str], journal: Journal, tally: Tally) -> Iterator[str]:
+    for path in photos:
+        if journal.holds(journal.key(path, signature(path))):
+            tally.done_before += 1
+        else:
+            yield path
+
+
+def _keyed_rows(
+    photos: Iterable[str], journal: Journal | None, classify: Callable[[Iterable[Source]], Iterator[Row]]
+) -> Iterator[tuple[Row, str]]:
+    """Classify, and yield each row with the key that its photo had just before it was read.
+
+    A photo that changes after that has another key the next time and is classified again. The key is not taken from
+    `_to_do`: with --sort or a progress bar, hours can pass between the two.
+    """
+    keys: deque[str] = deque()
+
+    def sources() -> Iterator[Source]:
+        for path in photos:
+            keys.append(journal.key(path, signature(path)) if journal else "")
+            yield path if path != STDIN else standard_input()
+
+    for row in signals.held(classify(signals.let_through(sources()))):
+        yield row, keys.popleft()
+
+
+def _counted(
+    rows: Iterable[tuple[Row, str]], tally: Tally, progress: Callable[[], object] | None
+) -> Iterator[tuple[Row, str]]:
+    for row, key in rows:
+        tally.add(row)
+        yield row, key
+        if progress:
+            progress()
+
+
+def _write(
+    rows: Iterable[tuple[Row, str]], journal: Journal | None, stream: TextIO | None, format_: str, top_k: int
+) -> None:
+    if journal:
+        for row, key in rows:
+            journal.write(row, key)
+        journal.drop_superseded()
+    elif stream:
+        for piece in writer(format_, top_k, stream.isatty())(row for row, _ in rows):
+            click.echo(piece, file=stream, nl=False, color=colour())
+
+
+def _progress(length: int, tally: Tally, stack: ExitStack) -> Callable[[], object]:
+    def rate(item: object) -> str:
+        return tally.rate()
+
+    bar = click.progressbar(range(length), length, show_pos=True, file=sys.stderr, item_show_func=rate)
+    stack.enter_context(bar)
+    return lambda: bar.update(1)
+
+
+def _close(tally: Tally, quiet: bool) -> None:
+    """Print the summary of the run, and exit with the code that matches it."""
+    found = tally.photos + tally.done_before
+    if found == 0 and not tally.of_other_shards:
+        click.echo(f"No photo found{tally.rest}.", err=True)
+        raise click.exceptions.Exit(NOT_ALL_CLASSIFIED)
+    if not quiet and (found != 1 or tally.rest):
+        click.echo(str(tally), err=True)
+    if tally.failed or tally.unreadable_folders:
+        raise click.exceptions.Exit(NOT_ALL_CLASSIFIED)

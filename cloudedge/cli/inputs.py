@@ -1,0 +1,82 @@
+"""What the commands work with: the opened model, and the photo on standard input."""
+
+from __future__ import annotations
+
+import gc
+import io
+import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from typing import TYPE_CHECKING, BinaryIO
+
+from cloudedge import signals
+from cloudedge.cli.options import Answer
+from cloudedge.errors import ImageTooLargeError, ModelError
+
+if TYPE_CHECKING:  # it loads numpy and onnxruntime, which --help does not need
+    from cloudedge.classifier import CloudClassifier
+
+STDIN = "-"
+LARGEST_INPUT = 512 << 20  # bytes, more than any photo from a camera has
+
+
+def open_classifier(model: str, threads: int | None, answer: Answer, max_pixels: int | None = None) -> CloudClassifier:
+    """Open the model; raise ModelError if that fails.
+
+    A signal waits until it is open: raised while two threads import, it could leave an import lock held forever.
+    What is loaded stays to the end, so the garbage collector need not look through it.
+    """
+    gc.disable()
+    try:
+        (classifier,) = signals.held(_open(*arguments) for arguments in [(model, threads, answer, max_pixels)])
+    finally:
+        gc.freeze()
+        gc.enable()
+    return classifier
+
+
+def _open(model: str, threads: int | None, answer: Answer, max_pixels: int | None) -> CloudClassifier:
+    """While onnxruntime opens the file, which it does without Python's lock, the other libraries are loaded."""
+    try:
+        from cloudedge.model import Model
+
+        with ThreadPoolExecutor(1) as pool:
+            opening = pool.submit(Model, model, threads)
+            from cloudedge.classifier import CloudClassifier
+            from cloudedge.photo.crop import WHOLE
+            from cloudedge.photo.formats import MAX_JPEG_PIXELS
+    except ImportError as error:
+        raise broken_library(error) from error
+    crop, limit = answer.crop or WHOLE, max_pixels or MAX_JPEG_PIXELS
+    return CloudClassifier(opening.result(), None, answer.top_k, crop, limit, answer.min_confidence)
+
+
+def broken_library(error: ImportError) -> ModelError:
+    """Return the error for a package of the runtime that does not load."""
+    return ModelError(f"a library that cloudedge needs cannot be loaded ({error}); reinstall cloudedge")
+
+
+def settings_of(classifier: CloudClassifier, answer: Answer) -> str:
+    """Return a text that differs where the model or an option would change an answer."""
+    model, spec = classifier.model, classifier.model.spec
+    released = {"name": spec.name, "version": spec.version, "sha256": model.sha256}
+    return json.dumps({**released, **asdict(answer)}, sort_keys=True)
+
+
+class _TooLarge(io.BytesIO):
+    """Standard input that is larger than any photo: reading it raises the error for its row."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        raise ImageTooLargeError(f"is larger than {LARGEST_INPUT >> 20} MB, or than the memory; is it a photo?")
+
+
+def standard_input() -> bytes | BinaryIO:
+    """Return all of standard input; no bytes if it cannot be read, `_TooLarge` if it is too large for a photo."""
+    try:
+        data = sys.stdin.buffer.read(LARGEST_INPUT + 1) if sys.stdin else b""
+    except OSError:
+        return b""
+    except MemoryError:
+        data = None
+    return _TooLarge() if data is None or len(data) > LARGEST_INPUT else data

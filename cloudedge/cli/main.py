@@ -1,0 +1,98 @@
+"""The entry point of the command line, and the group of its commands."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import warnings
+from contextlib import suppress
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+from cloudedge import __version__, signals
+from cloudedge.cli.exit_codes import EXIT_CODES, INTERRUPTED, MODEL_UNUSABLE, NOT_ALL_CLASSIFIED
+from cloudedge.errors import CloudEdgeError, ModelError
+from cloudedge.row_formats import printable
+
+
+def main() -> NoReturn:
+    """Run the command line and exit."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # this process is ours; onnxruntime asks when it is imported
+    _fill_closed_streams()
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # Pillow warns about damaged photos, whose rows say so already
+    signals.install()  # a stopped service tidies up as after Ctrl-C
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without Unicode still gets its rows
+    try:
+        sys.exit(cli.main(standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        _end_with(error)
+
+
+def _fill_closed_streams() -> None:
+    """Keep files that are opened later from becoming stream 0, 1 or 2, to which libraries print: `classify 2>&-`."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+
+
+def _end_with(error: Exception) -> NoReturn:
+    """Exit with a line that says what went wrong; an error that is not the user's is raised again."""
+    if signals.arrived():  # libraries make other exceptions of it
+        sys.exit(INTERRUPTED)
+    if isinstance(error, ModelError):
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(MODEL_UNUSABLE)
+    if isinstance(error, CloudEdgeError):
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(NOT_ALL_CLASSIFIED)
+    if isinstance(error, OSError):  # photos give rows instead, so it is the output: a full disk, say
+        click.echo(f"Error: the output cannot be written: {error.strerror or error}", err=True)
+        with suppress(OSError, ValueError, AttributeError):  # at exit Python would try once more, and end with 120
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(NOT_ALL_CLASSIFIED)
+    raise error
+
+
+# Each is the `command` of the module of its name, which is loaded only when it is asked for.
+_COMMANDS = ("bench", "classify", "explain", "genera", "info", "report", "serve", "watch")
+
+
+class _Commands(click.Group):
+    """The commands, loaded when they are asked for."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if self.get_command(ctx, args[0]) is None and os.path.exists(args[0]):
+            name = printable(args[0])
+            raise click.UsageError(f"{name} is not a command. To name its cloud: cloudedge classify {name}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(f"cloudedge.cli.{cmd_name}").command
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES)
+@click.version_option(__version__, prog_name="cloudedge", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Name the cloud genus in photos of the sky."""

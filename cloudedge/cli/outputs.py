@@ -1,0 +1,111 @@
+"""Where rows go: a file that is replaced, a journal, or standard output, and in which format."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from functools import partial
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from cloudedge.archive.journal import Journal, JournalError, refuse_to_replace
+from cloudedge.archive.photos import claims_to_be_photo
+from cloudedge.cli.inputs import settings_of
+from cloudedge.cli.options import Answer
+from cloudedge.cli.text import to_terminal, to_text
+from cloudedge.errors import CloudEdgeError
+from cloudedge.files import replacing_text
+from cloudedge.row import Row
+from cloudedge.row_formats import printable, to_csv, to_json, to_jsonl
+
+if TYPE_CHECKING:  # it loads numpy and onnxruntime, which --help does not need
+    from cloudedge.classifier import CloudClassifier
+
+STDOUT = "-"
+
+
+def open_journal(
+    target: str,
+    format_: str,
+    classifier: CloudClassifier,
+    answer: Answer,
+    replay: Callable[[dict[str, Any]], object] = lambda row: None,
+) -> Journal:
+    """Open the file that is both output and journal; raise click's error, which says why, if that fails."""
+    refuse_photo(target)
+    kind: Any = format_
+    try:
+        opened = Journal(target, kind, answer.top_k, settings_of(classifier, answer), replay)
+    except CloudEdgeError as error:
+        raise click.BadParameter(f"{error}.", param_hint="--output") from error
+    except OSError as error:
+        raise unwritable(target, error) from error
+    spec = classifier.model.spec
+    others = sum(number for model, number in opened.models.items() if model != f"{spec.name} {spec.version}")
+    if others:
+        rows = f"{count(others, 'row')} of another model"
+        again = "stays, and its photo is" if others == 1 else "stay, and their photos are"
+        click.echo(f"{printable(target)}: {rows} {again} classified again.", err=True)
+    return opened
+
+
+def open_output(target: str | None, stack: ExitStack) -> TextIO:
+    """Open the file that is replaced at the end, or standard output."""
+    if target is None or target in (STDOUT, "/dev/stdout"):  # opening the last one would truncate what `>>` keeps
+        if sys.stdout is None:  # `>&-`, as opposed to a pipe whose reader has gone
+            raise click.UsageError("standard output is closed; give -o FILE.")
+        return sys.stdout
+    refuse_photo(target)
+    try:
+        refuse_to_replace(target)
+    except JournalError as error:
+        raise click.BadParameter(f"{error}.", param_hint="--output") from error
+    try:
+        return stack.enter_context(replacing_text(target))
+    except OSError as error:
+        raise unwritable(target, error) from error
+
+
+def refuse_photo(target: str) -> None:
+    """Raise click's error for a name such as `-o a.jpg`, so that a slip costs neither a photo nor a model."""
+    if claims_to_be_photo(target) or target.endswith(".onnx"):
+        problem = f"{printable(target)} has the name of a photo or of a model; choose another."
+        raise click.BadParameter(problem, param_hint="--output")
+
+
+def unwritable(target: str, error: OSError) -> click.BadParameter:
+    """Return click's error for an output that cannot be written."""
+    parent = os.path.dirname(target) or os.curdir
+    why = error.strerror if os.path.isdir(parent) else "its folder does not exist"
+    problem = f"{printable(target)} cannot be written: {why}."
+    return click.BadParameter(problem, param_hint="--output")
+
+
+def format_of(target: str | None, format_: str | None, otherwise: str = "text") -> str:
+    """Return the format asked for, else the one in the extension of the output."""
+    extension = os.path.splitext(target or "")[1].lower().removeprefix(".")
+    return format_ or (extension if extension in ("json", "jsonl", "csv") else otherwise)
+
+
+def writer(format_: str, top_k: int, terminal: bool) -> Callable[[Iterable[Row]], Iterator[str]]:
+    """Return the generator that writes a format."""
+    writers: dict[str, Callable[[Iterable[Row]], Iterator[str]]] = {
+        "text": to_terminal if terminal else to_text,
+        "json": to_json,
+        "jsonl": to_jsonl,
+        "csv": partial(to_csv, top_k=top_k),
+    }
+    return writers[format_]
+
+
+def colour() -> bool | None:
+    """Return False if colours are not wanted, None if click should check whether the stream is a terminal."""
+    return False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
+
+
+def count(number: int, noun: str) -> str:
+    """Return the number with its noun."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,88 @@
+"""`cloudedge serve`: a page to drop photos on, and the API behind it."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import re
+import signal
+import socket
+from typing import Any
+
+import click
+
+from cloudedge import signals
+from cloudedge.cli.exit_codes import INTERRUPTED
+from cloudedge.cli.inputs import open_classifier
+from cloudedge.cli.options import Answer, answer_options, model_options
+
+
+@click.command("serve", short_help="Serve a page to drop photos on, and an API.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="The address to listen on; 0.0.0.0 means all addresses."
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="The port to listen on; 0 takes any free one.",
+)
+@click.option(
+    "--token",
+    envvar="CLOUDEDGE_TOKEN",
+    show_envvar=True,
+    metavar="SECRET",
+    help="Answer only requests that carry this token; the page asks for it.",
+)
+@answer_options
+@model_options
+def command(host: str, port: int, token: str | None, model: str, threads: int | None, **options: Any) -> None:
+    """Serve a page to drop photos on, and the API behind it.
+
+    Photos stay in memory and are then forgotten. By default only this machine can reach the page. SIGTERM ends it with
+    exit code 0; running requests have 30 seconds to finish.
+    """
+    try:
+        from cloudedge.serve import app, server
+        from cloudedge.serve.upload import Limits
+    except ImportError as error:
+        raise click.UsageError(f"to serve, run: pip install 'cloudedge[serve]' ({error}).") from error
+    if token is not None and not re.fullmatch("[!-~]+", token):  # no browser sends another
+        raise click.UsageError("--token may contain only printable ASCII characters, and no spaces.")
+    received = _note_signals()
+    limits = Limits()
+    classifier = open_classifier(model, threads, Answer(**options), limits.photo_pixels)
+    try:
+        listener = server.listen(host, port)
+    except (OSError, UnicodeError) as error:
+        detail = getattr(error, "strerror", None) or error
+        raise click.UsageError(f"cannot listen on {host}, port {port}: {detail}; choose another.") from error
+    for name in ("uvicorn.error", "python_multipart"):  # bad requests of strangers are not worth a log line
+        logging.getLogger(name).setLevel(logging.ERROR)
+    _announce(listener, token)
+    application = app.make_app(classifier, token, limits)
+    server.make_server(application, limits.header_seconds).run(sockets=[listener])
+    raise click.exceptions.Exit(INTERRUPTED if signal.SIGINT in received else 0)
+
+
+def _note_signals() -> list[int]:
+    """Only record signals: the server handles them itself, and raises them again when it has ended."""
+    received: list[int] = []
+
+    def note(number: int, frame: object) -> None:
+        received.append(number)
+        if number not in (signal.SIGINT, signal.SIGTERM):  # SIGHUP, which the server does not handle
+            signal.raise_signal(signal.SIGTERM)
+
+    signals.handle_with(note)
+    return received
+
+
+def _announce(listener: socket.socket, token: str | None) -> None:
+    address, port = listener.getsockname()[:2]
+    shown = f"[{address}]" if ":" in address else address
+    click.echo(f"Serving on http://{shown}:{port}/ (Ctrl-C ends it)", err=True)
+    if not ipaddress.ip_address(address.partition("%")[0]).is_loopback:
+        advice = "" if token else ", without a token; --token SECRET asks for one"
+        click.echo(f"Warning: everybody on this network can reach it, unencrypted{advice}.", err=True)

@@ -1,0 +1,159 @@
+"""`cloudedge watch`: a row for each capture as it comes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import click
+
+from cloudedge import signals
+from cloudedge.archive.hints import from_notifications, from_polling
+from cloudedge.archive.journal import Ledger
+from cloudedge.archive.row_command import run_command
+from cloudedge.archive.watch import Changes, Watch
+from cloudedge.cli.exit_codes import EXIT_CODES, INTERRUPTED
+from cloudedge.cli.inputs import open_classifier, settings_of
+from cloudedge.cli.options import Answer, Command, Finite, answer_options, glob_option, model_options
+from cloudedge.cli.outputs import STDOUT, colour, format_of, open_journal, writer
+from cloudedge.row import row_of
+from cloudedge.row_formats import printable
+
+
+@click.command("watch", epilog=EXIT_CODES, short_help="Print a row for each capture as it comes.")
+@click.argument("root", metavar="DIR")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "jsonl", "csv"]),
+    default="text",
+    help="Format of standard output.",
+)
+@click.option("-o", "--output", "target", metavar="FILE", help="Append every row to FILE (.jsonl or .csv) too.")
+@click.option("--changes-only", is_flag=True, help="Print, and run the command, only when the sky has changed.")
+@click.option(
+    "--agree",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    metavar="N",
+    help="Captures in a row that must agree before the sky counts as changed.",
+)
+@click.option(
+    "--exec",
+    "program",
+    type=Command(),
+    metavar="COMMAND",
+    help="Run on each row, which it gets as JSON on standard input.",
+)
+@click.option(
+    "--exec-timeout",
+    type=Finite(min=0, min_open=True, max=86_400),
+    default=60,
+    show_default=True,
+    metavar="SECONDS",
+    help="Stop the command after this time.",
+)
+@click.option(
+    "--settle",
+    type=Finite(min=0),
+    default=2,
+    show_default=True,
+    metavar="SECONDS",
+    help="A capture is complete when it has not changed for this long.",
+)
+@click.option(
+    "--poll",
+    type=Finite(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Look through the folder this often, instead of waiting for notifications; network shares send none.",
+)
+@glob_option
+@answer_options
+@model_options
+def command(
+    root: str,
+    format_: str,
+    target: str | None,
+    changes_only: bool,
+    agree: int,
+    program: list[str] | None,
+    exec_timeout: float,
+    settle: float,
+    poll: float | None,
+    glob: str | None,
+    model: str,
+    threads: int | None,
+    **options: Any,
+) -> None:
+    """Print a row for each capture that comes into DIR or its sub-folders, once it is complete.
+
+    With -o every row is also appended to FILE, and the captures that FILE does not hold yet come first. FILE may be one
+    that `classify --resume` wrote with the same options. Without -o, captures count from now on, or from when DIR first
+    appears. SIGTERM ends it with exit code 0.
+    """
+
+    def say(text: str) -> None:
+        click.echo(f"{printable(root)}: {text}", err=True)
+
+    if os.path.exists(root) and not os.path.isdir(root):
+        problem = "is a file; give its folder, and --glob with its name."
+        raise click.BadParameter(f"{printable(root)} {problem}", param_hint="DIR")
+    kind = format_of(target, None, otherwise="jsonl")
+    if target == STDOUT or kind == "json":
+        raise click.BadParameter("give a file whose name ends in .jsonl or .csv.", param_hint="--output")
+    if poll is None:
+        _require_watchfiles()
+    stop, received = _stop_on_signals()
+    answer = Answer(**options)
+    classifier = open_classifier(model, threads, answer)
+    changes = Changes(agree)
+    with ExitStack() as stack:
+        ledger = Ledger(settings_of(classifier, answer))
+        if target is not None:
+            ledger = stack.enter_context(open_journal(target, kind, classifier, answer, changes.changed))
+        watcher = Watch(root, classifier.classify_many, ledger, settle, glob=glob or None)
+        if target is None:
+            watcher.mark_existing_done()
+        tick = min(1.0, max(settle / 2, 0.05), poll or 1.0)
+        hints = from_polling(root, poll, tick, stop, say) if poll else from_notifications(root, tick, stop, say)
+
+        def rows() -> Iterator[dict[str, Any]]:
+            for result, key in watcher.captures(hints):
+                row = row_of(result)
+                ledger.write(row, key)
+                if changes.changed(row) or not changes_only:
+                    yield row
+                    if program and (problem := run_command(program, row, exec_timeout)):
+                        say(f"{printable(program[0])} {problem}")
+                if stop.is_set():
+                    return
+
+        for piece in writer(format_, answer.top_k, sys.stdout is not None and sys.stdout.isatty())(rows()):
+            click.echo(piece, nl=False, color=colour())
+    raise click.exceptions.Exit(INTERRUPTED if signal.SIGINT in received else 0)
+
+
+def _require_watchfiles() -> None:
+    try:
+        import watchfiles  # noqa: F401
+    except ImportError as error:
+        problem = "to be told of changes, run: pip install 'cloudedge[watch]'; or give --poll SECONDS."
+        raise click.UsageError(problem) from error
+
+
+def _stop_on_signals() -> tuple[threading.Event, list[int]]:
+    """Record signals and set an event, so that the capture being classified still gets its row."""
+    stop, received = threading.Event(), []
+
+    def note(number: int, frame: object) -> None:
+        received.append(number)
+        stop.set()
+
+    signals.handle_with(note)
+    return stop, received

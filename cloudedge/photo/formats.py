@@ -1,0 +1,124 @@
+"""The formats of photos: which decoder a file needs, by its first bytes, and what to protect that decoder from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import cache, partial
+from importlib import import_module
+from typing import Any, BinaryIO
+
+from PIL import Image, ImageFile
+
+from cloudedge.errors import ImageError, UnknownFormatError, check_size
+from cloudedge.photo.bounded_file import MAX_GIF_HEADER, BoundedFile
+
+# Limits by the size that a file's header declares, checked before a pixel is decoded. JPEG may be larger because it is
+# decoded at a fraction of its size. The other limit is the one at which Pillow begins to warn, so Pillow never does.
+MAX_JPEG_PIXELS = 200_000_000
+MAX_PIXELS = 1024 * 1024 * 1024 // 4 // 3
+
+_HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1"}
+TILE_WIDTH, TILE_LENGTH, TILE_BYTES, STRIP_BYTES = 322, 323, 325, 279  # tags of TIFF 6.0
+
+
+def read_exif(stream: BinaryIO) -> Image.Exif:
+    """Return the EXIF data of a photo, also of HEIC, without decoding it. Raises what `open_image` does."""
+    if not _is_heif(_head(stream)):
+        return open_image(stream).getexif()
+    from cloudedge.photo import heif  # which most programs never need
+
+    exif = Image.Exif()
+    exif.load(heif.exif(stream.read()))
+    return exif
+
+
+def open_image(stream: BinaryIO, max_pixels: int = MAX_JPEG_PIXELS) -> Image.Image:
+    """Return a photo of which only the header has been read (HEIC is read whole).
+
+    Raises ImageError if it is not a photo or larger than `max_pixels`; any exception if it is damaged.
+    """
+    head = _head(stream)
+    if not head:
+        raise ImageError("is empty; copy or download it again")
+    if _is_heif(head):
+        from cloudedge.photo import heif
+
+        return heif.decode(BoundedFile(stream).read(), min(max_pixels, MAX_PIXELS))
+    image = _opener(head)(stream)
+    check_size(*image.size, max_pixels if image.format == "JPEG" else min(max_pixels, MAX_PIXELS))
+    return image
+
+
+def _head(stream: BinaryIO) -> bytes:
+    """Return the bytes that identify the format, and go back to the start."""
+    head = stream.read(16)
+    stream.seek(0)
+    return head
+
+
+def _is_heif(head: bytes) -> bool:
+    return head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS
+
+
+def _opener(head: bytes) -> Callable[[BinaryIO], Image.Image]:
+    """Choose the decoder by a file's first bytes.
+
+    Only that one is loaded: to load all of them takes as long as to read a small photo. Pillow's own classes are
+    called, and not `Image.open`: it would try every format that it or the host program knows, and it warns of large
+    images through `warnings`, whose filters cannot be set for one call or one thread alone.
+    """
+    if head.startswith(b"\xff\xd8\xff"):
+        return _jpeg  # MPO too: its first picture
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return partial(_opened, _png())
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return partial(_opened, _plugin("WebP"))
+    if head.startswith((b"II*\0", b"MM\0*", b"II+\0")):  # Pillow does not read a big-endian BigTIFF, "MM\0+"
+        return _tiff
+    if head.startswith(b"BM"):
+        return partial(_opened, _plugin("Bmp"))
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return partial(_opened, _plugin("Gif"), header_left=MAX_GIF_HEADER)
+    raise UnknownFormatError("is not a photo in a known format; convert it to JPEG, PNG, WebP, TIFF, BMP, GIF or HEIC")
+
+
+def _plugin(kind: str) -> Any:
+    return getattr(import_module(f"PIL.{kind}ImagePlugin"), f"{kind}ImageFile")
+
+
+def _opened(plugin: Any, stream: BinaryIO, header_left: int | None = None) -> ImageFile.ImageFile:
+    reader = BoundedFile(stream, header_left)
+    image: ImageFile.ImageFile = plugin(reader)
+    reader.header_left = None
+    return image
+
+
+def _jpeg(stream: BinaryIO) -> Image.Image:
+    image = _opened(_plugin("Jpeg"), stream)
+    image.decodermaxblock = 1 << 14  # bytes read at a time, so that empty scans take seconds at most
+    return image
+
+
+@cache
+def _png() -> Any:
+    """Before version 13, Pillow fills a whole canvas, of any size, for the first picture of an animation."""
+
+    class Png(_plugin("Png")):  # type: ignore[misc]
+        def _seek(self, frame: int, rewind: bool = False) -> None:
+            self.info.pop("disposal", None)  # nothing lies under the first picture
+            super()._seek(frame, rewind)
+
+    return Png
+
+
+def _tiff(stream: BinaryIO) -> Image.Image:
+    """libtiff decodes tiles whole, however little of them is in the picture, and bytes as often as they are named."""
+    image = _opened(_plugin("Tiff"), stream)
+    (width, height), tags = image.size, image.tag_v2  # type: ignore[attr-defined]
+    across, down = tags.get(TILE_WIDTH, 1), tags.get(TILE_LENGTH, 1)
+    check_size(-(-width // across) * across, -(-height // down) * down, MAX_PIXELS)
+    named = sum(tags.get(TILE_BYTES) or tags.get(STRIP_BYTES) or ())
+    if image.info.get("compression") != "raw" and named > stream.seek(0, os.SEEK_END):
+        raise ImageError("is damaged (it names more bytes than it has); copy or download it again")
+    return image

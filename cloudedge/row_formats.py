@@ -1,0 +1,137 @@
+"""Rows as JSON, JSON Lines and CSV, written and read back.
+
+Each writer is a generator: rows go in, pieces of text come out, a row's piece as soon as the row is there.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from cloudedge.errors import CloudEdgeError
+from cloudedge.genera import GENERA
+from cloudedge.row import Row, flat_columns, flatten
+
+_GENERA = {genus.name for genus in GENERA}
+_LONGEST = 1 << 20  # bytes of a line; a device may never end one
+_OF_NO_ROW = (b"", b"[", b"]", b"[]")
+_NUMBERS = ("probability", "level_probability")
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """Escape line ends, other control characters and undecodable bytes, so that a file's name stays on its line."""
+    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def percent(probability: float) -> str:
+    """Return a probability for people to read: what a photo shows is never 0 or 100 % certain."""
+    if probability < 0.005:
+        return "<1%"
+    return ">99%" if probability >= 0.995 else f"{probability:.0%}"
+
+
+def to_json(rows: Iterable[Row]) -> Iterator[str]:
+    """Write one JSON array, a row on each line; ASCII, so that file names of any bytes survive."""
+    before = "[\n"
+    for row in rows:
+        yield before + _json(row)
+        before = ",\n"
+    yield "[]\n" if before == "[\n" else "\n]\n"
+
+
+def to_jsonl(rows: Iterable[Row]) -> Iterator[str]:
+    """Write each row as a JSON object on a line of its own."""
+    for row in rows:
+        yield json_line(row)
+
+
+def json_line(row: Row) -> str:
+    """Write a row as a JSON object, ASCII alone, and end the line."""
+    return _json(row) + "\n"
+
+
+def to_csv(rows: Iterable[Row], top_k: int) -> Iterator[str]:
+    """Write a header and a line per row; `level` and the `top_k` best genera are flattened into columns."""
+    columns = flat_columns(top_k)
+    yield csv_line(columns)
+    for row in rows:
+        yield csv_line(flatten(row, columns))
+
+
+def csv_line(cells: Iterable[Any]) -> str:
+    """Write the cells of one line, and end it."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(map(_csv_cell, cells))
+    return line.getvalue()
+
+
+def read_rows(path: str) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a file, whose format is detected; a row of CSV stays flat.
+
+    JSON may be Lines, or the array that `classify` writes, a row on each line. A last line without its end is still
+    being written and is left out; so are empty lines, and repeated headers, where outputs have been joined. Raises
+    CloudEdgeError for a line that is not a row, OSError for a file that cannot be read.
+    """
+    columns: list[str] | None = None
+    with open(path, "rb") as stream:
+        for number, line in enumerate(iter(partial(stream.readline, _LONGEST), b""), start=1):
+            if not line.endswith(b"\n") and len(line) < _LONGEST:
+                return
+            header = csv_header(line)
+            if number == 1 and header:
+                columns = header
+            elif not (columns and header == columns) and line.strip() not in _OF_NO_ROW:
+                yield parse(line if columns else line.rstrip(b",\r\n"), columns, path, number)
+
+
+def csv_header(line: bytes) -> list[str] | None:
+    """Return the columns that a line names if it is the header of a CSV of rows."""
+    if not line.removeprefix(b"\xef\xbb\xbf").startswith(b"path,status,"):
+        return None
+    return line.decode("utf-8-sig", "replace").rstrip("\r\n").split(",")
+
+
+def parse(line: bytes, columns: Sequence[str] | None, path: str, number: int) -> dict[str, Any]:
+    """Return the row on a line, JSON or CSV with these columns; raise CloudEdgeError if it is not a row."""
+    try:
+        row = json.loads(line.decode("utf-8-sig")) if columns is None else _from_csv(line.decode(), columns)
+        if _is_row(row):
+            return dict(row)
+    except (ValueError, KeyError, TypeError, csv.Error, RecursionError):
+        pass
+    raise CloudEdgeError(f"line {number} is not a cloudedge row; use a file that `classify` or `watch` wrote", path)
+
+
+def _json(row: Row) -> str:
+    return json.dumps(row, allow_nan=False)
+
+
+def _csv_cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return json.dumps(value) if isinstance(value, bool) else printable(str(value))
+
+
+def _is_row(row: dict[str, Any]) -> bool:
+    texts = (row["path"], row["model"], row["error"] or "", row["reason"] or "", row["captured_at"] or "")
+    if not all(isinstance(text, str) for text in texts):
+        return False
+    if row["status"] == "error":
+        return True
+    return row["status"] == "ok" and row["genus"] in _GENERA and 0 <= row["probability"] <= 1 and "certain" in row
+
+
+def _from_csv(line: str, columns: Sequence[str]) -> dict[str, Any]:
+    cells = next(csv.reader([line], strict=True))
+    row: dict[str, Any] = {name: cell or None for name, cell in zip(columns, cells, strict=True)}
+    row["path"] = row["path"] or ""  # no file has it, but it was asked for
+    for name in _NUMBERS:
+        row[name] = float(row[name]) if row.get(name) else None
+    row["certain"] = json.loads(row["certain"].lower()) if row.get("certain") else None  # spreadsheets write TRUE
+    return row

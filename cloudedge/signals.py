@@ -1,0 +1,87 @@
+"""Ctrl-C, SIGTERM and SIGHUP as a KeyboardInterrupt that is raised where it does no harm.
+
+Python's own handler raises it between any two instructions, also while the main thread waits for another one: a lock is
+then released twice, which ends the program with a RuntimeError, or never, which lets it hang. Here a signal that comes
+while results are waited for is raised just after; and once raised, no second one disturbs the tidying up.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from types import FrameType
+from typing import TypeVar
+
+T = TypeVar("T")
+
+# Ctrl-C, the end of a service, and the end of the terminal or connection (Windows has no such signal).
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+_arrived = _held = _raised = False
+
+
+class Interruption(KeyboardInterrupt):
+    """Ctrl-C, or a signal like it.
+
+    Of exactly KeyboardInterrupt Python remembers that it went through an `exec` of a text, as dataclasses are made by,
+    and at its exit ends itself by SIGINT in place of the exit code, though the interruption was dealt with.
+    """
+
+
+def install() -> None:
+    """Turn the signals into interruptions."""
+    handle_with(_note)
+
+
+def handle_with(handler: Callable[[int, FrameType | None], object]) -> None:
+    """Let a function handle the signals, except those that the program was started to ignore, as by `nohup`."""
+    for number in SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
+def arrived() -> bool:
+    """Return whether a signal has arrived: it may be the cause of what has gone wrong since."""
+    return _arrived
+
+
+def held(items: Iterable[T]) -> Iterator[T]:
+    """Iterate; a signal that comes while an item is made is raised when it is there."""
+    return _with(items, True)
+
+
+def let_through(items: Iterable[T]) -> Iterator[T]:
+    """Iterate inside `held`; a signal that has come, or comes while an item is made, is raised at once."""
+    return _with(items, False)
+
+
+def _with(items: Iterable[T], hold: bool) -> Iterator[T]:
+    global _held
+    iterator = iter(items)
+    while True:
+        before, _held = _held, hold
+        try:
+            _raise_if_due()
+            item = next(iterator)
+        except StopIteration:
+            break
+        finally:
+            _held = before
+        _raise_if_due()
+        yield item
+    _raise_if_due()
+
+
+def _note(number: int, frame: object) -> None:
+    global _arrived
+    _arrived = True
+    _raise_if_due()
+
+
+def _raise_if_due() -> None:
+    global _raised
+    if _arrived and not _held and not _raised:
+        _raised = True
+        for number in SIGNALS:  # Python would let one end the program while it takes itself down
+            signal.signal(number, signal.SIG_IGN)
+        raise Interruption

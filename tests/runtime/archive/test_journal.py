@@ -1,0 +1,310 @@
+"""The output as its own journal: what is taken for done, what is mended, what is left alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from cloudedge.archive.journal import Journal, JournalError, refuse_to_replace, signature
+from cloudedge.errors import CloudEdgeError
+from cloudedge.row import flat_columns
+from cloudedge.row_formats import csv_line, read_rows
+
+FORMATS = pytest.mark.parametrize("format_", ["jsonl", "csv"])
+
+
+def good(path: str) -> dict[str, Any]:
+    return {
+        "path": path,
+        "status": "ok",
+        "error": None,
+        "genus": "Cumulus",
+        "abbreviation": "Cu",
+        "probability": 0.75,
+        "certain": True,
+        "reason": None,
+        "level": {"name": "low", "probability": 0.875},
+        "base": "< 2000 m",
+        "rain": "Occasional showers",
+        "top": [{"genus": "Cumulus", "probability": 0.75}],
+        "captured_at": None,
+        "model": "tiny 1.0.0",
+    }
+
+
+def bad(path: str, error: str = "is empty") -> dict[str, Any]:
+    nothing = dict.fromkeys(("genus", "abbreviation", "probability", "certain", "reason", "level", "base", "rain"))
+    return {**good(path), **nothing, "status": "error", "error": error, "top": []}
+
+
+def write(target: Path, format_: Any, *rows: dict[str, Any], settings: str = "tiny", settle: bool = False) -> None:
+    with Journal(str(target), format_, 1, settings) as journal:
+        for row in rows:
+            journal.write(row, journal.key(row["path"], signature(row["path"])))
+        if settle:
+            journal.drop_superseded()
+
+
+def is_done(target: Path, format_: Any, path: str, settings: str = "tiny") -> bool:
+    with Journal(str(target), format_, 1, settings) as journal:
+        return journal.holds(journal.key(path, signature(path)))
+
+
+@FORMATS
+def test_a_row_ends_with_its_key_and_is_done_from_then_on(tmp_path: Path, format_: str) -> None:
+    target = tmp_path / "rows"
+    write(target, format_, good("a.jpg"), good("b.jpg"))
+    assert is_done(target, format_, "a.jpg")
+    assert is_done(target, format_, "b.jpg")
+    assert not is_done(target, format_, "c.jpg")
+    rows = list(read_rows(str(target)))
+    assert [row["path"] for row in rows] == ["a.jpg", "b.jpg"]
+    assert list(rows[0])[-1] == "key"
+    assert {len(row["key"]) for row in rows} == {16}
+    if format_ == "jsonl":
+        assert {name: value for name, value in rows[0].items() if name != "key"} == good("a.jpg")
+
+
+@FORMATS
+def test_another_size_time_or_setting_is_another_photo(tmp_path: Path, format_: str) -> None:
+    target, photo = tmp_path / "rows", tmp_path / "a.jpg"
+    photo.write_bytes(b"1")
+    write(target, format_, good(str(photo)))
+    assert not is_done(target, format_, str(photo), settings="another model")
+    photo.write_bytes(b"22")
+    assert not is_done(target, format_, str(photo))
+    write(target, format_, good(str(photo)))
+    os.utime(photo, ns=(1, 1))
+    assert not is_done(target, format_, str(photo))
+    assert len(list(read_rows(str(target)))) == 2
+
+
+@FORMATS
+def test_wherever_a_kill_cuts_the_file_the_rest_is_taken_up(tmp_path: Path, format_: str) -> None:
+    target = tmp_path / "rows"
+    rows = [good("a.jpg"), bad("b.jpg"), good("c\n,\"'.jpg")]
+    write(target, format_, *rows)
+    whole = target.read_bytes()
+    for size in range(len(whole) + 1):
+        target.write_bytes(whole[:size])
+        with Journal(str(target), format_, 1, "tiny") as journal:
+            for row in rows:
+                key = journal.key(row["path"], None)
+                if not journal.holds(key):
+                    journal.write(row, key)
+            journal.drop_superseded()
+        assert target.read_bytes() == whole
+
+
+@FORMATS
+def test_a_failure_is_tried_again_and_stands_as_long_as_it_is_the_same(tmp_path: Path, format_: str) -> None:
+    target = tmp_path / "rows"
+    write(target, format_, bad("a.jpg"), good("b.jpg"))
+    assert not is_done(target, format_, "a.jpg")
+    before = target.read_bytes()
+    write(target, format_, bad("a.jpg"), settle=True)
+    assert target.read_bytes() == before
+    write(target, format_, good("a.jpg"), settle=True)
+    assert [(row["path"], row["status"]) for row in read_rows(str(target))] == [("b.jpg", "ok"), ("a.jpg", "ok")]
+    assert os.listdir(tmp_path) == ["rows"]
+
+
+def test_a_failure_made_good_just_before_a_kill_is_dropped_the_next_time(tmp_path: Path) -> None:
+    target = tmp_path / "rows"
+    write(target, "jsonl", bad("a.jpg"), bad("b.jpg"))
+    write(target, "jsonl", bad("a.jpg", "is cut short"), good("b.jpg"))
+    assert len(list(read_rows(str(target)))) == 4
+    write(target, "jsonl", settle=True)
+    assert [(row["path"], row["error"]) for row in read_rows(str(target))] == [
+        ("a.jpg", "is cut short"),
+        ("b.jpg", None),
+    ]
+
+
+PIECES = st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(["ok", "empty", "cut"]), st.sampled_from("12")))
+
+
+@FORMATS
+@settings(max_examples=100)
+@example(pieces=[("a", "cut", "1"), ("a", "cut", "2")], status={"a": "cut", "b": "ok"})
+@example(pieces=[("a", "cut", "1"), ("a", "ok", "2")], status={"a": "cut", "b": "ok"})
+@given(pieces=PIECES, status=st.fixed_dictionaries(dict.fromkeys("ab", st.sampled_from(["ok", "empty", "cut"]))))
+def test_what_was_put_together_of_pieces_is_settled_by_one_resume(
+    tmp_path_factory: pytest.TempPathFactory, format_: str, pieces: list[tuple[str, str, str]], status: dict[str, str]
+) -> None:
+    """The pieces are rows of two settings, and so of two keys for each photo."""
+
+    def row(path: str, status: str) -> dict[str, Any]:
+        return good(path) if status == "ok" else bad(path, status)
+
+    folder = tmp_path_factory.mktemp("journal")
+    write(folder / "rows", format_)
+    for number, (path, found, settings_) in enumerate(pieces):
+        write(folder / str(number), format_, row(path, found), settings=settings_)
+        with (folder / "rows").open("ab") as stream:
+            stream.write((folder / str(number)).read_bytes().splitlines(keepends=True)[-1])
+    resumed = []
+    for _ in range(3):
+        write(folder / "rows", format_, *(row(path, status[path]) for path in "ab"), settings="1", settle=True)
+        resumed.append((folder / "rows").read_bytes())
+    assert resumed[1:] == resumed[:1] * 2
+    assert {found["path"] for found in read_rows(str(folder / "rows"))} == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("content", "format_", "problem"),
+    [
+        ("path,status,\udcff\n", "csv", "other columns"),
+        (json.dumps({**good("a.jpg"), "key": 1234567890123456}) + "\n", "jsonl", "without a key"),
+        (
+            json.dumps({**good("\ud800"), "key": "0" * 16}, ensure_ascii=False) + "\n",
+            "jsonl",
+            "line 1 is not a cloudedge row",
+        ),
+        ("hello", "jsonl", "something other"),
+        ("hello", "csv", "something other"),
+        ("hello\n", "jsonl", "line 1 is not a cloudedge row"),
+        ("hello\n", "csv", "other columns"),
+        ('{"path": "a.jpg"}\n', "jsonl", "line 1 is not a cloudedge row"),
+        (json.dumps(good("a.jpg")) + "\n", "jsonl", "without a key"),
+        (json.dumps({**good("a.jpg"), "key": "of another kind"}) + "\n", "jsonl", "without a key"),
+        (csv_line(flat_columns(1)), "csv", "without a key"),
+        (csv_line([*flat_columns(2), "key"]), "csv", "other columns"),
+    ],
+)
+def test_what_is_no_journal_is_refused_and_left_alone(tmp_path: Path, content: str, format_: str, problem: str) -> None:
+    target = tmp_path / "rows"
+    data = content.encode(errors="surrogateescape" if "\udcff" in content else "surrogatepass")
+    target.write_bytes(data)
+    with pytest.raises(CloudEdgeError, match=problem):
+        write(target, format_, good("a.jpg"))
+    assert target.read_bytes() == data
+
+
+def test_damage_in_the_middle_is_told_with_its_line(tmp_path: Path) -> None:
+    target = tmp_path / "rows"
+    write(target, "jsonl", good("a.jpg"), good("b.jpg"), good("c.jpg"))
+    lines = target.read_bytes().splitlines(keepends=True)
+    target.write_bytes(lines[0] + b"\0\0\0\n" + lines[2])
+    with pytest.raises(CloudEdgeError, match="line 2 is not a cloudedge row"):
+        write(target, "jsonl", good("d.jpg"))
+
+
+def test_joined_csv_outputs_are_one(tmp_path: Path) -> None:
+    write(tmp_path / "1", "csv", good("a.jpg"))
+    write(tmp_path / "2", "csv", good("b.jpg"))
+    (tmp_path / "all").write_bytes((tmp_path / "1").read_bytes() + (tmp_path / "2").read_bytes())
+    assert [row["path"] for row in read_rows(str(tmp_path / "all"))] == ["a.jpg", "b.jpg"]
+    assert is_done(tmp_path / "all", "csv", "b.jpg")
+
+
+def test_a_line_that_is_still_being_written_is_not_read(tmp_path: Path) -> None:
+    write(tmp_path / "rows", "jsonl", good("a.jpg"))
+    with (tmp_path / "rows").open("a") as stream:
+        stream.write('{"path": "b.')
+    assert [row["path"] for row in read_rows(str(tmp_path / "rows"))] == ["a.jpg"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such locks")
+def test_one_program_at_a_time(tmp_path: Path) -> None:
+    with Journal(str(tmp_path / "rows"), "jsonl", 1, ""), pytest.raises(JournalError, match="another cloudedge"):
+        write(tmp_path / "rows", "jsonl")
+    write(tmp_path / "rows", "jsonl")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX locks, devices and links")
+def test_a_file_that_is_moved_away_is_begun_anew_and_what_is_done_stays_done(tmp_path: Path) -> None:
+    target = tmp_path / "rows"
+    with Journal(str(target), "csv", 1, "tiny") as journal:
+        journal.write(good("a.jpg"), journal.key("a.jpg", None))
+        target.rename(tmp_path / "rows.1")
+        journal.write(good("a.jpg"), journal.key("a.jpg", None))
+        journal.write(good("b.jpg"), journal.key("b.jpg", None))
+        target.unlink()
+        journal.write(good("c.jpg"), journal.key("c.jpg", None))
+    assert [row["path"] for row in read_rows(str(tmp_path / "rows.1"))] == ["a.jpg"]
+    assert [row["path"] for row in read_rows(str(target))] == ["c.jpg"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX locks, devices and links")
+def test_nothing_takes_the_place_of_a_journal_that_is_being_written(tmp_path: Path) -> None:
+    target = tmp_path / "rows"
+    with (
+        Journal(str(target), "jsonl", 1, "tiny"),
+        pytest.raises(JournalError, match="is being written by another cloudedge"),
+    ):
+        refuse_to_replace(str(target))
+    refuse_to_replace(str(target))
+    refuse_to_replace(str(tmp_path / "none"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX locks, devices and links")
+def test_a_device_is_refused_and_a_link_stays_a_link(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for target in (Path(os.devnull), tmp_path, tmp_path / "pipe"):
+        with pytest.raises(JournalError, match="not an ordinary file"):
+            write(target, "jsonl")
+    (tmp_path / "link").symlink_to(tmp_path / "rows")
+    write(tmp_path / "link", "jsonl", bad("a.jpg"), good("a.jpg"), settle=True)
+    assert (tmp_path / "link").is_symlink()
+    assert len(list(read_rows(str(tmp_path / "rows")))) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a limit stands for the full disk")
+def test_a_full_disk_leaves_whole_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import resource
+    import signal
+
+    target = tmp_path / "rows"
+    write(target, "jsonl", good("a.jpg"))
+    size = target.stat().st_size
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, before[1]))
+        with pytest.raises(OSError, match="too large"):
+            write(target, "jsonl", good("b.jpg"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert target.stat().st_size == size
+
+
+@settings(max_examples=50)
+@given(names=st.lists(st.text(st.characters(codec=None, exclude_categories=()), min_size=1), unique=True, max_size=5))
+def test_any_names_are_remembered(tmp_path_factory: pytest.TempPathFactory, names: list[str]) -> None:
+    names = [name for name in names if is_a_path(name)]
+    for format_ in ("jsonl", "csv"):
+        target = tmp_path_factory.mktemp("journal") / "rows"
+        write(target, format_, *map(good, names))
+        assert all(is_done(target, format_, name) for name in names)
+
+
+def is_a_path(name: str) -> bool:
+    """Tell whether the system could have given that name."""
+    try:
+        return os.fsdecode(os.fsencode(name)) == name
+    except UnicodeError:
+        return False
+
+
+@FORMATS
+def test_rows_of_before_are_replayed_in_order(tmp_path: Path, format_: Any) -> None:
+    write(tmp_path / "rows", format_, good("a.jpg"), bad("b.jpg"), good("c.jpg"))
+    replayed: list[dict[str, Any]] = []
+    replay: Callable[[dict[str, Any]], object] = replayed.append
+    with Journal(str(tmp_path / "rows"), format_, 1, "", replay) as journal:
+        assert journal.models == {"tiny 1.0.0": 3}
+    assert [(row["path"], row["status"], row["certain"], row["probability"]) for row in replayed] == [
+        ("a.jpg", "ok", True, 0.75),
+        ("b.jpg", "error", None, None),
+        ("c.jpg", "ok", True, 0.75),
+    ]

@@ -1,0 +1,353 @@
+"""The report: what it adds up, and a page that holds it all, needs no network and trusts no text."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cloudedge.genera import GENERA, by_name
+from cloudedge.report import charts
+from cloudedge.report.page import make_page
+from cloudedge.report.summary import Summary, summarise, without_repeats
+from cloudedge.row_formats import read_rows, to_csv, to_json, to_jsonl
+
+CLOUDEDGE = [sys.executable, "-m", "cloudedge"]
+VOID = {"meta", "img", "br"}
+
+
+def row(
+    captured_at: str | None = "2024-06-01T12:00:00",
+    genus: str = "Cumulus",
+    reason: str | None = None,
+    probability: float = 0.9,
+    path: str = "a.jpg",
+    error: str | None = None,
+) -> dict[str, Any]:
+    found = by_name(genus)
+    answer = {
+        "genus": genus,
+        "abbreviation": found.abbreviation,
+        "probability": probability,
+        "certain": reason is None,
+        "reason": reason,
+        "level": {"name": found.level, "probability": probability},
+        "base": found.base,
+        "rain": found.rain,
+        "top": [{"genus": genus, "probability": probability}],
+    }
+    if error:
+        answer = {**dict.fromkeys(answer), "top": []}
+    head = {"path": path, "status": "error" if error else "ok", "error": error}
+    return {**head, **answer, "captured_at": captured_at, "model": "tiny 1.0.0"}
+
+
+def year(number: int) -> list[dict[str, Any]]:
+    """Draw up rows spread evenly over a leap year, every kind of sky among them."""
+    skies = [(genus.name, reason) for genus in GENERA for reason in (None, "low_confidence")]
+    skies += [("Cirrus", reason) for reason in ("clear", "dark", "unfamiliar")]
+    rows = []
+    for i in range(number):
+        time = (datetime(2024, 1, 1) + timedelta(minutes=i * 366 * 1440 / number)).isoformat(timespec="seconds")
+        genus, reason = skies[i % len(skies)]
+        error = "is empty" if i % 100 == 99 else None
+        rows.append(row(time, genus, reason, 0.3 + i % 7 / 10, f"cam/{i}.jpg", error))
+    return rows
+
+
+class Page(HTMLParser):
+    """The tags, the attributes and the text of a page; every tag is closed in its turn."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: Counter[str] = Counter()
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        self.attributes += attributes
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        self.attributes += attributes
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data + " "
+
+
+def html_of(summary: Summary, source: str = "rows.jsonl") -> str:
+    return "".join(make_page(summary, source))
+
+
+def test_everything_is_counted_once() -> None:
+    rows = year(10_000)
+    summary = summarise(rows)
+    ok = [entry for entry in rows if entry["status"] == "ok"]
+    assert summary.captures == 10_000
+    assert summary.failed == 100 == sum(summary.errors.values())
+    assert summary.skies.total() == len(ok) == sum(counts.total() for counts in summary.by_hour_of_day.values())
+    assert summary.by_day().keys() == set(summary.days)
+    assert len(summary.days) == 366
+    assert sum(counts.total() for counts in summary.by_hour().values()) == len(ok)
+    for genus in GENERA:
+        named = [e for e in ok if e["genus"] == genus.name and e["reason"] in (None, "low_confidence")]
+        assert summary.skies[genus.abbreviation] == len(named)
+    for reason in ("dark", "clear", "unfamiliar"):
+        assert summary.skies[reason] == sum(entry["reason"] == reason for entry in ok)
+    assert summary.uncertain == Counter(
+        entry["reason"] for entry in ok if entry["reason"] in ("low_confidence", "unfamiliar")
+    )
+    assert summarise(reversed(rows)).by_hour_of_day == summary.by_hour_of_day
+
+
+def test_a_time_is_shown_as_the_clock_beside_the_camera_showed_it_or_as_in_the_zone_asked_for() -> None:
+    times = ["2024-06-01T23:30:00", "2024-06-01T23:30:00+02:00", "2024-06-01T23:30:00+00:00"]
+    ordinal = datetime(2024, 6, 1).toordinal()
+    assert set(summarise(map(row, times)).by_hour_of_day) == {(ordinal, 23)}
+    vienna = timezone(timedelta(hours=2))
+    assert set(summarise(map(row, times), vienna).by_hour_of_day) == {(ordinal, 23), (ordinal + 1, 1)}
+
+
+@pytest.mark.parametrize("time", [None, "", "yesterday", "2024-13-01T00:00:00"])
+def test_a_capture_without_a_time_counts_but_has_no_place_in_the_calendar(time: str | None) -> None:
+    summary = summarise([row(time)])
+    assert (summary.captures, summary.undated, summary.days) == (1, 1, [])
+    assert "without a time" in Page(html_of(summary)).text
+
+
+def test_typical_and_doubtful_captures_come_from_different_days() -> None:
+    times = [f"2024-06-{day:02}T{hour:02}:00:00" for day in (1, 2, 3, 4) for hour in range(8, 12)]
+    rows = [row(time, probability=0.5 + i / 100, path=f"{i}.jpg") for i, time in enumerate(times)]
+    rows += [row(time, "Stratus", "low_confidence", i / 100, f"doubt-{i}.jpg") for i, time in enumerate(times)]
+    summary = summarise(rows)
+    assert [capture.path for capture in summary.most_typical("Cu")] == ["15.jpg", "11.jpg", "7.jpg", "3.jpg"]
+    assert [capture.path for capture in summary.most_doubtful()[:2]] == ["doubt-0.jpg", "doubt-4.jpg"]
+
+
+def test_failures_with_other_numbers_are_one_kind_and_few_are_kept() -> None:
+    rows = [row(error=f"is cut short ({i} bytes)", path=f"{i}.jpg") for i in range(500)]
+    summary = summarise(rows)
+    assert summary.errors == {"is cut short (# bytes)": 500}
+    assert len(summary.failures) == 100
+    assert summary.failures[-1] == ("499.jpg", "is cut short (499 bytes)")
+
+
+def shares(svg: str, style: str) -> dict[int, float]:
+    """Read back the height of a part in each bar, as a share."""
+    path = re.search(rf'<path class="{style}" d="([^"]*)"', svg)
+    parts = re.findall(r"M(\d+) (\d+)h1V(\d+)h-1z", path[1] if path else "")
+    return {int(x): (int(bottom) - int(top)) / 1000 for x, top, bottom in parts}
+
+
+def test_the_bars_are_the_shares() -> None:
+    columns = [Counter(Cu=3, Ci=1), Counter(), Counter(Cu=1, dark=9), Counter(clear=2, St=2)]
+    svg = charts.stacked(columns, charts.by_genus(), "shares")
+    assert shares(svg, "Cu") == {0: 0.75, 2: 1.0}
+    assert shares(svg, "Ci") == {0: 0.25}
+    assert shares(svg, "clear") == {3: 0.5}
+    levels = charts.stacked(columns, charts.by_level(), "shares")
+    assert shares(levels, "level-low") == {0: 0.75, 2: 1.0, 3: 0.5}
+
+
+def test_the_strip_of_a_month_shows_the_most_frequent_sky_of_each_hour() -> None:
+    rows = [row(f"2024-02-29T{hour:02}:{minute:02}:00") for hour in (10, 11) for minute in (0, 20, 40)]
+    rows += [row("2024-02-29T10:30:00", "Stratus"), row("2024-02-29T12:00:00", reason="low_confidence")]
+    rows += [row("2024-02-29T23:00:00", reason="dark")]
+    ((name, days, strip),) = charts.months(summarise(rows))
+    assert (name, days) == ("February 2024", 29)
+    assert re.findall(r'<path class="([^"]+)" d="([^"]+)"><title>([^<]+)', strip) == [
+        ("Cu", "M28 10h1v2h-1z", "29 February 2024, 10-12 h: Cumulus (7)"),
+        ("Cu doubt", "M28 12h1v1h-1z", "29 February 2024, 12-13 h: Cumulus, mostly uncertain (1)"),
+        ("dark", "M28 23h1v1h-1z", "29 February 2024, 23-24 h: Too dark to see (1)"),
+    ]
+
+
+@pytest.mark.parametrize(("days", "name", "number"), [(31, "day", 31), (366, "day", 366), (800, "week", 115)])
+def test_there_are_never_too_many_bars(days: int, name: str, number: int) -> None:
+    first = datetime(2024, 1, 1).toordinal()
+    found, periods = charts.periods({first: Counter(Cu=1), first + days - 1: Counter(Cu=1)})
+    assert (found, len(periods)) == (name, number)
+    assert sum(skies.total() for _, skies in periods) == 2
+
+
+@pytest.mark.parametrize("rows", [[], year(2000), [row(None)], [row(error="is empty")]])
+def test_the_page_is_sound_and_asks_for_nothing(rows: list[dict[str, Any]]) -> None:
+    html = html_of(summarise(rows))
+    found = Page(html)
+    assert found.tags["script"] == found.tags["link"] == found.tags["iframe"] == 0
+    assert "default-src 'none'" in html
+    assert not re.search(r"https?://|url\(|@import|//[a-z]", html)
+    assert {name for name, _ in found.attributes if name.startswith("on")} == set()
+    html.encode()
+
+
+def test_the_page_says_what_was_added_up() -> None:
+    summary = summarise(year(5000))
+    text = " ".join(Page(html_of(summary)).text.split())
+    assert "The sky, 1 January 2024 to 31 December 2024" in text
+    assert "5,000 captures" in text
+    assert "50 failed" in text
+    for genus in GENERA:
+        share = 100 * summary.skies[genus.abbreviation] / summary.lit
+        assert f"{genus.name} {summary.skies[genus.abbreviation]:,} {share:.1f} %" in text
+
+
+def test_every_class_that_is_drawn_has_a_colour() -> None:
+    html = html_of(summarise(year(5000)))
+    drawn = {name for style in re.findall(r'<path class="([^"]+)"', html) for name in style.split()}
+    assert drawn >= {genus.abbreviation for genus in GENERA} | {"dark", "clear", "unfamiliar", "level-low"}
+    assert all(re.search(rf"\.{name} {{", html) for name in drawn)
+
+
+def test_no_text_of_a_file_gets_into_the_markup() -> None:
+    nasty = '<script>alert("1")</script>&\udcff\n'
+    rows = [row(path=nasty, reason="low_confidence"), row(path=nasty, error=nasty)]
+    html = html_of(summarise([{**entry, "model": nasty} for entry in rows]), source=nasty)
+    found = Page(html)
+    assert found.tags["script"] == 0
+    assert found.text.count('alert("1")') >= 5
+    html.encode()
+
+
+def test_ten_years_stay_below_5_mb() -> None:
+    summary = Summary()
+    first = datetime(2015, 1, 1).toordinal()
+    skies = [genus.abbreviation for genus in GENERA]
+    for day in range(first, first + 3650):
+        for hour in range(24):  # no two neighbours alike: the worst there is
+            summary.by_hour_of_day[day, hour] = Counter({skies[(day + hour) % 10]: 60})
+    assert len(html_of(summary)) < 5_000_000
+
+
+def test_pictures_are_small_and_only_of_what_is_still_there(
+    tmp_path: Path, draw_sky: Callable[..., np.ndarray], encode: Callable[..., bytes]
+) -> None:
+    there = tmp_path / "there.jpg"
+    there.write_bytes(encode(draw_sky(1600, 1200), "JPEG"))
+    rows = [row(path=str(there)), row("2024-06-02T12:00:00", path=str(tmp_path / "gone.jpg"))]
+    rows += [row(path=str(there), reason="low_confidence", probability=0.2)]
+    found = Page(html_of(summarise(rows)))
+    sources = [value or "" for name, value in found.attributes if name == "src"]
+    assert len(sources) == 2
+    assert all(source.startswith("data:image/jpeg;base64,") and len(source) < 40_000 for source in sources)
+
+
+def test_where_only_the_last_month_is_still_there_its_photos_are_shown(
+    tmp_path: Path, draw_sky: Callable[..., np.ndarray], encode: Callable[..., bytes]
+) -> None:
+    there = tmp_path / "there.jpg"
+    there.write_bytes(encode(draw_sky(), "JPEG"))
+    days = [f"{datetime(2024, 1, 1) + timedelta(days=day):%Y-%m-%d}T12:00:00" for day in range(366)]
+    rows = [row(day, path=str(tmp_path / "gone.jpg"), probability=0.9) for day in days[:330]]
+    rows += [row(day, path=str(there), probability=0.6) for day in days[330:]]
+    found = Page(html_of(summarise(rows)))
+    assert found.tags["img"] == 3
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*CLOUDEDGE, "report", *arguments], capture_output=True, encoding="utf-8", timeout=120)
+
+
+def test_json_lines_and_csv_give_the_same_page(tmp_path: Path) -> None:
+    rows = year(500)
+    (tmp_path / "rows.jsonl").write_text("".join(to_jsonl(rows)))
+    (tmp_path / "rows.csv").write_text("".join(to_csv(rows, top_k=3)))
+    pages = []
+    for name in ("rows.jsonl", "rows.csv"):
+        done = run(tmp_path / name, "-o", tmp_path / "page.html")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        pages.append((tmp_path / "page.html").read_text(encoding="utf-8").replace("rows.csv", "rows.jsonl"))
+    assert pages[0] == pages[1]
+    assert run(tmp_path / "rows.jsonl").stdout == pages[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("no-such.jsonl", None, "No such file"),
+        ("rows.jsonl", "hello\n", "line 1 is not a cloudedge row"),
+        ("rows.csv", "path,status,\udcff\na.jpg,ok,\n", "line 2 is not a cloudedge row"),
+        ("rows.jsonl", json.dumps(row()) + '\n{"path": "a.jpg", "status": "ok"}\n', "line 2 is not a cloudedge row"),
+        ("rows.jsonl", json.dumps(row() | {"genus": "Contrail"}) + "\n", "line 1 is not a cloudedge row"),
+        ("rows.jsonl", json.dumps(row() | {"probability": None}) + "\n", "line 1 is not a cloudedge row"),
+    ],
+)
+def test_what_is_no_file_of_rows_is_one_line(tmp_path: Path, name: str, content: str | None, problem: str) -> None:
+    if content is not None:
+        (tmp_path / name).write_text(content, errors="surrogateescape")
+    done = run(tmp_path / name, "-o", tmp_path / "page.html")
+    assert done.returncode == 2
+    assert problem in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_what_was_classified_again_counts_once_by_its_last_row(tmp_path: Path) -> None:
+    again = [row(), row() | {"model": "other 1.0.0"}, row(captured_at="2024-06-01T13:00:00")]
+    undated = [row(captured_at=None) | {"key": key} for key in ("1" * 16, "2" * 16, "2" * 16)]
+    plain = [row(captured_at=None)] * 2
+    rows = [*again, *undated, *plain]
+    kept = list(without_repeats(lambda: iter(rows)))
+    assert kept == [again[1], again[2], undated[0], undated[2], *plain]
+
+
+def test_a_json_array_and_empty_lines_are_read_and_a_line_without_end_is_not(tmp_path: Path) -> None:
+    rows = year(20)
+    (tmp_path / "rows.json").write_text("".join(to_json(rows)))
+    assert list(read_rows(str(tmp_path / "rows.json"))) == rows
+    (tmp_path / "rows.jsonl").write_text("\n".join(to_jsonl(rows)) + "\n")
+    assert list(read_rows(str(tmp_path / "rows.jsonl"))) == rows
+    (tmp_path / "none.json").write_text("".join(to_json([])))
+    assert list(read_rows(str(tmp_path / "none.json"))) == []
+    if os.path.exists("/dev/zero"):
+        done = run("/dev/zero")
+        assert done.returncode == 2
+        assert "line 1 is not a cloudedge row" in done.stderr
+
+
+def test_the_page_never_replaces_the_rows(tmp_path: Path) -> None:
+    rows, link = tmp_path / "rows.jsonl", tmp_path / "link.html"
+    rows.write_text(json.dumps(row()) + "\n")
+    link.symlink_to(rows)
+    for target, problem in ((link, "that is RESULTS itself"), (rows, "ends in .html"), ("other.csv", "ends in .html")):
+        done = run(rows, "-o", target)
+        assert done.returncode == 2
+        assert problem in done.stderr
+        assert rows.read_text() == json.dumps(row()) + "\n"
+
+
+def test_csv_that_a_spreadsheet_has_written_is_read(tmp_path: Path) -> None:
+    text = "".join(to_csv(year(20), top_k=3))
+    (tmp_path / "rows.csv").write_text(text.replace(",true,", ",TRUE,").replace(",false,", ",False,"))
+    done = run(tmp_path / "rows.csv", "-o", tmp_path / "page.html")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {row["certain"] for row in read_rows(str(tmp_path / "rows.csv")) if row["status"] == "ok"} == {True, False}
+
+
+def test_an_unknown_time_zone_is_wrong_usage(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row()) + "\n")
+    for name in ("Nowhere/Land", "../../etc/passwd", ""):
+        done = run(tmp_path / "rows.jsonl", "--timezone", name)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "there is no such time zone" in done.stderr

@@ -1,0 +1,483 @@
+"""`cloudedge serve`: the rows of the command line, errors with their status, and limits that hold."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import pytest
+
+from cloudedge import CloudClassifier
+from cloudedge.cli.main import cli
+from cloudedge.genera import GENERA
+from cloudedge.row import REASONS
+
+from ...support.serving import form, program, served
+from ...support.waiting import wait_for
+
+pytest.importorskip("starlette", reason="the server needs the extra `serve`")
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from cloudedge import explain
+from cloudedge.serve.app import make_app
+from cloudedge.serve.upload import Limits, receive
+
+STATIC = Path(explain.__file__).parent / "serve" / "static"
+
+
+@pytest.fixture
+def explaining(make_model, metadata):
+    return make_model(metadata, "outputs")
+
+
+@pytest.fixture
+def classifier(explaining):
+    return CloudClassifier(explaining, threads=1)
+
+
+@pytest.fixture
+def client(classifier):
+    with served(classifier) as client:
+        yield client
+
+
+@pytest.fixture
+def jpeg(draw_sky, encode):
+    return encode(draw_sky(320, 240), "JPEG")
+
+
+def rows_of_the_command_line(model, photos, folder):
+    names = [path.name for path in photos]
+    command = [sys.executable, "-m", "cloudedge", "classify", "--format", "jsonl", "--quiet", "--model", str(model)]
+    done = subprocess.run([*command, *names], cwd=folder, capture_output=True, text=True, check=False)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_a_form_gives_the_rows_of_the_command_line(client, explaining, photos):
+    dated = photos[0].rename(photos[0].with_name("cam_20240601_123045.jpg"))
+    broken = photos[1]
+    broken.write_bytes(broken.read_bytes()[:300])
+    chosen = [dated, broken, *photos[2:5]]
+    reply = client.form(*((path.name, path.read_bytes()) for path in chosen))
+    assert reply.status == 200
+    assert reply.json == rows_of_the_command_line(explaining, chosen, dated.parent)
+    assert reply.json[0]["captured_at"] == "2024-06-01T12:30:45"
+    assert reply.json[1]["status"] == "error"
+
+
+@pytest.mark.parametrize("kind", ["image/jpeg", "application/octet-stream", "application/x-www-form-urlencoded", None])
+def test_the_body_may_be_a_photo(client, classifier, jpeg, kind):
+    reply = client.post(jpeg, **({"content_type": kind} if kind else {}))
+    expected = classifier.classify(jpeg).to_dict()
+    assert reply.json == [{**json.loads(json.dumps(expected)), "path": "-"}]
+
+
+def test_evidence_comes_only_when_asked_for(client, jpeg, classifier):
+    assert "evidence" not in client.post(jpeg).json[0]
+    (row,) = client.post(jpeg, "?evidence=true").json
+    result = classifier.classify(jpeg)
+    assert set(row["evidence"]["maps"]) == {entry.genus for entry in result.top}
+    values = result.maps.values[result.maps.classes.index(result.genus)]
+    assert row["evidence"]["maps"][result.genus][0] == pytest.approx(values[0].tolist(), abs=1e-3)
+    assert row["evidence"]["box"] == pytest.approx(result.maps.box)
+
+
+def test_a_model_without_evidence_says_so_with_null(tiny, jpeg):
+    with served(CloudClassifier(tiny, threads=1)) as client:
+        assert client.post(jpeg, "?evidence=1").json[0]["evidence"] is None
+
+
+def test_errors_are_json_with_the_right_status(client, jpeg, encode, draw_sky):
+    cases = {
+        "no photo": (client.post(), 400),
+        "an empty form": (client.form(), 400),
+        "no form": (client.post(b"nothing", content_type="multipart/form-data; boundary=limit"), 400),
+        "no boundary": (client.post(b"nothing", content_type="multipart/form-data"), 400),
+        "a strange charset": (
+            client.post(
+                form(("a\xff.jpg", jpeg)), content_type="multipart/form-data; boundary=limit; charset=undefined"
+            ),
+            400,
+        ),
+        "too many files": (client.form(*(("a.jpg", b"x") for _ in range(21))), 400),
+        "a wrong flag": (client.post(jpeg, "?evidence=maybe"), 400),
+        "text": (client.form(("a.jpg", b"This is text.")), 415),
+        "an empty file": (client.form(("a.jpg", b"")), 422),
+        "half a photo": (client.form(("a.jpg", encode(draw_sky(), "PNG")[:200])), 422),
+        "no such page": (client.get("/no-such"), 404),
+        "a wrong method": (client.get("/classify"), 405),
+    }
+    for name, (reply, status) in cases.items():
+        assert reply.status == status, (name, reply)
+        assert reply.headers["content-type"] == "application/json", name
+        assert isinstance(reply.json["error"], str), name
+
+
+def test_a_bad_photo_beside_a_good_one_is_a_row(client, jpeg):
+    reply = client.form(("a.jpg", b"text"), ("b.jpg", jpeg))
+    assert reply.status == 200
+    assert [row["status"] for row in reply.json] == ["error", "ok"]
+
+
+def test_where_no_photo_can_be_read_each_has_its_row_all_the_same(client):
+    reply = client.form(("a.jpg", b"text"), ("b.jpg", b""))
+    assert reply.status == 415
+    assert reply.json["error"] == reply.json["rows"][0]["error"]
+    assert [row["path"] for row in reply.json["rows"]] == ["a.jpg", "b.jpg"]
+
+
+def test_too_many_pixels_are_not_decoded(explaining, draw_sky, encode):
+    limits = Limits(photo_pixels=10_000)
+    with served(CloudClassifier(explaining, threads=1, max_pixels=limits.photo_pixels), limits=limits) as client:
+        for kind in ("JPEG", "PNG", "TIFF"):
+            reply = client.post(encode(draw_sky(200, 100), kind))
+            assert (reply.status, reply.json["rows"][0]["status"]) == (413, "error")
+            assert "pixels" in reply.json["error"]
+        assert client.post(encode(draw_sky(100, 100), "PNG")).status == 200
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_large_body_is_refused_and_the_server_goes_on(classifier, jpeg, declared):
+    with served(classifier, limits=Limits(body_bytes=100_000)) as client:
+        body = bytes(5_000_000)
+        reply = client.post(body if declared else iter([body[:70_000]] * 60))  # an iterator is sent in chunks
+        assert (reply.status, list(reply.json)) == (413, ["error"])
+        assert client.post(jpeg).status == 200
+
+
+@pytest.mark.parametrize("digits", [19, 4299, 5000, 50_000])
+def test_a_declared_length_of_any_number_of_digits_is_refused_as_too_large(digits):
+    request = Request({"type": "http", "headers": [(b"content-length", b"9" * digits)]})
+    with pytest.raises(HTTPException, match="send at most 64 MB") as refused:
+        asyncio.run(receive(request, Limits(), lambda size: None))
+    assert refused.value.status_code == 413
+
+
+def test_a_server_that_is_told_such_a_length_answers_and_goes_on(client, jpeg):
+    with head(client, "9" * 5000) as connection:
+        assert connection.recv(1000).startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 413 "))
+    assert client.post(jpeg).status == 200
+
+
+class Stuck(CloudClassifier):
+    """A classifier that waits until it may go on."""
+
+    def classify(self, source):
+        assert self.may_go.wait(30)
+        return super().classify(source)
+
+
+def test_beyond_the_bound_the_answer_is_503_and_then_it_goes_on(explaining, jpeg):
+    classifier = Stuck(explaining, threads=1)
+    classifier.may_go = threading.Event()
+    with served(classifier, limits=Limits(requests=3)) as client:
+        replies = []
+        threads = [threading.Thread(target=lambda: replies.append(client.post(jpeg))) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        while client.get("/healthz").json["requests"] < 3:
+            time.sleep(0.01)
+        refused = client.post(jpeg)
+        assert (refused.status, refused.headers["retry-after"]) == (503, "1")
+        classifier.may_go.set()
+        for thread in threads:
+            thread.join()
+        assert [reply.status for reply in replies] == [200] * 3
+        assert client.post(jpeg).status == 200
+
+
+def test_who_hangs_up_while_others_wait_is_not_worked_for(explaining, jpeg):
+    asked = []
+
+    class Counting(Stuck):
+        def classify(self, source):
+            asked.append(source)
+            return super().classify(source)
+
+    classifier = Counting(explaining, threads=1)
+    classifier.may_go = threading.Event()
+    with served(classifier) as client:
+        body = form(*[(f"{number}.jpg", jpeg) for number in range(20)])
+        for _ in range(4):
+            with head(client, len(body), "multipart/form-data; boundary=limit") as connection:
+                connection.sendall(body)
+                wait_for(lambda: client.get("/healthz").json["requests"] == 1)
+            wait_for(lambda: client.get("/healthz").json["requests"] == 0)
+        client.get("/healthz")  # the last one is out of the queue when the server's loop has gone round once more
+        classifier.may_go.set()
+        assert client.post(jpeg).status == 200
+    assert len(asked) <= 3  # the two that were at work when their clients left, and the last one
+
+
+def test_another_site_cannot_make_it_work(client, jpeg):
+    refused = client.post(jpeg, sec_fetch_site="cross-site")
+    assert refused.status == 403
+    assert "another site" in refused.json["error"]
+    assert client.post(jpeg, sec_fetch_site="same-origin").status == 200
+    assert client.post(jpeg, origin="http://evil.example").status == 403  # as to an address of a home network
+    assert client.post(jpeg, origin="null").status == 403
+    assert client.post(jpeg, origin=f"http://127.0.0.1:{client.port}").status == 200
+    assert client.post(jpeg, origin="https://proxy.example", sec_fetch_site="same-origin").status == 200
+
+
+def test_a_name_of_any_length_is_refused(client, jpeg):
+    refused = client.form(("x" * 1021 + ".jpg", jpeg))
+    assert refused.status == 400
+    assert refused.json["error"] == "a file's name has more than 1024 characters; send a shorter one"
+    assert client.form(("/20240601" + "/-12-30" * 10_000 + ".jpg", jpeg)).status == 400
+    assert client.form(("x" * 250 + ".jpg", jpeg)).status == 200
+
+
+def test_all_that_is_at_work_is_bounded_in_bytes_too(explaining, jpeg):
+    classifier = Stuck(explaining, threads=1)
+    classifier.may_go = threading.Event()
+    with served(classifier, limits=Limits(held_bytes=3 * len(jpeg) // 2)) as client:
+        first = threading.Thread(target=client.post, args=(jpeg,))
+        first.start()
+        while client.get("/healthz").json["requests"] < 1:
+            time.sleep(0.01)
+        time.sleep(0.2)
+        assert client.post(jpeg).status == 503
+        classifier.may_go.set()
+        first.join()
+        assert client.post(jpeg).status == 200
+
+
+def head(client, length, kind="image/jpeg"):
+    start = f"POST /classify HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n"
+    connection = socket.create_connection(("127.0.0.1", client.port), timeout=20)
+    connection.sendall(start.encode())
+    return connection
+
+
+def answer(connection):
+    received = b""
+    while data := connection.recv(65536):
+        received += data
+    return received
+
+
+def test_a_slow_sender_gets_408_and_makes_room(classifier, jpeg):
+    limits = Limits(body_seconds=0.3, requests=1)
+    with served(classifier, limits=limits) as client, head(client, len(jpeg)) as connection:
+        connection.sendall(jpeg[:100])
+        received = answer(connection)
+        assert received.startswith(b"HTTP/1.1 408 ")
+        assert b'{"error": "the photo came too slowly' in received
+        assert client.post(jpeg).status == 200
+
+
+def drip(connection):
+    for _ in range(400):
+        connection.sendall(b"x")
+        time.sleep(0.05)
+
+
+def test_a_sender_that_drips_is_slow_too(classifier, jpeg):
+    limits = Limits(body_seconds=0.5, bytes_per_second=10_000)
+    with served(classifier, limits=limits) as client, head(client, len(jpeg)) as connection:
+        with pytest.raises(OSError, match=r"reset|Broken pipe|aborted"):
+            drip(connection)
+        assert client.post(jpeg).status == 200
+
+
+@pytest.mark.parametrize(
+    "start", [b"", b"GET / HTTP/1.1\r\nHost: a\r\nX-", b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\nGET"]
+)
+def test_headers_must_come_in_time(classifier, start):
+    with served(classifier, limits=Limits(header_seconds=0.4)) as client:
+        connection = socket.create_connection(("127.0.0.1", client.port), timeout=20)
+        connection.sendall(start)
+        received = answer(connection)  # it ends
+        connection.close()
+        assert (b'"status": "ok"' in received) == (b"healthz" in start)
+        assert client.get("/healthz").status == 200
+
+
+def test_who_hangs_up_midway_makes_room(classifier, jpeg, caplog):
+    with served(classifier, limits=Limits(requests=1)) as client:
+        head(client, 1000).close()
+        while client.get("/healthz").json["requests"]:
+            time.sleep(0.01)
+        assert client.post(jpeg).status == 200
+    assert [record for record in caplog.records if record.exc_info] == []
+
+
+def test_nothing_is_opened_or_written_for_a_request(client, jpeg, monkeypatch, draw_sky, encode):
+    def refuse(*arguments, **options):
+        raise AssertionError("a temporary file")
+
+    large = encode(draw_sky(2000, 1500), "BMP")
+    assert len(large) > 5_000_000
+    client.post(jpeg)  # what is imported on first use is open by now
+    opened = []
+    watching = True
+    sys.addaudithook(lambda event, arguments: opened.append(arguments[0]) if watching and event == "open" else None)
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    names = ["/etc/passwd", "../../setup.cfg", "~/a.jpg", "%2e%2e/a", "-"]
+    reply = client.form(*((name, jpeg) for name in names), ("large.bmp", large))
+    pages = [
+        client.get(path).status for path in ("/", "/app.js", "/../setup.cfg", "/static/index.html", "//etc/passwd")
+    ]
+    watching = False
+    assert [row["path"] for row in reply.json][:3] == ["/etc/passwd", "../../setup.cfg", "~/a.jpg"]
+    assert [row["status"] for row in reply.json] == ["ok"] * 6
+    assert pages == [200, 200, 404, 404, 404]
+    assert opened == []
+
+
+def test_the_page_may_use_this_server_and_nothing_else(client):
+    for path in ("/", "/app.css", "/app.js", "/overlay.js", "/icon.svg", "/genera", "/no-such"):
+        headers = client.get(path).headers
+        policy = headers["content-security-policy"]
+        assert policy.startswith("default-src 'none';")
+        assert "unsafe" not in policy
+        assert "http" not in policy
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+    for file in STATIC.iterdir():
+        text = file.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
+        assert not re.search(r"https?:|//[a-z]+\.|style=|\son[a-z]+=", text), file.name
+        if file.suffix == ".js":
+            assert not re.search("innerHTML|insertAdjacentHTML|document.write|eval", text)
+
+
+def test_the_page_knows_what_the_library_knows():
+    page = (STATIC / "card.js").read_text(encoding="utf-8")
+    doubts = re.search(r"DOUBTS = \{(.*?)\};", page, re.DOTALL)[1]
+    assert re.findall(r"^  (\w+):", doubts, re.MULTILINE) == list(REASONS)
+    overlay = (STATIC / "overlay.js").read_text(encoding="utf-8")
+    assert re.search(r'"((?:[0-9a-f]{6} ?)+)"', overlay)[1] == explain._VIRIDIS
+    assert re.search(r"OPACITY = \[(.*?)\]", overlay)[1] == ", ".join(map(str, explain._OPACITY))
+    assert re.search(r"CONTOUR = (\S+);", overlay)[1] == str(explain._CONTOUR)
+
+
+def test_genera_model_and_health(client, classifier):
+    assert [genus["name"] for genus in client.get("/genera").json] == [genus.name for genus in GENERA]
+    model = client.get("/model").json
+    assert (model["name"], model["classes"]) == ("tiny", list(classifier.model.spec.classes))
+    assert model["limits"] == {"bytes": 67108864, "photos": 20, "pixels": 50_000_000}
+    assert str(classifier.model.path.parent) not in json.dumps(model)
+    assert client.get("/healthz").json == {"status": "ok", "requests": 0}
+
+
+def test_the_description_names_every_path(client):
+    document = client.get("/openapi.json").json
+    assert document["openapi"] == "3.1.0"
+    assert set(document["paths"]) == {"/classify", "/genera", "/model", "/healthz"}
+
+
+def test_an_address_with_a_slash_too_many_is_not_found_whatever_its_query(client, classifier):
+    """h11 lets no such bytes through; another server may."""
+    assert client.get("/model/").status == 404
+    messages = []
+
+    async def send(message):
+        messages.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/model/", "query_string": b"\xff", "headers": []}
+    asyncio.run(make_app(classifier)(scope, None, send))
+    assert messages[0]["status"] == 404
+
+
+def test_with_a_token_only_who_has_it_may_classify(classifier, jpeg):
+    with served(classifier, token="sesame") as client:
+        for path in ("/genera", "/model"):
+            assert client.get(path).status == 401
+            assert client.get(path, authorization="Bearer sesame").status == 200
+        refused = client.post(jpeg, authorization="Bearer wrong\xff")
+        assert (refused.status, refused.headers["www-authenticate"]) == (401, "Bearer")
+        assert "token" in refused.json["error"]
+        assert client.post(jpeg, authorization="Bearer sesame").status == 200
+        assert client.get("/").status == client.get("/healthz").status == 200
+
+
+def test_a_model_that_fails_gives_500_without_its_path(make_model, metadata, jpeg, caplog):
+    path = make_model(metadata, "fails")
+    with served(CloudClassifier(path, threads=1)) as client:
+        reply = client.post(jpeg)
+        assert reply.status == 500
+        assert "fails on a photo" in reply.json["error"]
+        assert str(path) not in reply.json["error"]
+        assert client.get("/healthz").status == 200
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 0), ("SIGINT", 130), ("SIGHUP", 0)])
+def test_a_signal_lets_what_is_at_work_get_its_answer(explaining, jpeg, tmp_path, name, code):
+    with program(tmp_path / "log", "--model", explaining) as server, head(server.client, len(jpeg)) as connection:
+        connection.sendall(jpeg[:1000])
+        while server.client.get("/healthz").json["requests"] < 1:
+            time.sleep(0.01)
+        server.process.send_signal(signal.Signals[name])
+        time.sleep(0.5)
+        connection.sendall(jpeg[1000:])
+        assert answer(connection).startswith(b"HTTP/1.1 200 ")
+        assert server.process.wait(20) == code
+        assert "Traceback" not in server.log_text()
+        assert "Warning" not in server.log_text()
+
+
+def test_leaving_this_machine_is_warned_of(explaining, tmp_path):
+    with program(tmp_path / "log", "--model", explaining, "--host", "0.0.0.0") as server:
+        assert server.client.get("/healthz").status == 200
+        assert "Warning: everybody on this network can reach it" in server.log_text()
+        assert "--token" in server.log_text()
+
+
+def test_what_keeps_it_from_serving_is_said_in_one_line(explaining, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        cases = [
+            (2, f"cannot listen on 127.0.0.1, port {port}", ["--port", port, "--model", str(explaining)]),
+            (
+                2,
+                "cannot listen on no.such.host.invalid",
+                ["--host", "no.such.host.invalid", "--model", str(explaining)],
+            ),
+            (3, "no such packaged model", ["--model", "nosuch"]),
+            (2, "--token may contain", ["--token", "ünï"]),
+            (2, "--token may contain", ["--token", "open sesame"]),
+            (2, "--token may contain", ["--token", ""]),
+        ]
+        for code, words, arguments in cases:
+            command = [sys.executable, "-m", "cloudedge", "serve", *arguments]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+            assert (done.returncode, done.stdout) == (code, "")
+            assert words in done.stderr
+            assert "Traceback" not in done.stderr
+
+
+def test_without_the_extra_it_says_what_to_install(explaining):
+    code = (
+        "import sys; sys.modules['starlette'] = None; sys.argv = ['cloudedge', 'serve']\n"
+        "from cloudedge.cli.main import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "pip install 'cloudedge[serve]'" in done.stderr
+
+
+def test_limits_are_those_that_are_documented():
+    assert replace(Limits()) == Limits(64 << 20, 20, 50_000_000, 32, 256 << 20, 20.0, 16_384, 15.0, 1024)
+
+
+@pytest.mark.parametrize("name", ["serve", "explain"])
+def test_readme_names_every_option(name):
+    text = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    command = cli.get_command(click.Context(cli), name)
+    assert command
+    options = {option for parameter in command.params for option in parameter.opts if option[:2] == "--"}
+    assert {option for option in options - {"--output"} if option not in text} == set()
