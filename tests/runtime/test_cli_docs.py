@@ -26,7 +26,7 @@ def commands() -> list[str]:
     texts = [page.read_text(encoding="utf-8") for page in PAGES]
     blocks = [block for text in texts for block in re.findall(r"^```sh\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)]
     lines = "".join(blocks).splitlines()
-    return [found[1] for line in lines if (found := re.search(r"(?:^|[\s/])cloudedge ((?:[a-z]+)\b(?!@).*)", line))]
+    return [found[1] for line in lines if (found := re.search(r"(?:^|[\s/])cloudedge ([a-z]+\b.*)", line))]
 
 
 def command_of(name: str) -> click.Command:
