@@ -1,4 +1,4 @@
-"""README.md shows what the program really prints: every command and every line of Python in it is run."""
+"""README.md and docs/ show what the program really prints: every command and every line of Python in them is run."""
 
 from __future__ import annotations
 
@@ -14,21 +14,33 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+OTHER_PAGES = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted(ROOT.glob(".github/**/*.md")),
+    *(ROOT / name for name in ("models/MODEL_CARD.md", "models/CHANGELOG.md")),
+    *(ROOT / name for name in ("benchmarks/README.md", "export/corrections/README.md")),
+]
+LINKING_PAGES = sorted({*PAGES, *OTHER_PAGES})
 TOLERANCE = 0.03  # of a probability: integer arithmetic differs a little from one CPU to another
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
 
 
-def steps() -> list[tuple[str, str]]:
-    """Return the commands of the `console` blocks, each with the output that stands below it."""
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
+def steps() -> list[tuple[str, str, str]]:
+    """Return the commands of the `console` blocks: page, command, and the output that stands below it."""
     found = []
-    for block in blocks("console"):
-        for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, _, output = step.partition("\n")
-            found.append((command, output))
+    for page in PAGES:
+        for block in blocks(page, "console"):
+            for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+                command, _, output = step.partition("\n")
+                found.append((name_of(page), command, output))
     return found
 
 
@@ -39,7 +51,7 @@ def _in_a_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def on_terminal(command: str) -> str:
-    """Run a command as somebody who reads README runs it: on a terminal, here one without colours."""
+    """Run a command as a reader runs it: on a terminal, here one without colours."""
     import pty
 
     controller, terminal = pty.openpty()
@@ -82,39 +94,77 @@ def test_the_comparison_sees_what_differs() -> None:
     assert not alike("cloudedge 0.1.0", "cloudedge 0.2.0")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="README is written for a POSIX shell")
-@pytest.mark.parametrize(("command", "written"), steps())
-def test_a_command_prints_what_readme_says(command: str, written: str) -> None:
+def test_the_pages_have_what_is_run() -> None:
+    assert {page for page, _, _ in steps()} >= {"README.md", "docs/cli.md"}
+    assert {name_of(page) for page in PAGES if blocks(page, "pycon")} >= {"README.md", "docs/python.md"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the pages are written for a POSIX shell")
+@pytest.mark.parametrize(("page", "command", "written"), steps())
+def test_a_command_prints_what_the_page_says(page: str, command: str, written: str) -> None:
     shown = on_terminal(command)
-    assert alike(shown, written), shown
+    assert alike(shown, written), f"{page}: {shown}"
 
 
-@pytest.mark.parametrize("block", blocks("pycon"))
-def test_the_python_prints_what_readme_says(block: str) -> None:
-    test = doctest.DocTestParser().get_doctest(block, {}, "README.md", "README.md", 0)
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "pycon")], ids=name_of)
+def test_the_python_prints_what_the_page_says(page: Path) -> None:
+    session = "".join(blocks(page, "pycon"))  # later blocks of a page use the names of earlier ones
+    test = doctest.DocTestParser().get_doctest(session, {}, name_of(page), str(page), 0)
     failures: list[str] = []
     result = doctest.DocTestRunner().run(test, out=failures.append)
     assert result.attempted > 0
     assert result.failed == 0, "".join(failures)
 
 
-def test_readme_names_every_option_and_every_exit_code() -> None:
-    for command in ("classify", "watch", "report"):
-        for option in re.findall(r"--[a-z-]+", on_terminal(f"cloudedge {command} --help")):
-            assert option in README or option == "--output"  # named by its short form
+def test_the_command_line_page_explains_every_exit_code() -> None:
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     usage = on_terminal("cloudedge classify --help")
-    for code in re.findall(r"\b(\d+) (?:every|some|wrong|the model|interrupted)", " ".join(usage.split())):
-        assert f"| {code} |" in README
+    codes = re.findall(r"\b(\d+) [a-z]", " ".join(usage.partition("Exit codes:")[2].split()))
+    assert set(codes) >= {"0", "1", "2", "3", "130"}
+    assert [code for code in codes if f"| {code} |" not in page] == []
 
 
-def test_readme_names_only_files_that_exist() -> None:
-    for link in re.findall(r"\]\(([^):]+)\)", README):
-        assert (ROOT / link).exists(), link
+def test_readme_is_short() -> None:
+    assert (ROOT / "README.md").stat().st_size <= 6_000
+
+
+def anchors(page: Path) -> set[str]:
+    """Return what a link may name after `#`: the headings, as GitHub turns them into anchors."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", LINKING_PAGES, ids=name_of)
+def test_links_lead_to_files_and_headings_that_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    broken = []
+    for link in re.findall(r"""\]\(([^)\s]+)\)|\bsrc="([^"]+)\"""", text):
+        target, _, anchor = "".join(link).partition("#")
+        if re.match(r"\w+:", target):
+            continue
+        file = page.parent / target if target else page
+        if not file.exists() or (anchor and anchor not in anchors(file)):
+            broken.append("".join(link))
+    assert broken == []
+
+
+def test_the_link_check_knows_anchors(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# On a Pi: fast!\n```sh\n# no heading\n```\n## `watch`, `serve`\n", encoding="utf-8")
+    assert anchors(page) == {"on-a-pi-fast", "watch-serve"}
 
 
 def test_the_first_commands_are_targets_of_the_makefile() -> None:
+    assert make_targets(ROOT / "README.md") == ["demo", "test"]
+
+
+@pytest.mark.parametrize("page", sorted({*PAGES, *ROOT.glob("CONTRIBUTING.md")}), ids=name_of)
+def test_make_has_the_targets_that_a_page_names(page: Path) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = re.findall(r"^make (\S+)", "\n".join(blocks("sh")), re.MULTILINE)
-    assert targets == ["demo", "test"]
-    for target in targets:
-        assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+    defined = {name for names in re.findall(r"^([\w -]+):(?!=)", makefile, re.MULTILINE) for name in names.split()}
+    assert [target for target in make_targets(page) if target not in defined] == []
+
+
+def make_targets(page: Path) -> list[str]:
+    return re.findall(r"^make ([\w-]+)", "\n".join(blocks(page, "sh")), re.MULTILINE)

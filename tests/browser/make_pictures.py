@@ -1,4 +1,4 @@
-"""Make the pictures in README from drawn skies. Run by hand: python tests/browser/make_pictures.py"""
+"""Make the pictures in README and docs from drawn skies. Run by hand: python tests/browser/make_pictures.py"""
 
 from __future__ import annotations
 

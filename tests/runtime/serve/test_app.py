@@ -15,11 +15,9 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import click
 import pytest
 
 from cloudedge import CloudClassifier
-from cloudedge.cli.main import cli
 from cloudedge.genera import GENERA
 from cloudedge.row import REASONS
 
@@ -472,12 +470,3 @@ def test_without_the_extra_it_says_what_to_install(explaining):
 
 def test_limits_are_those_that_are_documented():
     assert replace(Limits()) == Limits(64 << 20, 20, 50_000_000, 32, 256 << 20, 20.0, 16_384, 15.0, 1024)
-
-
-@pytest.mark.parametrize("name", ["serve", "explain"])
-def test_readme_names_every_option(name):
-    text = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
-    command = cli.get_command(click.Context(cli), name)
-    assert command
-    options = {option for parameter in command.params for option in parameter.opts if option[:2] == "--"}
-    assert {option for option in options - {"--output"} if option not in text} == set()
