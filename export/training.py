@@ -171,11 +171,11 @@ class Trainer:
             # bfloat16 pays for the teachers even where it does not for the training: they only run forward.
             with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.multiplies_bfloat16):
                 theirs = [teacher.maps(images) for teacher in teachers]
+                verdicts = [teacher.classify(of_one) for teacher, of_one in zip(teachers, theirs, strict=True)]
             if phase.hint and self.hints:
                 losses["hint"] = phase.hint * self.hints(maps, theirs[0]).float()
             if phase.verdict:
-                verdicts = [teacher.classify(of_one).float() for teacher, of_one in zip(teachers, theirs, strict=True)]
-                losses["verdict"] = phase.verdict * verdict_loss(logits, verdicts)
+                losses["verdict"] = phase.verdict * verdict_loss(logits, [verdict.float() for verdict in verdicts])
         if phase.label:
             losses["label"] = phase.label * F.cross_entropy(logits, batch.targets)
         return losses
