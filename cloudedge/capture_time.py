@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 _DATE = r"(?P<year>(?:19|20)[0-9]{2})(?P<dash>[-_.]?)(?P<month>[0-9]{2})(?P=dash)(?P<day>[0-9]{2})"
 _HALF = r"(?:[ _\u202f]?(?P<half>[AaPp])[Mm](?![A-Za-z]))?"  # of the day, behind a clock of twelve hours
@@ -79,7 +79,7 @@ def captured_at_from_name(path: str) -> str | None:
 def instant(time: str) -> float:
     """Return a time as seconds since 1970, to sort by; one without an offset is taken as UTC."""
     moment = datetime.fromisoformat(time)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def is_before(time: datetime, other: datetime) -> bool:
@@ -97,7 +97,7 @@ def _epoch_in(name: str) -> str | None:
     match = _EPOCH.search(_stem(name))
     if not match or re.search("[0-9]{5}", name[: match.start()]):  # beside another long number it is one of many
         return None
-    return datetime.fromtimestamp(int(match[1]), timezone.utc).isoformat()
+    return datetime.fromtimestamp(int(match[1]), UTC).isoformat()
 
 
 def _time_below_date(folders: str, name: str) -> str | None:
@@ -119,8 +119,6 @@ def _moment(*matches: re.Match[str]) -> str | None:
         name.rstrip("0123456789"): value for match in matches for name, value in match.groupdict().items() if value
     }
     offset = parts.get("offset", "").replace("Z", "+00:00")
-    if len(offset) == 5:  # +0200, which Python 3.10 does not read
-        offset = f"{offset[:3]}:{offset[3:]}"
     day = f"{parts['year']}-{parts['month']}-{parts['day']}"
     try:
         hour = _of_24(int(parts["hour"]), parts.get("half", ""))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -11,11 +11,6 @@ from typing import Any
 from cloudedge.errors import CloudEdgeError
 from export.checks import check, check_file_name, check_types, is_a, read_record
 from export.network import NETWORKS
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib  # the same, for Python 3.10
 
 _SIDE = 32  # pixels: the last stride of the networks, whose padding is made for multiples of it
 _LARGEST = 1024  # pixels: several times what a genus needs, and more than is decoded

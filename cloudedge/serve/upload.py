@@ -115,7 +115,7 @@ async def _pieces(request: Request, limits: Limits, hold: Callable[[int], None])
         patience = began + limits.body_seconds + size / limits.bytes_per_second - clock()
         try:
             message = await asyncio.wait_for(request.receive(), patience)
-        except asyncio.TimeoutError as error:
+        except TimeoutError as error:
             raise HTTPException(408, "the photo came too slowly; try again", {"Connection": "close"}) from error
         if message["type"] == "http.disconnect":
             raise ClientDisconnect

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from PIL import ExifTags, Image
 from cloudedge.capture_time import captured_at, captured_at_from_name, instant, is_before
 from cloudedge.classifier import CloudClassifier
 
-LOCAL, UTC = "2024-06-01T12:30:45", "2024-06-01T12:30:45+00:00"
+LOCAL, IN_UTC = "2024-06-01T12:30:45", "2024-06-01T12:30:45+00:00"
 MINUTE = "2024-06-01T12:30:00"
 
 
@@ -24,12 +24,12 @@ MINUTE = "2024-06-01T12:30:00"
     ("name", "time"),
     [
         ("2024-06-01T12:30:45.jpg", LOCAL),
-        ("2024-06-01T12:30:45Z.jpg", UTC),
-        ("2024-06-01T12:30:45.678Z.jpg", UTC),
+        ("2024-06-01T12:30:45Z.jpg", IN_UTC),
+        ("2024-06-01T12:30:45.678Z.jpg", IN_UTC),
         ("2024-06-01T12:30:45+02:00.jpg", f"{LOCAL}+02:00"),
         ("2024-06-01T12:30:45-05:00.jpg", f"{LOCAL}-05:00"),
         ("2024-06-01T12-30-45+0200.jpg", f"{LOCAL}+02:00"),
-        ("20240601T123045Z.jpg", UTC),
+        ("20240601T123045Z.jpg", IN_UTC),
         ("cam-20240601T1230.jpg", MINUTE),
         ("20240601_123045.jpg", LOCAL),
         ("20240601-123045-03.jpg", LOCAL),
@@ -62,10 +62,10 @@ MINUTE = "2024-06-01T12:30:00"
         ("2024-06-01_12-30.jpg", MINUTE),
         ("2024-06-01_1230.jpg", MINUTE),
         ("202406011230.jpg", MINUTE),
-        ("1717245045.jpg", UTC),
-        ("cam-1717245045.jpg", UTC),
-        ("cam2_1717245045123.jpg", UTC),
-        ("image_1717245045.5.jpg", UTC),
+        ("1717245045.jpg", IN_UTC),
+        ("cam-1717245045.jpg", IN_UTC),
+        ("cam2_1717245045123.jpg", IN_UTC),
+        ("image_1717245045.5.jpg", IN_UTC),
         ("2024/06/01/12-30-45.jpg", LOCAL),
         ("/srv/cam/2024/06/01/cam1/12_30_45.jpg", LOCAL),
         ("2024/06/01/123045.jpg", LOCAL),
@@ -145,7 +145,7 @@ def test_no_time_is_made_up(name: str) -> None:
 )
 def test_every_moment_is_read_back(moment: datetime, form: str) -> None:
     assert captured_at_from_name(moment.strftime(f"{form}.jpg")) == moment.isoformat()
-    utc = moment.replace(tzinfo=timezone.utc)
+    utc = moment.replace(tzinfo=UTC)
     assert captured_at_from_name(f"cam_{utc.timestamp():.0f}.jpg") == utc.isoformat()
 
 
@@ -201,8 +201,8 @@ def test_times_with_offsets_are_instants_and_others_are_what_the_clock_showed() 
     assert not is_before(late, early)
     assert not is_before(early, local)
     assert not is_before(local, early)
-    assert instant(f"{LOCAL}+02:00") == instant(UTC) - 7200
-    assert instant(LOCAL) == instant(UTC)
+    assert instant(f"{LOCAL}+02:00") == instant(IN_UTC) - 7200
+    assert instant(LOCAL) == instant(IN_UTC)
 
 
 @pytest.mark.skipif(os.sep != "\\", reason="folders are told by the separator of the system")
