@@ -93,21 +93,27 @@ test-lowest: .venvs/lowest/installed
 test-arm64: .venvs/runtime/installed
 	scripts/test-arm64
 
-.venv/installed: EXTRAS =
-.venvs/runtime/installed: EXTRAS = [heic,serve,test,browser,lint]
-.venvs/export/installed: EXTRAS = [export,ray,test,lint]
-.venvs/bench/installed: EXTRAS = [bench]
-.venvs/fuzz/installed: EXTRAS = [heic,serve,fuzz]
-.venvs/mutants/installed: EXTRAS = [heic,test,mutants]
+.venv/installed: NEEDS = --editable .
+.venvs/runtime/installed: NEEDS = --editable '.[heic,serve,watch]' --group test --group packaging --group browser --group lint
+.venvs/export/installed: NEEDS = --editable '.[export,ray,watch]' --group test --group lint
+.venvs/bench/installed: NEEDS = --editable . --group bench
+.venvs/fuzz/installed: NEEDS = --editable '.[heic,serve]' --group fuzz
+.venvs/mutants/installed: NEEDS = --editable '.[heic,watch]' --group test --group mutants
 
-.venv/installed .venvs/runtime/installed .venvs/export/installed .venvs/bench/installed .venvs/fuzz/installed .venvs/mutants/installed: setup.cfg pyproject.toml
+ENVIRONMENTS = .venv $(addprefix .venvs/,runtime export bench fuzz mutants)
+PIP = $(@D)/bin/python -m pip --quiet --disable-pip-version-check
+MODERN_PIP = 'pip >=25.1'  # the first that knows groups; a new environment may get an older one
+
+$(ENVIRONMENTS:=/installed): setup.cfg pyproject.toml
 	$(PYTHON) -m venv --clear $(@D)
-	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.$(EXTRAS)'
+	$(PIP) install $(MODERN_PIP)
+	$(PIP) install $(NEEDS)
 	touch $@
 
-.venvs/lowest/installed: setup.cfg pyproject.toml scripts/lowest_versions.py
+# pip keeps the versions that uv has chosen.
+.venvs/lowest/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv --clear $(@D)
-	$(PYTHON) scripts/lowest_versions.py > $(@D)/lowest.txt
-	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $(@D)/lowest.txt \
-	    --editable '.[heic,serve,test]'
+	$(PIP) install $(MODERN_PIP) uv
+	$(@D)/bin/uv pip install --quiet --python $(@D) --resolution lowest-direct --editable '.[heic,serve,watch]'
+	$(PIP) install --editable '.[heic,serve,watch]' --group test
 	touch $@

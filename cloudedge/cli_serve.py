@@ -13,6 +13,7 @@ import click
 
 from cloudedge import interruption
 from cloudedge.cli_common import INTERRUPTED, Answer, answer_options, model_options, open_classifier
+from cloudedge.installation import command_to_add
 
 
 @click.command(short_help="Serve a page to drop photos on, and an API.")
@@ -39,7 +40,7 @@ def serve(host: str, port: int, token: str | None, model: str, threads: int | No
         from cloudedge.serve import app, server
         from cloudedge.serve.upload import Limits
     except ImportError as error:
-        raise click.UsageError(f"to serve, run: pip install 'cloudedge[serve]' ({error}).") from error
+        raise click.UsageError(f"{error}; to serve, run: {command_to_add('serve')}") from error
     if token is not None and not re.fullmatch("[!-~]+", token):  # no browser sends another
         raise click.UsageError("--token may have the letters, digits and signs of ASCII, and no spaces.")
     received = _note_signals()

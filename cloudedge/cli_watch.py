@@ -29,6 +29,7 @@ from cloudedge.cli_common import (
     writer,
 )
 from cloudedge.cli_types import Command, Finite
+from cloudedge.installation import command_to_add
 from cloudedge.journal import Ledger
 
 
@@ -142,7 +143,7 @@ def _require_watchfiles() -> None:
     try:
         import watchfiles  # noqa: F401
     except ImportError as error:
-        problem = "to be told of changes, run: pip install 'cloudedge[watch]'; or give --poll SECONDS."
+        problem = f"use --poll SECONDS, or, to be notified of changes, run: {command_to_add('watch')}"
         raise click.UsageError(problem) from error
 
 

@@ -21,6 +21,7 @@ import pytest
 from cloudedge import CloudClassifier
 from cloudedge.cli import cli
 from cloudedge.genera import GENERA
+from cloudedge.installation import command_to_add
 from cloudedge.output import REASONS
 
 from .serving import form, program, served
@@ -467,7 +468,7 @@ def test_without_the_extra_it_says_what_to_install(explaining):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
-    assert "pip install 'cloudedge[serve]'" in done.stderr
+    assert f"to serve, run: {command_to_add('serve')}\n" in done.stderr
 
 
 def test_limits_are_those_that_are_documented():

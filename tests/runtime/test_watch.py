@@ -20,6 +20,7 @@ import pytest
 
 from cloudedge.classifier import CloudClassifier
 from cloudedge.hook import run_hook
+from cloudedge.installation import command_to_add
 from cloudedge.journal import Ledger
 from cloudedge.rowfile import read_rows
 from cloudedge.watch import Changes, Watch, polled, told
@@ -415,4 +416,4 @@ def test_without_watchfiles_a_line_says_what_to_do(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
     done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, env=environment)
     assert done.returncode == 2
-    assert "pip install 'cloudedge[watch]'; or give --poll SECONDS" in done.stderr
+    assert f"use --poll SECONDS, or, to be notified of changes, run: {command_to_add('watch')}\n" in done.stderr
