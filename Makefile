@@ -93,6 +93,21 @@ test-lowest: .venvs/lowest/installed
 test-arm64: .venvs/runtime/installed
 	scripts/test-arm64
 
+# What an earlier build has left must not get into it.
+wheel: .venv/installed
+	rm -rf build dist
+	.venv/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	@ls -l dist
+
+# Nobody who only installs cloudedge should fetch the weights for training, of which history holds many. The branch is
+# always one commit, so push it with --force.
+dist-branch: export GIT_INDEX_FILE = $(shell git rev-parse --absolute-git-dir)/index-of-dist
+dist-branch:
+	git read-tree HEAD
+	git rm --quiet --cached -r tests 'models/*.safetensors'
+	git branch --force dist $$(git commit-tree -m "cloudedge without tests and weights for training" $$(git write-tree))
+	rm "$$GIT_INDEX_FILE"
+
 .venv/installed: NEEDS = --editable .
 .venvs/runtime/installed: NEEDS = --editable '.[heic,serve,watch]' --group test --group packaging --group browser --group lint
 .venvs/export/installed: NEEDS = --editable '.[export,ray,watch]' --group test --group lint
