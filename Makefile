@@ -1,7 +1,12 @@
-# Needs Python, make and a package index; each environment is made once, and again when setup.cfg changes.
+# Needs Python, make and a package index; each environment is made once, and again when setup.cfg or pyproject.toml
+# changes.
 #   make demo   install into .venv and classify a photo
 #   make test   lint, types and all tests
+#   make quick  lint, types and the runtime's tests that are not marked slow, in less than a minute
 #   make lint   lint and types of the runtime
+#   make test-runtime ARGS="-k journal"   some of the runtime's tests; pytest takes ARGS, and so do the other suites
+#   make wheel  build the wheel into dist/
+#   make dist-branch  write the branch `dist`, to install from; see below
 #   make load   200 requests to the server in a minute, good, bad, huge and slow ones
 #   make harden bad input, properties and faults, and what they cost
 #   make soak   100,000 photos, and two hours of watching, for the memory and the open files
@@ -14,9 +19,11 @@
 
 PYTHON ?= python3
 MINUTES ?= 2
-SUITES = lint test-runtime test-lowest harden test-browser test-packaging test-export
+ARGS ?=
+SUITES = lint test-runtime harden test-browser test-packaging test-export
+PYTEST = .venvs/runtime/bin/python -m pytest $(ARGS)
 
-.PHONY: demo test bench load soak fuzz mutants test-arm64 coverage $(SUITES)
+.PHONY: demo test quick bench load soak fuzz mutants test-arm64 test-lowest coverage wheel dist-branch $(SUITES)
 
 demo: .venv/installed
 	.venv/bin/cloudedge classify examples/cumulus.jpg
@@ -40,17 +47,20 @@ lint: .venvs/runtime/installed
 	.venvs/runtime/bin/ruff format --check
 	.venvs/runtime/bin/mypy cloudedge examples
 
+quick: lint
+	$(PYTEST) --quiet --numprocesses auto -m "not slow" tests/runtime tests/test_readme.py
+
 test-runtime: .venvs/runtime/installed
-	.venvs/runtime/bin/python -m pytest tests/runtime tests/test_readme.py
+	$(PYTEST) --numprocesses auto tests/runtime tests/test_readme.py
 
 test-browser: .venvs/runtime/installed
-	.venvs/runtime/bin/python -m pytest tests/browser
+	$(PYTEST) tests/browser
 
 load: .venvs/runtime/installed
 	CLOUDEDGE_LOAD_REQUESTS=200 CLOUDEDGE_LOAD_SECONDS=60 .venvs/runtime/bin/python -m pytest -s tests/runtime/test_serve_load.py
 
 harden: .venvs/runtime/installed
-	.venvs/runtime/bin/python -m pytest tests/hardening
+	$(PYTEST) tests/hardening
 
 soak: .venvs/runtime/installed
 	.venvs/runtime/bin/python tests/hardening/soak.py
@@ -59,11 +69,11 @@ fuzz: .venvs/fuzz/installed
 	.venvs/fuzz/bin/python tests/fuzz/run.py $(MINUTES)
 
 test-packaging: .venvs/runtime/installed
-	.venvs/runtime/bin/python -m pytest tests/packaging
+	$(PYTEST) tests/packaging
 
 test-export: .venvs/export/installed
 	.venvs/export/bin/mypy export
-	.venvs/export/bin/python -m pytest tests/export tests/runtime/test_cli_ray.py
+	.venvs/export/bin/python -m pytest $(ARGS) tests/export tests/runtime/test_cli_ray.py
 
 # Installed as users have it: an editable install starts more slowly. Where fastai does not install, it is left out.
 bench: .venvs/bench/installed
@@ -88,7 +98,7 @@ mutants: .venvs/mutants/installed
 	@.venvs/mutants/bin/mutmut results --all true | sed -E 's/^ *(cloudedge\.\w+)\..*:/\1:/' | sort | uniq -c
 
 test-lowest: .venvs/lowest/installed
-	.venvs/lowest/bin/python -m pytest tests/runtime tests/hardening
+	.venvs/lowest/bin/python -m pytest $(ARGS) tests/runtime tests/hardening
 
 test-arm64: .venvs/runtime/installed
 	scripts/test-arm64
@@ -99,8 +109,9 @@ wheel: .venv/installed
 	.venv/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 	@ls -l dist
 
-# Nobody who only installs cloudedge should fetch the weights for training, of which history holds many. The branch is
-# always one commit, so push it with --force.
+# Installing needs no weights for training, of which the history holds many versions, and no tests:
+# `uv tool install git+ADDRESS@dist` fetches 22 MB. pip and pipx fetch the last commit of the default branch too, 107 MB;
+# give them a clone of this branch instead. It is always one commit, so push it with --force.
 dist-branch: export GIT_INDEX_FILE = $(shell git rev-parse --absolute-git-dir)/index-of-dist
 dist-branch:
 	git read-tree HEAD

@@ -13,7 +13,7 @@ import pytest
 from .serving import program
 
 pytest.importorskip("starlette", reason="the server needs the extra `serve`")
-pytest.importorskip("schemathesis", reason="it comes with the extra `browser`")
+pytest.importorskip("schemathesis", reason="it comes with the group `browser`")
 
 EXAMPLES = os.environ.get("CLOUDEDGE_API_EXAMPLES", "40")
 
