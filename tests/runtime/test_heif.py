@@ -195,6 +195,7 @@ def test_a_python_that_fails_is_not_blamed_on_the_photo(photo, monkeypatch):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals and locks of POSIX")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.slow
 def test_no_decoder_is_left_behind(number, photo, decoder, tmp_path):
     import fcntl
 

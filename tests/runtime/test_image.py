@@ -450,6 +450,7 @@ def test_what_is_no_photo_is_told_by_its_first_bytes_however_long_it_is():
         image.open_image(Endless())
 
 
+@pytest.mark.slow
 def test_a_gif_may_have_large_pictures_but_no_comment_without_an_end(encode):
     noise = np.random.default_rng(0).integers(0, 256, (1600, 1600, 3), dtype=np.uint8)
     large = encode(noise, "GIF", comment=b"as long as comments are" * 1000)

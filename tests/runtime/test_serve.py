@@ -317,6 +317,7 @@ def test_who_hangs_up_midway_makes_room(classifier, jpeg, caplog):
     assert [record for record in caplog.records if record.exc_info] == []
 
 
+@pytest.mark.slow
 def test_nothing_is_opened_or_written_for_a_request(client, jpeg, monkeypatch, draw_sky, encode):
     def refuse(*arguments, **options):
         raise AssertionError("a temporary file")
@@ -417,6 +418,7 @@ def test_a_model_that_fails_gives_500_without_its_path(make_model, metadata, jpe
 
 
 @pytest.mark.parametrize(("name", "code"), [("SIGTERM", 0), ("SIGINT", 130), ("SIGHUP", 0)])
+@pytest.mark.slow
 def test_a_signal_lets_what_is_at_work_get_its_answer(explaining, jpeg, tmp_path, name, code):
     with program(tmp_path / "log", "--model", explaining) as server, head(server.client, len(jpeg)) as connection:
         connection.sendall(jpeg[:1000])
@@ -438,6 +440,7 @@ def test_leaving_this_machine_is_warned_of(explaining, tmp_path):
         assert "--token" in server.log_text()
 
 
+@pytest.mark.slow
 def test_what_keeps_it_from_serving_is_said_in_one_line(explaining, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

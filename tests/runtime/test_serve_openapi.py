@@ -19,6 +19,7 @@ EXAMPLES = os.environ.get("CLOUDEDGE_API_EXAMPLES", "40")
 
 
 @pytest.mark.parametrize("token", [None, "sesame"])
+@pytest.mark.slow
 def test_schemathesis_finds_nothing(make_model, metadata, tmp_path, token):
     model = make_model(metadata, "outputs")
     with program(tmp_path / "log", "--model", model, *(["--token", token] if token else [])) as server:

@@ -281,6 +281,7 @@ def paths_in(journal: Path, root: Path) -> list[str]:
 
 @posix
 @pytest.mark.parametrize("options", [(), ("--poll", "0.3")], ids=["told", "polled"])
+@pytest.mark.slow
 def test_captures_that_come_in_awkward_ways_are_each_classified_once(
     tmp_path: Path, photo: bytes, options: tuple[str, ...]
 ) -> None:
@@ -320,6 +321,7 @@ def test_captures_that_come_in_awkward_ways_are_each_classified_once(
 
 
 @posix
+@pytest.mark.slow
 def test_what_came_while_it_was_down_comes_first_and_nothing_twice(tmp_path: Path, photo: bytes) -> None:
     root, journal = tmp_path / "cam", tmp_path / "rows.jsonl"
     root.mkdir()
