@@ -21,7 +21,7 @@ PYTHON ?= python3
 MINUTES ?= 2
 ARGS ?=
 SUITES = lint test-runtime harden test-browser test-packaging test-export
-PYTEST = .venvs/runtime/bin/python -m pytest $(ARGS)
+PYTEST = .venvs/runtime/bin/python -m pytest
 
 .PHONY: demo test quick bench load soak fuzz mutants test-arm64 test-lowest coverage wheel dist-branch $(SUITES)
 
@@ -48,19 +48,19 @@ lint: .venvs/runtime/installed
 	.venvs/runtime/bin/mypy cloudedge examples
 
 quick: lint
-	$(PYTEST) --quiet --numprocesses auto -m "not slow" tests/runtime tests/test_readme.py
+	$(PYTEST) --quiet --numprocesses auto -m "not slow" $(ARGS) tests/runtime tests/test_readme.py
 
 test-runtime: .venvs/runtime/installed
-	$(PYTEST) --numprocesses auto tests/runtime tests/test_readme.py
+	$(PYTEST) --numprocesses auto $(ARGS) tests/runtime tests/test_readme.py
 
 test-browser: .venvs/runtime/installed
-	$(PYTEST) tests/browser
+	$(PYTEST) $(ARGS) tests/browser
 
 load: .venvs/runtime/installed
 	CLOUDEDGE_LOAD_REQUESTS=200 CLOUDEDGE_LOAD_SECONDS=60 .venvs/runtime/bin/python -m pytest -s tests/runtime/test_serve_load.py
 
 harden: .venvs/runtime/installed
-	$(PYTEST) tests/hardening
+	$(PYTEST) $(ARGS) tests/hardening
 
 soak: .venvs/runtime/installed
 	.venvs/runtime/bin/python tests/hardening/soak.py
@@ -69,11 +69,12 @@ fuzz: .venvs/fuzz/installed
 	.venvs/fuzz/bin/python tests/fuzz/run.py $(MINUTES)
 
 test-packaging: .venvs/runtime/installed
-	$(PYTEST) tests/packaging
+	$(PYTEST) $(ARGS) tests/packaging
 
+# A training of such small networks gains little by a second thread. What the tests of a file share is made once.
 test-export: .venvs/export/installed
 	.venvs/export/bin/mypy export
-	.venvs/export/bin/python -m pytest $(ARGS) tests/export tests/runtime/test_cli_ray.py
+	OMP_NUM_THREADS=1 .venvs/export/bin/python -m pytest --numprocesses auto --dist loadfile $(ARGS) tests/export tests/runtime/test_cli_ray.py
 
 # Installed as users have it: an editable install starts more slowly. Where fastai does not install, it is left out.
 bench: .venvs/bench/installed
