@@ -1,4 +1,4 @@
-"""How this cloudedge was installed, and with that the command that adds an optional part."""
+"""How this cloudedge was installed, and with that the command that adds what is missing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ def command_to_add(extra: str) -> str:
     It names the packages that the extra stands for. These are on every index, while cloudedge itself may come from a
     checkout, a wheel or a repository that is no longer where it was.
     """
-    return shlex.join([*_installer(), *_packages(extra)])
+    return command_to_install(*_packages(extra))
+
+
+def command_to_install(*packages: str) -> str:
+    """Return the shell command that installs packages beside this cloudedge."""
+    return shlex.join([*_installer(), *packages])
 
 
 def _installer() -> list[str]:
