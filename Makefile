@@ -3,7 +3,8 @@
 #   make demo   install into .venv and classify a photo
 #   make test   lint, types and all tests
 #   make quick  lint, types and the runtime's tests that are not marked slow, in less than a minute
-#   make lint   lint and types of the runtime
+#   make lint   lint and types of the runtime, and whether docs/cli.md is up to date
+#   make docs   write docs/cli.md from `--help`
 #   make test-runtime ARGS="-k journal"   some of the runtime's tests; pytest takes ARGS, and so do the other suites
 #   make wheel  build the wheel into dist/
 #   make dist-branch  write the branch `dist`, to install from; see below
@@ -23,7 +24,7 @@ ARGS ?=
 SUITES = lint test-runtime harden test-browser test-packaging test-export
 PYTEST = .venvs/runtime/bin/python -m pytest
 
-.PHONY: demo test quick bench load soak fuzz mutants test-arm64 test-lowest coverage wheel dist-branch $(SUITES)
+.PHONY: demo test quick bench load soak fuzz mutants test-arm64 test-lowest coverage wheel dist-branch docs $(SUITES)
 
 demo: .venv/installed
 	.venv/bin/cloudedge classify examples/cumulus.jpg
@@ -46,6 +47,10 @@ lint: .venvs/runtime/installed
 	.venvs/runtime/bin/ruff check
 	.venvs/runtime/bin/ruff format --check
 	.venvs/runtime/bin/mypy cloudedge examples
+	.venvs/runtime/bin/python scripts/cli_docs.py --check
+
+docs: .venvs/runtime/installed
+	.venvs/runtime/bin/python scripts/cli_docs.py
 
 quick: lint
 	$(PYTEST) --quiet --numprocesses auto -m "not slow" $(ARGS) tests/runtime tests/test_readme.py
