@@ -1,7 +1,13 @@
-# Needs Python, make and a package index; each environment is made once, and again when setup.cfg changes.
+# Needs Python, make and a package index; each environment is made once, and again when setup.cfg or pyproject.toml
+# changes.
 #   make demo   install into .venv and classify a photo
 #   make test   lint, types and all tests
-#   make lint   lint and types of the runtime
+#   make quick  lint, types and the runtime's tests that are not marked slow, in less than a minute
+#   make lint   lint and types of the runtime, and whether docs/cli.md is up to date
+#   make docs   write docs/cli.md from `--help`
+#   make test-runtime ARGS="-k journal"   some of the runtime's tests; pytest takes ARGS, and so do the other suites
+#   make wheel  build the wheel into dist/
+#   make dist-branch  write the branch `dist`, to install from; see below
 #   make load   200 requests to the server in a minute, good, bad, huge and slow ones
 #   make harden bad input, properties and faults, and what they cost
 #   make soak   100,000 photos, and two hours of watching, for the memory and the open files
@@ -14,9 +20,11 @@
 
 PYTHON ?= python3
 MINUTES ?= 2
-SUITES = lint test-runtime test-lowest harden test-browser test-packaging test-export
+ARGS ?=
+SUITES = lint test-runtime harden test-browser test-packaging test-export
+PYTEST = .venvs/runtime/bin/python -m pytest
 
-.PHONY: demo test bench load soak fuzz mutants test-arm64 coverage $(SUITES)
+.PHONY: demo test quick bench load soak fuzz mutants test-arm64 test-lowest coverage wheel dist-branch docs $(SUITES)
 
 demo: .venv/installed
 	.venv/bin/cloudedge classify examples/cumulus.jpg
@@ -39,18 +47,25 @@ lint: .venvs/runtime/installed
 	.venvs/runtime/bin/ruff check
 	.venvs/runtime/bin/ruff format --check
 	.venvs/runtime/bin/mypy cloudedge examples
+	.venvs/runtime/bin/python scripts/cli_docs.py --check
+
+docs: .venvs/runtime/installed
+	.venvs/runtime/bin/python scripts/cli_docs.py
+
+quick: lint
+	$(PYTEST) --quiet --numprocesses auto -m "not slow" $(ARGS) tests/runtime tests/test_readme.py
 
 test-runtime: .venvs/runtime/installed
-	.venvs/runtime/bin/python -m pytest tests/runtime tests/test_readme.py
+	$(PYTEST) --numprocesses auto $(ARGS) tests/runtime tests/test_readme.py
 
 test-browser: .venvs/runtime/installed
-	.venvs/runtime/bin/python -m pytest tests/browser
+	$(PYTEST) $(ARGS) tests/browser
 
 load: .venvs/runtime/installed
 	CLOUDEDGE_LOAD_REQUESTS=200 CLOUDEDGE_LOAD_SECONDS=60 .venvs/runtime/bin/python -m pytest -s tests/runtime/serve/test_load.py
 
 harden: .venvs/runtime/installed
-	.venvs/runtime/bin/python -m pytest tests/hardening
+	$(PYTEST) $(ARGS) tests/hardening
 
 soak: .venvs/runtime/installed
 	.venvs/runtime/bin/python tests/hardening/soak.py
@@ -59,11 +74,12 @@ fuzz: .venvs/fuzz/installed
 	.venvs/fuzz/bin/python tests/fuzz/run.py $(MINUTES)
 
 test-packaging: .venvs/runtime/installed
-	.venvs/runtime/bin/python -m pytest tests/packaging
+	$(PYTEST) $(ARGS) tests/packaging
 
+# A training of such small networks gains little by a second thread. What the tests of a file share is made once.
 test-export: .venvs/export/installed
 	.venvs/export/bin/mypy export
-	.venvs/export/bin/python -m pytest tests/export tests/runtime/test_cli_ray.py
+	OMP_NUM_THREADS=1 .venvs/export/bin/python -m pytest --numprocesses auto --dist loadfile $(ARGS) tests/export tests/runtime/test_cli_ray.py
 
 # Installed as users have it: an editable install starts more slowly. Where fastai does not install, it is left out.
 bench: .venvs/bench/installed
@@ -88,26 +104,48 @@ mutants: .venvs/mutants/installed
 	@.venvs/mutants/bin/mutmut results --all true | sed -E 's/^ *(cloudedge(\.[a-z_]+)+)\.x.*:/\1:/' | sort | uniq -c
 
 test-lowest: .venvs/lowest/installed
-	.venvs/lowest/bin/python -m pytest tests/runtime tests/hardening
+	.venvs/lowest/bin/python -m pytest $(ARGS) tests/runtime tests/hardening
 
 test-arm64: .venvs/runtime/installed
 	scripts/test-arm64
 
-.venv/installed: EXTRAS =
-.venvs/runtime/installed: EXTRAS = [heic,serve,test,browser,lint]
-.venvs/export/installed: EXTRAS = [export,ray,test,lint]
-.venvs/bench/installed: EXTRAS = [bench]
-.venvs/fuzz/installed: EXTRAS = [heic,serve,fuzz]
-.venvs/mutants/installed: EXTRAS = [heic,test,mutants]
+# What an earlier build has left must not get into it.
+wheel: .venv/installed
+	rm -rf build dist
+	.venv/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	@ls -l dist
 
-.venv/installed .venvs/runtime/installed .venvs/export/installed .venvs/bench/installed .venvs/fuzz/installed .venvs/mutants/installed: setup.cfg pyproject.toml
+# Installing needs no weights for training, of which the history holds many versions, and no tests:
+# `uv tool install git+ADDRESS@dist` fetches 22 MB. pip and pipx fetch the last commit of the default branch too, 107 MB;
+# give them a clone of this branch instead. It is always one commit, so push it with --force.
+dist-branch: export GIT_INDEX_FILE = $(shell git rev-parse --absolute-git-dir)/index-of-dist
+dist-branch:
+	git read-tree HEAD
+	git rm --quiet --cached -r tests 'models/*.safetensors'
+	git branch --force dist $$(git commit-tree -m "cloudedge without tests and weights for training" $$(git write-tree))
+	rm "$$GIT_INDEX_FILE"
+
+.venv/installed: NEEDS = --editable .
+.venvs/runtime/installed: NEEDS = --editable '.[heic,serve,watch]' --group test --group packaging --group browser --group lint
+.venvs/export/installed: NEEDS = --editable '.[export,ray,watch]' --group test --group lint
+.venvs/bench/installed: NEEDS = --editable . --group bench
+.venvs/fuzz/installed: NEEDS = --editable '.[heic,serve]' --group fuzz
+.venvs/mutants/installed: NEEDS = --editable '.[heic,watch]' --group test --group mutants
+
+ENVIRONMENTS = .venv $(addprefix .venvs/,runtime export bench fuzz mutants)
+PIP = $(@D)/bin/python -m pip --quiet --disable-pip-version-check
+MODERN_PIP = 'pip >=25.1'  # the first that knows groups; a new environment may get an older one
+
+$(ENVIRONMENTS:=/installed): setup.cfg pyproject.toml
 	$(PYTHON) -m venv --clear $(@D)
-	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.$(EXTRAS)'
+	$(PIP) install $(MODERN_PIP)
+	$(PIP) install $(NEEDS)
 	touch $@
 
-.venvs/lowest/installed: setup.cfg pyproject.toml scripts/lowest_versions.py
+# pip keeps the versions that uv has chosen.
+.venvs/lowest/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv --clear $(@D)
-	$(PYTHON) scripts/lowest_versions.py > $(@D)/lowest.txt
-	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $(@D)/lowest.txt \
-	    --editable '.[heic,serve,test]'
+	$(PIP) install $(MODERN_PIP) uv
+	$(@D)/bin/uv pip install --quiet --python $(@D) --resolution lowest-direct --editable '.[heic,serve,watch]'
+	$(PIP) install --editable '.[heic,serve,watch]' --group test
 	touch $@

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cloudedge.errors import ModelError, brief
+from cloudedge.installation import command_to_install
 from cloudedge.model_spec import METADATA_KEY, ModelSpec
 from cloudedge.packaged_models import packaged, pinned_sha256, sha256
 
@@ -165,7 +166,7 @@ def _onnxruntime() -> Any:
         # environment variable ORT_DISABLE_TELEMETRY stops, and the environment belongs to the program.
         onnxruntime.disable_telemetry_events()
     except Exception as error:  # a broken installation raises more than ImportError
-        cure = "run: pip install onnxruntime"
+        cure = f"run: {command_to_install('onnxruntime')}"
         if sys.maxsize < 2**32:
             cure = "there is none for 32-bit systems: install a 64-bit one, see docs/raspberry-pi.md"
         raise ModelError(f"onnxruntime cannot be used ({brief(error)}); {cure}") from error

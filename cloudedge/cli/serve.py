@@ -15,6 +15,7 @@ from cloudedge import signals
 from cloudedge.cli.exit_codes import INTERRUPTED
 from cloudedge.cli.inputs import open_classifier
 from cloudedge.cli.options import Answer, answer_options, model_options
+from cloudedge.installation import command_to_add
 
 
 @click.command("serve", short_help="Serve a page to drop photos on, and an API.")
@@ -47,7 +48,7 @@ def command(host: str, port: int, token: str | None, model: str, threads: int | 
         from cloudedge.serve import app, server
         from cloudedge.serve.upload import Limits
     except ImportError as error:
-        raise click.UsageError(f"to serve, run: pip install 'cloudedge[serve]' ({error}).") from error
+        raise click.UsageError(f"{error}; to serve, run: {command_to_add('serve')}") from error
     if token is not None and not re.fullmatch("[!-~]+", token):  # no browser sends another
         raise click.UsageError("--token may contain only printable ASCII characters, and no spaces.")
     received = _note_signals()

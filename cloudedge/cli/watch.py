@@ -21,6 +21,7 @@ from cloudedge.cli.exit_codes import EXIT_CODES, INTERRUPTED
 from cloudedge.cli.inputs import open_classifier, settings_of
 from cloudedge.cli.options import Answer, Command, Finite, answer_options, glob_option, model_options
 from cloudedge.cli.outputs import STDOUT, colour, format_of, open_journal, writer
+from cloudedge.installation import command_to_add
 from cloudedge.row import row_of
 from cloudedge.row_formats import printable
 
@@ -143,7 +144,7 @@ def _require_watchfiles() -> None:
     try:
         import watchfiles  # noqa: F401
     except ImportError as error:
-        problem = "to be told of changes, run: pip install 'cloudedge[watch]'; or give --poll SECONDS."
+        problem = f"use --poll SECONDS, or, to be notified of changes, run: {command_to_add('watch')}"
         raise click.UsageError(problem) from error
 
 

@@ -20,13 +20,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cloudedge.errors import ImageError, ImageTooLargeError, UnknownFormatError, check_size
+from cloudedge.installation import command_to_add
 
 if TYPE_CHECKING:
     from PIL import Image
 
 SECONDS = 120  # that a photo may take; one of 49 million pixels takes 3.4 here, and many times that on a small device
 
-_MISSING = "is a HEIC photo; to read those, run: pip install 'cloudedge[heic]'"
+
+def _missing() -> UnknownFormatError:
+    return UnknownFormatError(f"is a HEIC photo; to read those, run: {command_to_add('heic')}")
 
 
 def decode(data: bytes, max_pixels: int) -> Image.Image:
@@ -49,7 +52,7 @@ def exif(data: bytes) -> bytes:
 
 def _ask(data: bytes, max_pixels: int) -> tuple[dict[str, Any], memoryview]:
     if find_spec("pi_heif") is None:
-        raise UnknownFormatError(_MISSING)
+        raise _missing()
     output = _ask_child(data, max_pixels)
     end = output.find(b"\n")
     answer = json.loads(output[: end + 1])
@@ -92,7 +95,7 @@ def _no_child(why: str) -> ImageError:
 
 def _failure(kind: str, detail: str) -> Exception:
     if kind in ("ImportError", "ModuleNotFoundError"):
-        return UnknownFormatError(_MISSING)
+        return _missing()
     if kind == "ImageTooLargeError":
         return ImageTooLargeError(detail)
     return MemoryError() if kind == "MemoryError" else ValueError(detail)

@@ -147,7 +147,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def driver() -> Iterator[Any]:
     if not (CHROMIUM and DRIVER):
         pytest.skip("there is no chromium with its driver here; on Debian: apt-get install chromium chromium-driver")
-    pytest.importorskip("selenium", reason="the browser is driven by the extra `browser`")
+    pytest.importorskip("selenium", reason="the browser is driven by the group `browser`")
     with chromium() as driver:
         yield driver
 

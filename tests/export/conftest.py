@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,15 @@ COLOURS = [
     (128, 128, 128),
     (255, 128, 0),
 ]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _few_drawings() -> Iterator[None]:
+    """Draw fewer sights than a release does: drawing and embedding hundreds for each model proves nothing more."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("export.release.DRAWINGS", 10)
+        patch.setattr("export.outliers.TEST_DRAWINGS", 4)
+        yield
 
 
 @pytest.fixture(scope="session")

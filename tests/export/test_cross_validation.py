@@ -67,7 +67,6 @@ def validated(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
         return losses
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("export.outliers.TEST_DRAWINGS", 4)  # for each of eight models
         patch.setattr("export.training.CHECKPOINT_SECONDS", 0.0)
         patch.setattr(Trainer, "_train_step", counted)
         with pytest.raises(KilledError):

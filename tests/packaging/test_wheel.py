@@ -5,41 +5,26 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Callable
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-NOT_SOURCE = shutil.ignore_patterns(".*", "build", "dist", "runs", "__pycache__", "*.egg-info")
 
 
-@pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel from a copy: what earlier builds have left in the tree must not get into it."""
-    folder = tmp_path_factory.mktemp("wheel")
-    shutil.copytree(ROOT, folder / "source", ignore=NOT_SOURCE)
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-    subprocess.run([*pip, "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, folder / "source"], check=True)
-    (wheel,) = folder.glob("*.whl")
-    return wheel
-
-
-def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
-    wheels = []
-    for name in ("first", "second"):
-        source = tmp_path / name / "source"
-        shutil.copytree(ROOT, source, ignore=NOT_SOURCE, copy_function=shutil.copyfile)  # with another time of change
-        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet", "--no-deps"]
-        environment = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
-        subprocess.run([*pip, "--wheel-dir", source.parent, source], check=True, env=environment)
-        (wheel,) = source.parent.glob("*.whl")
-        wheels.append((wheel.name, wheel.read_bytes()))
-    assert wheels[0] == wheels[1]
+def test_the_same_sources_give_the_same_bytes(
+    tmp_path: Path, build_wheel: Callable[..., Path], copy_sources: Callable[[Path], Path]
+) -> None:
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
+    sources = [copy_sources(tmp_path / name / "source") for name in ("first", "second")]
+    wheels = [build_wheel(source, env=environment) for source in sources]
+    assert wheels[0].name == wheels[1].name
+    assert wheels[0].read_bytes() == wheels[1].read_bytes()
 
 
 def test_the_wheel_carries_its_licence_and_says_that_it_is_typed(wheel: Path) -> None:

@@ -95,6 +95,7 @@ def test_where_nothing_speaks_for_a_genus_nothing_is_coloured(result, draw_sky):
 
 
 @pytest.mark.parametrize("size", [(4000, 3000), (30, 40), (3000, 200), (3000, 1), (20, 900)])
+@pytest.mark.slow
 def test_the_picture_is_neither_huge_nor_too_small_to_read(result, size):
     width, height = size
     pixels = np.full((height, width, 3), 128, np.uint8)
@@ -114,6 +115,7 @@ def test_the_words_name_the_genus_and_its_probability(result, draw_sky):
 
 
 @pytest.mark.parametrize("name", ["why.jpg", "why.png", "why.webp", "WHY.JPEG"])
+@pytest.mark.slow
 def test_explain_writes_a_picture_and_prints_the_row(explaining, photo, tmp_path, name):
     done = program(photo, "-o", tmp_path / name, "--model", explaining)
     assert (done.returncode, done.stderr) == (0, "")
@@ -150,6 +152,7 @@ def test_an_earlier_picture_is_replaced_and_any_other_file_is_not(explaining, ph
     assert photo.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_photo_may_come_on_standard_input(explaining, photo, tmp_path):
     of_file, of_input = tmp_path / "file.png", tmp_path / "input.png"
     assert program(photo, "-o", of_file, "--model", explaining).returncode == 0
@@ -159,6 +162,7 @@ def test_a_photo_may_come_on_standard_input(explaining, photo, tmp_path):
     assert of_input.read_bytes() == of_file.read_bytes()
 
 
+@pytest.mark.slow
 def test_what_goes_wrong_is_said_in_one_line(explaining, tiny, photo, tmp_path):
     target = tmp_path / "why.jpg"
     cases = {
@@ -211,6 +215,7 @@ def corners():
     return [(draw(seed, [(x * 4 / 3, y + 0.12, 0.5)]), x, y) for seed, x, y in places]
 
 
+@pytest.mark.slow
 def test_a_cloud_in_a_corner_is_seen_in_that_corner(packaged, corners):
     """The centre of mass of what speaks for the genus lies in the quarter in which the cloud is drawn."""
     hits = 0

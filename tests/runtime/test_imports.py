@@ -17,7 +17,13 @@ HEAVY = {"numpy", "onnxruntime", "PIL", "torch", "torchvision", "onnx", "export"
 
 ROOT = Path(cloudedge.__file__).parent
 # From the ground up; every other module stands on the third floor, and rooms on one floor do not know each other.
-FLOORS = ({"errors", "genera", "files", "signals"}, {"photo"}, set(), {"archive", "report", "bench", "serve"}, {"cli"})
+FLOORS = (
+    {"errors", "genera", "files", "signals", "installation"},
+    {"photo"},
+    set(),
+    {"archive", "report", "bench", "serve"},
+    {"cli"},
+)
 
 
 def modules_after(code: str) -> set[str]:

@@ -76,6 +76,7 @@ cloudedge.cli.classify.count = interrupted_count
     "moment",
     [WHILE_A_LOCK_IS_RELEASED, WHILE_A_LIBRARY_IS_LOADED, TWICE, WHILE_A_STRING_IS_EXECUTED, WHEN_ALL_IS_DONE],
 )
+@pytest.mark.slow
 def test_an_awkward_moment_is_as_good_as_any(
     photos: list[Path], tmp_path: Path, moment: str, number: signal.Signals
 ) -> None:

@@ -137,6 +137,7 @@ PIECES = st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(["ok", "empty
 @example(pieces=[("a", "cut", "1"), ("a", "cut", "2")], status={"a": "cut", "b": "ok"})
 @example(pieces=[("a", "cut", "1"), ("a", "ok", "2")], status={"a": "cut", "b": "ok"})
 @given(pieces=PIECES, status=st.fixed_dictionaries(dict.fromkeys("ab", st.sampled_from(["ok", "empty", "cut"]))))
+@pytest.mark.slow
 def test_what_was_put_together_of_pieces_is_settled_by_one_resume(
     tmp_path_factory: pytest.TempPathFactory, format_: str, pieces: list[tuple[str, str, str]], status: dict[str, str]
 ) -> None:

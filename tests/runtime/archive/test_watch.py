@@ -23,6 +23,7 @@ from cloudedge.archive.journal import Ledger
 from cloudedge.archive.row_command import run_command
 from cloudedge.archive.watch import Changes, Watch
 from cloudedge.classifier import CloudClassifier
+from cloudedge.installation import command_to_add
 from cloudedge.row_formats import read_rows
 
 from ...support.waiting import wait_for
@@ -283,6 +284,7 @@ def paths_in(journal: Path, root: Path) -> list[str]:
 
 @posix
 @pytest.mark.parametrize("options", [(), ("--poll", "0.3")], ids=["told", "polled"])
+@pytest.mark.slow
 def test_captures_that_come_in_awkward_ways_are_each_classified_once(
     tmp_path: Path, photo: bytes, options: tuple[str, ...]
 ) -> None:
@@ -322,6 +324,7 @@ def test_captures_that_come_in_awkward_ways_are_each_classified_once(
 
 
 @posix
+@pytest.mark.slow
 def test_what_came_while_it_was_down_comes_first_and_nothing_twice(tmp_path: Path, photo: bytes) -> None:
     root, journal = tmp_path / "cam", tmp_path / "rows.jsonl"
     root.mkdir()
@@ -418,4 +421,4 @@ def test_without_watchfiles_a_line_says_what_to_do(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
     done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, env=environment)
     assert done.returncode == 2
-    assert "pip install 'cloudedge[watch]'; or give --poll SECONDS" in done.stderr
+    assert f"use --poll SECONDS, or, to be notified of changes, run: {command_to_add('watch')}\n" in done.stderr

@@ -22,6 +22,7 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=300)
 
 
+@pytest.mark.slow
 def test_each_stage_of_each_photo_is_timed(tiny: Path) -> None:
     done = run("--model", tiny, "--threads", "1", "--seconds", "0.05", "--format", "json")
     assert (done.returncode, done.stderr) == (0, "")
@@ -39,11 +40,13 @@ def test_each_stage_of_each_photo_is_timed(tiny: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not say how much memory a process held")
+@pytest.mark.slow
 def test_the_memory_is_that_of_the_process_that_runs_the_model(tiny: Path) -> None:
     done = run("--model", tiny, "--seconds", "0.05", "--format", "json")
     assert 20 < json.loads(done.stdout)["models"][0]["peak_mb"] < 200  # drawing 12 megapixels takes more
 
 
+@pytest.mark.slow
 def test_text_names_device_models_and_photos(tiny: Path) -> None:
     done = run("--model", tiny, "--seconds", "0.05")
     assert (done.returncode, done.stderr) == (0, "")
@@ -52,6 +55,7 @@ def test_text_names_device_models_and_photos(tiny: Path) -> None:
         assert word in done.stdout
 
 
+@pytest.mark.slow
 def test_an_unusable_model_is_said_in_one_line(tmp_path: Path) -> None:
     done = run("--model", tmp_path / "no.onnx")
     assert (done.returncode, done.stdout) == (3, "")

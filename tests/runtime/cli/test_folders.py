@@ -83,6 +83,7 @@ def test_by_time_across_folders(month: Path) -> None:
     assert found == [str(path) for path in expected]
 
 
+@pytest.mark.slow
 def test_since_until_glob_and_depth_choose(month: Path) -> None:
     between = classify(month, "--since", "2024-06-02", "--until", "2024-06-03T12:00", "--format", "jsonl")
     assert {row["captured_at"] for row in rows(between)} == {
@@ -111,6 +112,7 @@ def test_hidden_files_are_counted_as_passed_over(month: Path) -> None:
     assert done.stderr == "24 photos, 1 failed, 2 other files skipped\n"
 
 
+@pytest.mark.slow
 def test_shards_joined_are_the_whole(month: Path) -> None:
     whole = rows(classify(month, "--format", "jsonl"))
     shards = [rows(classify(month, "--shard", f"{number}/3", "--format", "jsonl")) for number in (1, 2, 3)]
@@ -202,6 +204,7 @@ def test_wrong_usage_exits_2_and_leaves_no_trace(tmp_path: Path, options: tuple[
 
 
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.csv"])
+@pytest.mark.slow
 def test_what_is_done_is_not_done_again_and_what_failed_is(month: Path, name: str) -> None:
     target = month.parent / name
     first = classify(month, "-o", target, "--resume")
@@ -229,6 +232,7 @@ def test_rows_of_a_resumed_run_are_those_of_a_plain_one_and_a_key(month: Path) -
     assert resumed == plain
 
 
+@pytest.mark.slow
 def test_without_resume_a_journal_is_not_replaced(month: Path) -> None:
     for name in ("rows.jsonl", "rows.csv"):
         target = month / name
@@ -260,6 +264,7 @@ def test_a_photo_that_is_named_twice_is_done_once(month: Path) -> None:
     assert len(target.read_text().splitlines()) == 12
 
 
+@pytest.mark.slow
 def test_other_options_are_another_answer(month: Path) -> None:
     target = month / "rows.jsonl"
     classify(month / "b", "-o", target, "--resume")
@@ -271,6 +276,7 @@ def test_other_options_are_another_answer(month: Path) -> None:
 
 @posix
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.csv"])
+@pytest.mark.slow
 def test_kills_at_any_moment_change_nothing_in_the_end(
     tmp_path: Path, encode: Callable[..., bytes], draw_sky: Callable[..., np.ndarray], name: str
 ) -> None:

@@ -143,6 +143,7 @@ def test_standard_input_without_an_end_is_an_error_row(photos: list[Path]) -> No
 
 
 @posix
+@pytest.mark.slow
 def test_an_output_that_is_a_stream_is_written_to(photos: list[Path], tmp_path: Path) -> None:
     expected = classify("--format", "csv", photos[0]).stdout
     assert classify("-o", "/dev/stdout", "--format", "csv", photos[0]).stdout == expected
@@ -193,6 +194,7 @@ def test_wrong_usage_exits_2(arguments: tuple[str, ...], tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("command", ["classify", "info"])
+@pytest.mark.slow
 def test_a_model_that_cannot_be_used_exits_3(command: str, tmp_path: Path) -> None:
     (tmp_path / "text.onnx").write_text("no model")
     for model in ("no-such-model", "no-such.onnx", "text.onnx"):
@@ -272,6 +274,7 @@ def test_a_full_disk_is_one_line(photos: list[Path]) -> None:
 @posix
 @pytest.mark.skipif(sys.platform == "darwin", reason="its file systems take only UTF-8")
 @pytest.mark.parametrize("format_", ["text", "json", "jsonl", "csv"])
+@pytest.mark.slow
 def test_names_of_any_bytes_are_rows(photos: list[Path], format_: str) -> None:
     folder = os.fsencode(photos[0].parent)
     names = [b"line\nend.jpg", b"not-utf8-\xff.jpg", "été 雲.jpg".encode()]

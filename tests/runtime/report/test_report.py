@@ -230,6 +230,7 @@ def test_no_text_of_a_file_gets_into_the_markup() -> None:
     html.encode()
 
 
+@pytest.mark.slow
 def test_ten_years_stay_below_5_mb() -> None:
     summary = Summary()
     first = datetime(2015, 1, 1).toordinal()
@@ -269,6 +270,7 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*CLOUDEDGE, "report", *arguments], capture_output=True, encoding="utf-8", timeout=120)
 
 
+@pytest.mark.slow
 def test_json_lines_and_csv_give_the_same_page(tmp_path: Path) -> None:
     rows = year(500)
     (tmp_path / "rows.jsonl").write_text("".join(to_jsonl(rows)))

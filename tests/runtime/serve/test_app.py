@@ -19,6 +19,7 @@ import pytest
 
 from cloudedge import CloudClassifier
 from cloudedge.genera import GENERA
+from cloudedge.installation import command_to_add
 from cloudedge.row import REASONS
 
 from ...support.serving import form, program, served
@@ -314,6 +315,7 @@ def test_who_hangs_up_midway_makes_room(classifier, jpeg, caplog):
     assert [record for record in caplog.records if record.exc_info] == []
 
 
+@pytest.mark.slow
 def test_nothing_is_opened_or_written_for_a_request(client, jpeg, monkeypatch, draw_sky, encode):
     def refuse(*arguments, **options):
         raise AssertionError("a temporary file")
@@ -414,6 +416,7 @@ def test_a_model_that_fails_gives_500_without_its_path(make_model, metadata, jpe
 
 
 @pytest.mark.parametrize(("name", "code"), [("SIGTERM", 0), ("SIGINT", 130), ("SIGHUP", 0)])
+@pytest.mark.slow
 def test_a_signal_lets_what_is_at_work_get_its_answer(explaining, jpeg, tmp_path, name, code):
     with program(tmp_path / "log", "--model", explaining) as server, head(server.client, len(jpeg)) as connection:
         connection.sendall(jpeg[:1000])
@@ -435,6 +438,7 @@ def test_leaving_this_machine_is_warned_of(explaining, tmp_path):
         assert "--token" in server.log_text()
 
 
+@pytest.mark.slow
 def test_what_keeps_it_from_serving_is_said_in_one_line(explaining, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -465,7 +469,7 @@ def test_without_the_extra_it_says_what_to_install(explaining):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
-    assert "pip install 'cloudedge[serve]'" in done.stderr
+    assert f"to serve, run: {command_to_add('serve')}\n" in done.stderr
 
 
 def test_limits_are_those_that_are_documented():

@@ -111,6 +111,7 @@ def resident(pid: int) -> int:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is read from /proc")
+@pytest.mark.slow
 def test_under_load_each_gets_its_due(make_model, metadata, sky, tmp_path):
     model = make_model(metadata, "outputs")
     classifier = CloudClassifier(model, threads=1)

@@ -13,12 +13,13 @@ import pytest
 from ...support.serving import program
 
 pytest.importorskip("starlette", reason="the server needs the extra `serve`")
-pytest.importorskip("schemathesis", reason="it comes with the extra `browser`")
+pytest.importorskip("schemathesis", reason="it comes with the group `browser`")
 
 EXAMPLES = os.environ.get("CLOUDEDGE_API_EXAMPLES", "40")
 
 
 @pytest.mark.parametrize("token", [None, "sesame"])
+@pytest.mark.slow
 def test_schemathesis_finds_nothing(make_model, metadata, tmp_path, token):
     model = make_model(metadata, "outputs")
     with program(tmp_path / "log", "--model", model, *(["--token", token] if token else [])) as server:
