@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cloudedge.errors import CloudEdgeError
-from export.dataset import CLASSES, Photo, first_choice, read_reviews, review_target
+from export.dataset import CLASSES, OTHER_SIGHTS, Photo, read_reviews, review_target
 from export.files import read_csv
 
 COLUMNS = ("file", "source", "group", "sha256")
@@ -61,7 +61,9 @@ def load_elsewhere(root: Path) -> Elsewhere:
 
 def _seen_in(photo: Photo) -> str:
     target = review_target(photo)
-    return CLASSES[int(target.argmax())] if target is not None else first_choice(photo.trusted_reviews[0])
+    if target is not None:
+        return CLASSES[int(target.argmax())]
+    return max(OTHER_SIGHTS, key=lambda name: sum(review.get(name, 0.0) for review in photo.trusted_reviews))
 
 
 def _shuffled(group: str) -> str:
