@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
@@ -94,7 +94,10 @@ def lr_find(recipe: Recipe, weights: Path | None, data: Path, run: Path | None) 
 def evaluate(model: Path, part: str, data: Path, run: Path | None) -> None:
     """Measure a model file on photos that its training did not see, with plots, tables and its worst mistakes."""
     opened = Model(model)
-    spec, photos = opened.spec, read_data_set(release.recipe_of(opened), data)
+    recipe = release.recipe_of(opened)
+    if part == "all":  # a folder of its own, with nothing from elsewhere beside it
+        recipe = replace(recipe, elsewhere=False)
+    spec, photos = opened.spec, read_data_set(recipe, data)
     folder = run_folder(run, f"evaluate-{spec.name}")
     if part != "all":
         release.check_photos(opened, photos)
