@@ -55,11 +55,6 @@ class DataSet:
         return genera(self.part(self.split.test))
 
     @property
-    def unseen(self) -> list[Photo]:
-        """All photos that training does not see."""
-        return self.part(~self.split.train)
-
-    @property
     def digest(self) -> str:
         """A checksum of what decides the folds."""
         return folds_digest(self.photos)

