@@ -19,7 +19,7 @@ from PIL import Image
 from cloudedge.errors import CloudEdgeError
 from export import cleaning, decisions
 from export.commands.clean import clean
-from export.dataset import CLASSES, DROPPED, Photo, assign_folds, load_catalogue, soft_target
+from export.dataset import CLASSES, DROPPED, Photo, assign_folds, corrected, load_catalogue, soft_target
 from export.evaluation import columns
 
 from .drawing import save, sky
@@ -130,12 +130,16 @@ def apply(folder: Path, *rows: str) -> Result:
     return run("apply", made, "--data", folder)
 
 
+def read_corrected(folder: Path) -> list[Photo]:
+    return corrected(load_catalogue(folder), decisions.read_decisions(decisions.PATH))
+
+
 def test_decisions_are_merged_honoured_and_taken_back(folder: Path) -> None:
     apply(folder, f'"{NAME}",00,Cumulus', "Cirrus/2.png,11,drop")
     result = apply(folder, "Stratus/3.png,22,keep", "Stratus/4.png,33,drop")
     assert result.exit_code == 0
     assert "4 decisions" in result.output
-    found = load_catalogue(folder, decisions.PATH)
+    found = read_corrected(folder)
     assert [(p.genus, p.stratum, p.conflict) for p in found] == [
         ("Cumulus", "Cirrus", False),
         (DROPPED, "Cirrus", False),
@@ -145,7 +149,7 @@ def test_decisions_are_merged_honoured_and_taken_back(folder: Path) -> None:
     assert [soft_target(p, {"manifest": 1.0, "1": 0.0}) is not None for p in found] == [True, False, True, False]
     assert columns(found)["manifest"].tolist() == [CLASSES.index("Cumulus"), -1, CLASSES.index("Stratus"), -1]
     apply(folder, f'"{NAME}",00,', "Cirrus/2.png,11,keep", "Stratus/3.png,22,", "Stratus/4.png,33,")
-    assert load_catalogue(folder, decisions.PATH) == load_catalogue(folder, None)
+    assert read_corrected(folder) == load_catalogue(folder)
     assert decisions.PATH.read_text(encoding="utf-8") == "file,sha256,decision\nCirrus/2.png,11,keep\n"
 
 
@@ -162,14 +166,14 @@ def test_a_decision_that_cannot_be_meant_changes_nothing(row: str, problem: str,
 
 def test_a_decision_is_for_the_photo_and_not_for_its_name(folder: Path) -> None:
     decisions.merge({("Cirrus/2.png", "another"): "drop"}, decisions.PATH)
-    assert load_catalogue(folder, decisions.PATH) == load_catalogue(folder, None)
+    assert read_corrected(folder) == load_catalogue(folder)
 
 
 def test_a_correction_moves_no_photo_to_another_fold() -> None:
     rng = np.random.default_rng(2)
     photos = [Photo(f"{k}", str(rng.choice(CLASSES)), int(rng.integers(0, 150)), False, {}) for k in range(200)]
-    corrected = [replace(p, genus=DROPPED, listed=p.genus) if k % 7 == 0 else p for k, p in enumerate(photos)]
-    assert (assign_folds(photos, 5, seed=0) == assign_folds(corrected, 5, seed=0)).all()
+    dropped = [replace(p, genus=DROPPED, listed=p.genus) if k % 7 == 0 else p for k, p in enumerate(photos)]
+    assert (assign_folds(photos, 5, seed=0) == assign_folds(dropped, 5, seed=0)).all()
 
 
 def test_losses_of_other_photos_are_told_be_there_other_doubts_or_not(folder: Path, tmp_path: Path) -> None:

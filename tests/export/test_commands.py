@@ -23,11 +23,11 @@ from export.__main__ import main
 from export.batches import TrainingSet
 from export.contact_sheet import Tile
 from export.dataset import CLASSES
-from export.judge import Released
 from export.network import build, save_weights
 from export.onnx_model import export_onnx, rewrite
 from export.recipe import Phase, Recipe
 from export.release import describe
+from export.sight_heads import Released
 from export.training import Trainer
 
 from . import recipes
@@ -45,7 +45,7 @@ def test_evaluate_leaves_nothing_of_a_column_that_the_photos_do_not_have(
     export_onnx(released, describe(recipe), tmp_path / "model.onnx")
     for data in (root, plain(root, tmp_path)):
         run("evaluate", "--model", tmp_path / "model.onnx", "--data", data, "--run", tmp_path / "run")
-    assert {path.stem.rpartition("-")[2] for path in (tmp_path / "run").iterdir()} == {"manifest", "figures"}
+    assert {path.stem.rpartition("-")[2] for path in (tmp_path / "run").iterdir()} == {"guided", "manifest", "figures"}
 
 
 def test_evaluate_writes_its_tables_and_pictures(
@@ -54,7 +54,7 @@ def test_evaluate_writes_its_tables_and_pictures(
     export_onnx(released, describe(recipe), tmp_path / "model.onnx")
     folder = tmp_path / "run"
     run("evaluate", "--model", tmp_path / "model.onnx", "--data", root, "--run", folder)
-    for column in ("agreed", "review", "manifest"):
+    for column in ("guided", "sure", "agreed", "manifest"):
         for name in ("confusion", "genera", "reliability", "top-losses"):
             assert (folder / f"{name}-{column}.png").stat().st_size > 2000
         with (folder / f"losses-{column}.csv").open(newline="", encoding="utf-8") as stream:

@@ -15,7 +15,8 @@ from cloudedge.errors import CloudEdgeError
 from export import cross_validation
 from export.__main__ import main
 from export.cross_validation import Predictions, cross_validate, spread, trainings
-from export.dataset import CLASSES, Photo, load_catalogue
+from export.data_set import read_data_set
+from export.dataset import CLASSES, Photo
 from export.evaluation import Answers
 from export.recipe import Recipe, load_recipe
 from export.training import Trainer
@@ -68,6 +69,7 @@ def validated(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("export.outliers.TEST_DRAWINGS", 4)  # for each of eight models
+        patch.setattr("export.release.DRAWINGS", 4)
         patch.setattr("export.training.CHECKPOINT_SECONDS", 0.0)
         patch.setattr(Trainer, "_train_step", counted)
         with pytest.raises(KilledError):
@@ -88,7 +90,7 @@ def predictions(run: Path, name: str, arithmetic: str = "float32") -> list[dict[
 
 def test_every_photo_is_asked_once_and_copies_stand_in_one_fold(validated: tuple[Path, str], root: Path) -> None:
     run, _ = validated
-    photos = load_catalogue(root)
+    photos = read_data_set(load_recipe(run.parent / "tiny.toml"), root).photos
     for arithmetic in ("float32", "int8"):
         asked = [[row["file"] for row in predictions(run, f"fold-{fold}", arithmetic)] for fold in range(3)]
         assert sorted(file for files in asked for file in files) == sorted(photo.file for photo in photos)
@@ -107,10 +109,10 @@ def test_the_table_pools_the_predictions_and_tells_how_they_spread(validated: tu
     hits = [max(CLASSES, key=lambda genus: float(row[genus])) == row["file"].split("/")[0] for row in rows]
     figures = json.loads((run / "figures.json").read_text(encoding="utf-8"))["float32"]
     assert figures["pooled"]["agreed"]["top1"]["value"] == pytest.approx(np.mean(hits))
-    assert figures["pooled"]["review"]["top1"]["n"] == 80
+    assert figures["pooled"]["guided"]["top1"]["n"] == 80
     assert figures["folds"]["manifest"]["ece"]["n"] == 3
     assert figures["seeds"]["manifest"]["ece"]["n"] == 2
-    for column in ("agreed", "review", "manifest"):
+    for column in ("guided", "sure", "agreed", "manifest"):
         assert f"| {column} | 80 | {np.mean(hits):.1%} [" in output
     assert "same first choice as float32: " in output
     cirrus = [row["reason"] for row in rows if row["file"].startswith("Cirrus/")]
@@ -131,11 +133,13 @@ def test_strange_sights_are_asked_of_the_model_of_every_fold(validated: tuple[Pa
     by_fold = [json.loads((run / f"fold-{fold}/strange-int8.json").read_text(encoding="utf-8")) for fold in range(3)]
     pooled = json.loads((run / "figures.json").read_text(encoding="utf-8"))["int8"]["strange"]
     assert set(pooled) == {kind for figures in by_fold for kind in figures}
-    for kind, figure in pooled.items():
-        asked = [figures[kind] for figures in by_fold if kind in figures]
-        assert figure["n"] == sum(one["n"] for one in asked)
-        assert figure["value"] * figure["n"] == pytest.approx(sum(one["value"] * one["n"] for one in asked))
-        assert f"| {kind} | {figure['n']} | {figure['value']:.1%} [" in output
+    for kind, outcomes in pooled.items():
+        for outcome, figure in outcomes.items():
+            asked = [figures[kind][outcome] for figures in by_fold if kind in figures]
+            assert figure["n"] == sum(one["n"] for one in asked)
+            assert figure["value"] * figure["n"] == pytest.approx(sum(one["value"] * one["n"] for one in asked))
+        certain = outcomes["certain"]
+        assert f"| {kind} | {certain['n']} | {certain['value']:.1%} [" in output
 
 
 def test_a_run_of_another_recipe_is_not_gone_on_with(validated: tuple[Path, str], root: Path, tmp_path: Path) -> None:
@@ -143,7 +147,7 @@ def test_a_run_of_another_recipe_is_not_gone_on_with(validated: tuple[Path, str]
     (tmp_path / "tiny.toml").write_text(RECIPE, encoding="utf-8")
     recipe = load_recipe(tmp_path / "tiny.toml")
     with pytest.raises(CloudEdgeError, match="another recipe"):
-        cross_validate(replace(recipe, average=0.9), root, run)
+        cross_validate(replace(recipe, average=0.9), read_data_set(recipe, root), run)
 
 
 def test_too_few_photos_are_told_before_any_training(
@@ -153,17 +157,19 @@ def test_too_few_photos_are_told_before_any_training(
     lines = (root / "manifest.csv").read_text(encoding="utf-8").splitlines()[:3]
     (tmp_path / "manifest.csv").write_text("\n".join(lines), encoding="utf-8")
     monkeypatch.setattr("export.cross_validation.trained", None)  # nothing may be trained
+    recipe = load_recipe(tmp_path / "tiny.toml")
     with pytest.raises(CloudEdgeError, match="holds too few photos: one fold has none"):
-        cross_validate(load_recipe(tmp_path / "tiny.toml"), tmp_path, tmp_path / "run")
+        cross_validate(recipe, read_data_set(recipe, tmp_path), tmp_path / "run")
 
 
 def test_predictions_of_another_data_set_are_refused(validated: tuple[Path, str], root: Path) -> None:
     run, _ = validated
     recipe = Recipe.from_dict(json.loads((run / "claim.json").read_text(encoding="utf-8"))["recipe"])
     training = trainings(recipe, run, 1)[0]
-    photos = [replace(photo, file=f"other-{photo.file}") for photo in load_catalogue(root)]
+    data = read_data_set(recipe, root)
+    others = replace(data, photos=tuple(replace(photo, file=f"other-{photo.file}") for photo in data.photos))
     with pytest.raises(CloudEdgeError, match="other photos"):
-        cross_validation._read(training, "float32", photos)
+        cross_validation._read(training, "float32", others)
 
 
 def test_the_spread_is_over_trainings() -> None:

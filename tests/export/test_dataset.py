@@ -16,6 +16,7 @@ from export.dataset import (
     DEFAULT_ROOT,
     Photo,
     assign_folds,
+    corrected,
     folds_digest,
     load_catalogue,
     load_pixels,
@@ -77,9 +78,29 @@ def test_a_photo_without_a_genus_has_no_target(photo: Photo) -> None:
     assert soft_target(photo, WEIGHTS) is None
 
 
+def test_guided_reviews_are_trusted_before_the_others() -> None:
+    guided = {"Cumulus": 0.7, "Stratus": 0.3}
+    photo = replace(PHOTO, reviews={**PHOTO.reviews, "3": guided})
+    assert photo.trusted_reviews == [guided]
+    assert replace(photo, reviews={**photo.reviews, "4": {"Cirrus": 1.0}}).trusted_reviews == [guided, {"Cirrus": 1.0}]
+    assert PHOTO.trusted_reviews == list(PHOTO.reviews.values())
+    target = review_target(photo)
+    assert target is not None
+    assert target[CLASSES.index("Cumulus")] == pytest.approx(0.7)
+
+
+def test_a_photo_is_sure_where_all_of_several_trusted_reviews_agree() -> None:
+    agreeing = replace(PHOTO, reviews={"3": {"Cumulus": 0.6}, "4": {"Cumulus": 0.9}})
+    assert agreeing.sure
+    assert not PHOTO.sure
+    assert not replace(agreeing, reviews={"3": {"Cumulus": 0.6}}).sure
+    assert not replace(agreeing, reviews={}).sure
+
+
 def test_agreed_is_a_first_choice_that_confirms_the_manifest() -> None:
     assert PHOTO.agreed
     assert not replace(PHOTO, reviews={"2": {"Cirrostratus": 0.6, "Cirrus": 0.4}}).agreed
+    assert not replace(PHOTO, reviews={"3": {"Cirrus": 1.0}, "4": {"Cirrus": 1.0}}).agreed  # these had a guide
 
 
 def test_no_group_is_split_and_genera_are_spread_evenly() -> None:
@@ -202,7 +223,7 @@ def test_the_real_catalogue_is_what_its_description_says(real_root: Path) -> Non
 
 def test_the_corrections_meet_photos_of_the_real_catalogue_and_let_copies_agree(real_root: Path) -> None:
     decided = read_decisions(PATH)
-    photos = load_catalogue(real_root, PATH)
+    photos = corrected(load_catalogue(real_root), decided)
     assert decided.keys() <= {(photo.file, photo.sha256) for photo in photos}
     groups = {photo.group for photo in photos if (photo.file, photo.sha256) in decided}
     names = {(photo.group, photo.genus) for photo in photos if photo.group in groups}

@@ -16,15 +16,15 @@ from export.evaluation import (
     columns,
     confusion,
     evaluate,
-    fit_temperature,
+    outcomes,
     per_genus,
     share,
     softmax,
     summarise,
     trusted,
+    trusted_target,
 )
 from export.files import plain
-from export.release import confidence_threshold
 
 
 def test_a_share_has_wilsons_interval() -> None:
@@ -57,13 +57,6 @@ def test_photos_are_put_into_bins_by_their_first_choice() -> None:
     found = calibration_bins(np.array([[0.72, 0.28], [0.78, 0.22], [0.0, 1.0]]), np.array([0, 1, 1]))
     assert [(b.number, b.right, b.photos) for b in found] == [(7, 0.5, 2), (9, 1.0, 1)]
     assert [b.confidence for b in found] == pytest.approx([0.75, 1.0])
-
-
-def test_the_temperature_undoes_overconfidence() -> None:
-    rng = np.random.default_rng(0)
-    logits = rng.normal(size=(4000, 5))
-    labels = np.array([rng.choice(5, p=row) for row in softmax(logits)])
-    assert fit_temperature(3 * logits, labels) == pytest.approx(3, rel=0.1)
 
 
 def test_confusion_counts_by_label_then_prediction() -> None:
@@ -134,21 +127,67 @@ def test_the_columns_judge_by_their_own_labels() -> None:
     cumulus, stratus = CLASSES.index("Cumulus"), CLASSES.index("Stratus")
     found = columns(photos)
     assert found["agreed"].tolist() == [cumulus, -1, -1, -1]
-    assert found["review"].tolist() == [cumulus, cumulus, cumulus, -1]
+    assert found["guided"].tolist() == [cumulus, cumulus, cumulus, -1]
+    assert found["sure"].tolist() == [cumulus, cumulus, cumulus, -1]
     assert found["manifest"].tolist() == [cumulus, stratus, -1, -1]
+
+
+def test_agreed_does_not_count_guided_reviewers_and_guided_prefers_them() -> None:
+    older, guided = {"Cumulus": 1.0}, {"Stratus": 0.8, "Altostratus": 0.2}
+    photos = [
+        Photo("older", "Cumulus", 0, False, {"1": older, "2": older}),
+        Photo("guided", "Cumulus", 1, False, {"1": older, "3": guided}),
+        Photo("guided alone", "Stratus", 2, False, {"3": guided, "4": guided}),
+    ]
+    cumulus, stratus = CLASSES.index("Cumulus"), CLASSES.index("Stratus")
+    found = columns(photos)
+    assert found["agreed"].tolist() == [cumulus, cumulus, -1]
+    assert found["guided"].tolist() == [cumulus, stratus, stratus]
+
+
+def test_sure_needs_two_trusted_reviews_of_one_first_choice() -> None:
+    stratus, cumulus = {"Stratus": 0.6, "Cumulus": 0.4}, {"Cumulus": 1.0}
+    photos = [
+        Photo("both", "Cumulus", 0, False, {"1": cumulus, "3": stratus, "4": stratus}),
+        Photo("one", "Cumulus", 1, False, {"1": stratus, "2": stratus, "3": stratus}),
+        Photo("torn", "Cumulus", 2, False, {"3": stratus, "4": cumulus}),
+        Photo("none", "Cumulus", 3, False, {}),
+    ]
+    assert columns(photos)["sure"].tolist() == [CLASSES.index("Stratus"), -1, -1, -1]
+
+
+def test_settings_are_made_by_the_reviewers_own_probabilities() -> None:
+    photo = Photo("a", "Cumulus", 0, False, {"1": {"Cumulus": 1.0}, "3": {"Stratus": 0.6, "Cumulus": 0.4}})
+    target = trusted_target(photo)
+    assert target is not None
+    assert target[CLASSES.index("Stratus")] == pytest.approx(0.6)
+    assert target[CLASSES.index("Cumulus")] == pytest.approx(0.4)
+
+
+def test_the_outcomes_of_a_sight_are_shares_of_certain_answers_and_of_each_doubt() -> None:
+    found = outcomes(np.array(["", "clear", "clear", "dark"]))
+    assert {name: figure.value for name, figure in found.items() if figure.value} == {
+        "certain": 0.25,
+        "clear": 0.5,
+        "dark": 0.25,
+    }
 
 
 def test_a_card_table_has_a_row_for_each_column_with_labels() -> None:
     photos = [Photo(str(k), CLASSES[k % 10], k, False, {}) for k in range(40)]
     reasons = np.where(np.arange(40) < 10, "", "unfamiliar")
     figures = evaluate(Answers(np.eye(10)[np.arange(40) % 10], reasons), photos)
-    strange = {"contrail": figures["manifest"]["coverage"], "fog": share(np.array([], dtype=bool))}
+    figures["elsewhere"] = figures["manifest"]
+    sights = {"contrail": outcomes(reasons), "fog": outcomes(reasons[:0])}
     steady = {"2 grey levels": share(np.arange(40) < 30)}
-    table = card_table(plain({"test": figures, "strange": strange, "steady": steady}))
+    table = card_table(plain({"test": figures, "sights": sights, "steady": steady}))
     assert table.splitlines()[0].startswith("| labels | n | top-1 ")
     assert "| manifest | 40 | 100.0% [" in table
-    assert "| contrail | 40 | 25.0% [" in table
-    assert "| fog | 0 | - |" in table
+    assert "| elsewhere | 40 | 100.0% [" in table
+    assert "| what it shows | n | certain | clear | unfamiliar |" in table
+    contrail = next(line for line in table.splitlines() if line.startswith("| contrail | 40 |"))
+    assert [cell.split()[0] for cell in contrail.strip("| ").split(" | ")[2:]] == ["25.0%", "0.0%", "75.0%"]
+    assert "| fog | 0 | - | - | - |" in table
     assert "| 2 grey levels | 40 | 75.0% [" in table
 
 
@@ -194,25 +233,3 @@ def test_a_card_without_a_place_for_the_model_stays_as_it_is(tmp_path: Path) -> 
     write_card(card, "figures", "camera", "new")
     write_card(card, "cross-validation", "a.b", "new")
     assert card.read_text(encoding="utf-8") == CARD
-
-
-def test_the_confidence_threshold_is_the_lowest_that_surely_keeps_the_precision() -> None:
-    confidence = np.linspace(0.99, 0.5, 100)
-    probabilities = np.stack([confidence, 1 - confidence], axis=1)
-    labels = np.r_[np.zeros(60, dtype=np.int64), np.ones(40, dtype=np.int64)]
-    kept = int((confidence >= confidence_threshold(probabilities, labels) - 1e-3).sum())
-    assert share(labels[:kept] == 0).low >= 0.75 > share(labels[: kept + 1] == 0).low
-    assert confidence_threshold(probabilities, np.ones(100, dtype=np.int64)) == 1.0
-
-
-def test_easy_photos_do_not_make_certain_of_what_is_less_likely_than_not() -> None:
-    probabilities = np.tile([0.3, 0.25, 0.25, 0.2], (100, 1))
-    assert confidence_threshold(probabilities, np.zeros(100, dtype=np.int64)) == 0.5
-
-
-def test_few_photos_leave_the_confidence_threshold_to_the_calibration_unless_they_speak_against_it() -> None:
-    confidence = np.array([0.9, 0.85, 0.8, 0.78, 0.6])
-    probabilities = np.stack([confidence, 1 - confidence], axis=1)
-    assert confidence_threshold(probabilities, np.array([0, 0, 1, 0, 1])) == 0.75
-    assert confidence_threshold(probabilities, np.array([0, 1, 1, 0, 0])) == 1.0
-    assert confidence_threshold(probabilities[4:], np.array([0])) == 0.75

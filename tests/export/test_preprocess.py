@@ -38,6 +38,24 @@ def test_prepare_equals_torchvision(recipe: Recipe, interpolation: str, resize: 
     np.testing.assert_allclose(prepare(pixels, spec), theirs.numpy(), atol=1e-5)
 
 
+@pytest.mark.parametrize("interpolation", list(MODES))
+@pytest.mark.parametrize(("shape", "sides"), [((300, 417), (64, 96)), ((500, 300), (96, 64)), ((60, 900), (64, 128))])
+def test_prepare_with_proportions_equals_torchvision(
+    recipe: Recipe, interpolation: str, shape: tuple[int, int], sides: tuple[int, int]
+) -> None:
+    pixels = np.random.default_rng(5).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    spec = ModelSpec.from_json(json.dumps(describe(replace(recipe, interpolation=interpolation))))
+    theirs = v2.Compose(
+        [
+            v2.Resize(sides, MODES[interpolation]),
+            v2.ToImage(),
+            v2.ToDtype(torch.float32, scale=True),
+            v2.Normalize(augment.MEAN, augment.STD),
+        ]
+    )(Image.fromarray(pixels))
+    np.testing.assert_allclose(prepare(pixels, spec), theirs.numpy(), atol=1e-5)
+
+
 def test_training_normalises_as_the_runtime_does(recipe: Recipe) -> None:
     pixels = np.random.default_rng(6).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     spec = ModelSpec.from_json(json.dumps(describe(recipe)))

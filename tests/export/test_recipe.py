@@ -11,6 +11,7 @@ from export.recipe import Recipe, load_recipe
 
 from .recipes import RECIPE
 
+RECIPES = sorted((Path(__file__).parents[2] / "export" / "recipes").glob("*.toml"))
 SECOND = RECIPE[RECIPE.index("[[phases]]") :]
 
 
@@ -25,7 +26,7 @@ SECOND = RECIPE[RECIPE.index("[[phases]]") :]
         (("test_fold = 0", "test_fold = 4"), "test_fold must be from 0 to 3"),
         (("validation_fold = 1", "validation_fold = -1"), "validation_fold must be from 0 to 3"),
         (("validation_fold = 1", "validation_fold = 0"), "must differ"),
-        (('name = "lite0"', 'name = "mine"'), "network must be one of resnet34, lite0, lite2, not 'mine'"),
+        (('name = "lite0"', 'name = "mine"'), "network must be one of resnet34, lite0, not 'mine'"),
         (('name = "lite0"', 'name = "../lite0"\nnetwork = "lite0"'), "the name '../lite0'"),
         (("seed = 1\n", ""), "'seed' is missing"),
         (("seed = 1", "seed = 1.5"), "seed must be a whole number, not 1.5"),
@@ -46,6 +47,12 @@ SECOND = RECIPE[RECIPE.index("[[phases]]") :]
         (("label = 1.0", "label = 1.0\nmixup = 0.6\ncutmix = 0.5"), "mixup and cutmix together must be 1 at most"),
         (("label = 1.0", "label = 1.0\ntrivial_augment = 1"), "trivial_augment must be true or false, not 1"),
         (("[[phases]]", "[phases]"), "phases must be a list"),
+        (("label = 1.0", "label = 1.0\nratios = []"), "phase 1: ratios must be numbers"),
+        (("label = 1.0", "label = 1.0\nratios = [1.0, 3.0]"), "phase 1: ratios must be from 0.5 to 2"),
+        (("label = 1.0", "label = 1.0\nstretch = 0.9"), "phase 1: stretch must be from 1 to 4"),
+        (("label = 1.0", "label = 1.0\nzoomed_out = 1.5"), "phase 1: zoomed_out must be from 0 to 1"),
+        (("label = 1.0", "label = 1.0\ncamera = -0.1"), "phase 1: camera must be from 0 to 1"),
+        (("dark = 10.0", "dark = 10.0\nelsewhere = 1"), "elsewhere must be true or false, not 1"),
     ],
 )
 def test_what_cannot_be_trained_by_is_told_with_its_key(change: tuple[str, str], problem: str, tmp_path: Path) -> None:
@@ -77,3 +84,25 @@ def test_a_run_may_start_from_other_weights(recipe: Recipe, tmp_path: Path) -> N
     mine.touch()
     assert recipe.starting_from(mine) == replace(recipe, weights=str(mine))
     assert recipe.starting_from(None) == recipe
+
+
+def test_a_recipe_that_asks_for_a_verdict_needs_a_teacher(recipe: Recipe) -> None:
+    phase = replace(recipe.phases[0], verdict=1.0)
+    with pytest.raises(ValueError, match="no teacher"):
+        replace(recipe, phases=(phase,))
+    assert replace(recipe, phases=(phase,), teachers=("teacher.toml",))
+
+
+def test_hints_beside_a_verdict_need_a_lite0_for_the_first_teacher(tmp_path: Path) -> None:
+    text = (RECIPES[0].parent / "resnet34.toml").read_text(encoding="utf-8")
+    (tmp_path / "student.toml").write_text(text.replace("/teacher.toml", "/resnet34-body.toml"), encoding="utf-8")
+    with pytest.raises(ValueError, match="must be a lite0"):
+        load_recipe(tmp_path / "student.toml")
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_every_recipe_can_be_read_and_goes_into_the_metadata_and_back(path: Path) -> None:
+    recipe = load_recipe(path)
+    assert Recipe.from_dict(recipe.to_dict()) == recipe
+    assert recipe.input_size % 32 == 0
+    assert all(phase.size % 32 == 0 for phase in recipe.phases)

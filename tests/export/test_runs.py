@@ -16,6 +16,7 @@ import torch
 
 from cloudedge.errors import CloudEdgeError
 from export import runs
+from export.data_set import DataSet, read_data_set
 from export.network import build, save_weights
 from export.recipe import Phase, Recipe
 from export.training import Trainer
@@ -32,60 +33,76 @@ def tiny(recipe: Recipe) -> Recipe:
     return replace(recipe, weights="none", phases=(PHASE,))
 
 
-def test_a_folder_of_another_recipe_is_refused_and_left_alone(tiny: Recipe, root: Path, tmp_path: Path) -> None:
-    runs.claim(run_of(tiny, tmp_path), root)
+def test_a_folder_of_another_recipe_is_refused_and_left_alone(tiny: Recipe, photos: DataSet, tmp_path: Path) -> None:
+    runs.claim(run_of(tiny, tmp_path), photos)
     before = (tmp_path / runs.CLAIM).read_bytes()
-    runs.claim(run_of(tiny, tmp_path), root)
+    runs.claim(run_of(tiny, tmp_path), photos)
     for other in (replace(tiny, odds=2.0), replace(tiny, phases=(replace(PHASE, lr=1e-4),))):
         for work in (runs.train, runs.trained):
             with pytest.raises(CloudEdgeError, match="holds a run of another recipe; give another folder with --run"):
-                work(run_of(other, tmp_path), root)
+                work(run_of(other, tmp_path), photos)
     with pytest.raises(CloudEdgeError, match="another recipe"):
-        runs.trained(runs.Run(tiny, 7, tmp_path), root)
+        runs.trained(runs.Run(tiny, 7, tmp_path), photos)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {runs.CLAIM: before}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there a second training is not kept out")
 def test_a_second_training_is_kept_out_while_one_is_at_work(
-    tiny: Recipe, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny: Recipe, photos: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine, step, refused = run_of(tiny, tmp_path), Trainer._train_step, []
 
     def second(*arguments: object) -> dict[str, float]:
         with pytest.raises(CloudEdgeError, match="another training is at work here"):
-            runs.train(mine, root)
+            runs.train(mine, photos)
         refused.append(1)
         return step(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Trainer, "_train_step", second)
-    runs.train(mine, root)
+    runs.train(mine, photos)
     assert len(refused) == 2
     monkeypatch.undo()
-    assert runs.train(mine, root) == mine.weights
+    assert runs.train(mine, photos) == mine.weights
 
 
-def test_a_training_that_diverges_is_told_and_leaves_no_weights(tiny: Recipe, root: Path, tmp_path: Path) -> None:
+def test_a_training_that_diverges_is_told_and_leaves_no_weights(tiny: Recipe, photos: DataSet, tmp_path: Path) -> None:
     wild = replace(tiny, phases=(replace(PHASE, lr=1e30),))
     with pytest.raises(CloudEdgeError, match="holds a training that diverged"):
-        runs.train(run_of(wild, tmp_path), root)
+        runs.train(run_of(wild, tmp_path), photos)
     assert not (tmp_path / runs.WEIGHTS).exists()
 
 
 def test_a_folder_of_other_photos_is_refused(tiny: Recipe, root: Path, tmp_path: Path) -> None:
-    photos = tmp_path / "photos"
-    photos.mkdir()
+    folder = tmp_path / "photos"
+    folder.mkdir()
     manifest = (root / "manifest.csv").read_text(encoding="utf-8")
-    (photos / "manifest.csv").write_text(manifest, encoding="utf-8")
-    shutil.copy(root / "review.csv", photos)
-    runs.claim(run_of(tiny, tmp_path / "run"), root)
-    runs.claim(run_of(tiny, tmp_path / "run"), photos)  # the same ones in another place
-    (photos / "manifest.csv").write_text(manifest.replace("Cirrus/7.png,Cirrus", "Cirrus/7.png,Cumulus"), "utf-8")
+    (folder / "manifest.csv").write_text(manifest, encoding="utf-8")
+    shutil.copy(root / "review.csv", folder)
+    run = run_of(tiny, tmp_path / "run")
+    runs.claim(run, read_data_set(tiny, root))
+    runs.claim(run, read_data_set(tiny, folder))  # the same ones in another place
+    (folder / "manifest.csv").write_text(manifest.replace("Cirrus/7.png,Cirrus", "Cirrus/7.png,Cumulus"), "utf-8")
     with pytest.raises(CloudEdgeError, match="holds a run of other photos or labels"):
-        runs.claim(run_of(tiny, tmp_path / "run"), photos)
-    (photos / "manifest.csv").write_text(manifest, "utf-8")
-    (photos / "review.csv").write_text((root / "review.csv").read_text("utf-8").replace("0.7", "0.8"), "utf-8")
+        runs.claim(run, read_data_set(tiny, folder))
+    (folder / "manifest.csv").write_text(manifest, "utf-8")
+    (folder / "review.csv").write_text((root / "review.csv").read_text("utf-8").replace("0.7", "0.8"), "utf-8")
     with pytest.raises(CloudEdgeError, match="or labels"):
-        runs.claim(run_of(tiny, tmp_path / "run"), photos)
+        runs.claim(run, read_data_set(tiny, folder))
+
+
+def test_photos_from_elsewhere_that_training_learns_from_are_claimed_too(
+    tiny: Recipe, root: Path, tmp_path: Path
+) -> None:
+    asking = replace(tiny, elsewhere=True)
+    photos = read_data_set(asking, root)
+    runs.claim(run_of(asking, tmp_path), photos)
+    others = photos.elsewhere
+    tested = replace(photos, elsewhere=replace(others, test=others.test[1:]))
+    runs.claim(run_of(asking, tmp_path), tested)  # training does not see these
+    with pytest.raises(CloudEdgeError, match="holds a run of other photos or labels"):
+        runs.claim(
+            run_of(asking, tmp_path), replace(photos, elsewhere=replace(others, calibration=others.calibration[1:]))
+        )
 
 
 class KilledError(Exception):
@@ -97,56 +114,56 @@ def _kill(*arguments: object) -> None:
 
 
 def test_a_recipe_that_has_grown_goes_on_but_its_old_weights_are_not_taken_for_its_own(
-    tiny: Recipe, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny: Recipe, photos: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    runs.train(run_of(tiny, tmp_path), root)
+    runs.train(run_of(tiny, tmp_path), photos)
     grown = replace(tiny, phases=(PHASE, replace(PHASE, name="more")))
     with pytest.raises(CloudEdgeError, match="another recipe"):
-        runs.trained(run_of(grown, tmp_path), root)
-    runs.check_claim(run_of(grown, tmp_path), root, growing=True)
+        runs.trained(run_of(grown, tmp_path), photos)
+    runs.check_claim(run_of(grown, tmp_path), photos, growing=True)
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "run", _kill)
         with pytest.raises(KilledError):
-            runs.train(run_of(grown, tmp_path), root)
+            runs.train(run_of(grown, tmp_path), photos)
     assert not (tmp_path / runs.WEIGHTS).exists()  # the old ones would be taken for those of all phases
-    runs.train(run_of(grown, tmp_path), root)
-    assert runs.trained(run_of(grown, tmp_path), root) == tmp_path / runs.WEIGHTS
+    runs.train(run_of(grown, tmp_path), photos)
+    assert runs.trained(run_of(grown, tmp_path), photos) == tmp_path / runs.WEIGHTS
     with pytest.raises(CloudEdgeError, match="another recipe"):
-        runs.train(run_of(tiny, tmp_path), root)
+        runs.train(run_of(tiny, tmp_path), photos)
     with (tmp_path / "log.csv").open(newline="", encoding="utf-8") as stream:
         assert [(row["phase"], row["step"]) for row in csv.DictReader(stream)] == [("labels", "2"), ("more", "2")]
     assert (tmp_path / "losses.png").stat().st_size > 5000
 
 
 def test_weights_that_were_put_there_are_taken_and_the_folder_is_claimed(
-    tiny: Recipe, root: Path, tmp_path: Path
+    tiny: Recipe, photos: DataSet, tmp_path: Path
 ) -> None:
     save_weights(build("lite0", "none"), tmp_path / runs.WEIGHTS)
     before = (tmp_path / runs.WEIGHTS).read_bytes()
-    assert runs.trained(run_of(tiny, tmp_path), root).read_bytes() == before
+    assert runs.trained(run_of(tiny, tmp_path), photos).read_bytes() == before
     with pytest.raises(CloudEdgeError, match="another recipe"):
-        runs.trained(run_of(replace(tiny, odds=2.0), tmp_path), root)
+        runs.trained(run_of(replace(tiny, odds=2.0), tmp_path), photos)
 
 
-def test_a_damaged_claim_or_checkpoint_is_told_with_its_path(tiny: Recipe, root: Path, tmp_path: Path) -> None:
+def test_a_damaged_claim_or_checkpoint_is_told_with_its_path(tiny: Recipe, photos: DataSet, tmp_path: Path) -> None:
     (tmp_path / "checkpoint.pt").write_bytes(b"nothing")
     with pytest.raises(CloudEdgeError, match=r"checkpoint\.pt: is damaged"):
-        runs.train(run_of(tiny, tmp_path), root)
+        runs.train(run_of(tiny, tmp_path), photos)
     (tmp_path / runs.CLAIM).write_text("{}", encoding="utf-8")
     with pytest.raises(CloudEdgeError, match=r"claim\.json: does not say whose folder it is"):
-        runs.train(run_of(tiny, tmp_path), root)
+        runs.train(run_of(tiny, tmp_path), photos)
 
 
-def test_a_training_that_cannot_begin_does_not_claim_its_folder(tiny: Recipe, root: Path, tmp_path: Path) -> None:
+def test_a_training_that_cannot_begin_does_not_claim_its_folder(tiny: Recipe, photos: DataSet, tmp_path: Path) -> None:
     save_weights(build("resnet34", "none"), tmp_path / "other.safetensors")
     with pytest.raises(CloudEdgeError, match="holds no weights of lite0"):
-        runs.train(run_of(tiny.starting_from(tmp_path / "other.safetensors"), tmp_path / "run"), root)
-    assert runs.check_claim(run_of(tiny, tmp_path / "run"), root)
+        runs.train(run_of(tiny.starting_from(tmp_path / "other.safetensors"), tmp_path / "run"), photos)
+    assert runs.check_claim(run_of(tiny, tmp_path / "run"), photos)
 
 
-def test_a_reviewer_without_a_weight_is_told_before_any_training(tiny: Recipe, root: Path, tmp_path: Path) -> None:
+def test_a_reviewer_without_a_weight_is_told_before_any_training(tiny: Recipe, photos: DataSet, tmp_path: Path) -> None:
     with pytest.raises(CloudEdgeError, match=r"review\.csv: has a reviewer '1'"):
-        runs.train(run_of(replace(tiny, labels={"manifest": 1.0}), tmp_path), root)
+        runs.train(run_of(replace(tiny, labels={"manifest": 1.0}), tmp_path), photos)
     assert not list(tmp_path.iterdir())
 
 
@@ -155,7 +172,7 @@ def test_photos_too_few_to_learn_from_are_told(tiny: Recipe, root: Path, tmp_pat
     rows = (root / "manifest.csv").read_text(encoding="utf-8").splitlines()
     (tmp_path / "manifest.csv").write_text("\n".join(rows[:2]), encoding="utf-8")
     with pytest.raises(CloudEdgeError, match="none with a label is left to learn from"):
-        runs.train(run_of(tiny, tmp_path / "run"), tmp_path)
+        runs.train(run_of(tiny, tmp_path / "run"), read_data_set(tiny, tmp_path))
 
 
 def test_teachers_are_trained_before_whom_they_teach_but_not_for_what_has_its_weights(
@@ -177,15 +194,15 @@ def test_teachers_are_trained_before_whom_they_teach_but_not_for_what_has_its_we
     assert runs.teaching(plan) == [runs.teachers_of(plan[1])]
 
 
-def test_side_by_side_gives_what_one_after_the_other_does(tiny: Recipe, root: Path, tmp_path: Path) -> None:
+def test_side_by_side_gives_what_one_after_the_other_does(tiny: Recipe, photos: DataSet, tmp_path: Path) -> None:
     plan = [runs.Run(tiny, seed, tmp_path / str(seed)) for seed in (1, 2)]
-    runs.side_by_side(2, partial(runs.trained, root=root), plan, "trainings")
+    runs.side_by_side(2, partial(runs.trained, data=photos), plan, "trainings")
     for run in plan:
-        alone = build("lite0", str(runs.train(replace(run, folder=tmp_path / f"alone-{run.seed}"), root)))
+        alone = build("lite0", str(runs.train(replace(run, folder=tmp_path / f"alone-{run.seed}"), photos)))
         beside = build("lite0", str(run.weights))
         torch.testing.assert_close(alone.state_dict(), beside.state_dict(), atol=1e-2, rtol=1e-2)
     with pytest.raises(CloudEdgeError, match="another recipe"):
-        runs.side_by_side(2, partial(runs.trained, root=root), [replace(plan[0], seed=3)], "trainings")
+        runs.side_by_side(2, partial(runs.trained, data=photos), [replace(plan[0], seed=3)], "trainings")
 
 
 ENDLESS = """
