@@ -9,7 +9,18 @@ import click
 
 from cloudedge.errors import CloudEdgeError
 from cloudedge.model import Model
-from export import cross_validation, evaluation, learning_rate, mistakes, outliers, plots, preview, release, runs
+from export import (
+    cross_validation,
+    curves,
+    evaluation,
+    learning_rate,
+    mistakes,
+    outliers,
+    plots,
+    preview,
+    release,
+    runs,
+)
 from export.batches import training_sets
 from export.card import card_table, genera_table, write_card
 from export.commands.clean import clean
@@ -76,7 +87,7 @@ def lr_find(recipe: Recipe, weights: Path | None, data: Path, run: Path | None) 
     write_csv(folder / "lr-find.csv", ("lr", "loss"), zip(curve.rates, curve.losses, strict=True))
     suggestions = learning_rate.suggest(curve)
     write_json(folder / "lr-find.json", {"phase": phase, **asdict(suggestions)})
-    plots.learning_rates(curve, suggestions, f"{recipe.name}, {phase}", folder / "lr-find.png")
+    curves.learning_rates(curve, suggestions, f"{recipe.name}, {phase}", folder / "lr-find.png")
     for name, rate in asdict(suggestions).items():
         click.echo(f"{name:<8} {rate:.2e}")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from typing import Any, TypeVar, get_origin, get_type_hints
@@ -17,18 +16,12 @@ KINDS = {
     dict: "a table",
     tuple: "a list",
 }
-FILE_NAME = re.compile(r"\w[\w .-]*")
 
 
 def check(fits: bool, problem: str) -> None:
     """Raise ValueError with the problem unless it fits."""
     if not fits:
         raise ValueError(problem)
-
-
-def check_file_name(name: str) -> None:
-    """Raise ValueError for a name that could not be a file's anywhere, or lie in another folder."""
-    check(bool(FILE_NAME.fullmatch(name)), f"the name {name!r} becomes a file's; use letters, digits, - and .")
 
 
 def check_types(record: Any) -> None:

@@ -16,8 +16,8 @@ from cloudedge.errors import CloudEdgeError
 from export import mistakes, outliers
 from export.card import HEADINGS, figures_table, genera_table, sights_table
 from export.data_set import DataSet
-from export.dataset import CLASSES, Photo
-from export.evaluation import Answers, Figure, GenusRow, classify, evaluate, per_genus, share, strangers, trusted
+from export.dataset import CLASSES, Photo, trusted
+from export.evaluation import Answers, Figure, GenusRow, classify, evaluate, per_genus, share, strangers
 from export.files import plain, read_csv, write_csv, write_json
 from export.recipe import Recipe
 from export.release import candidates

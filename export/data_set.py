@@ -5,16 +5,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from cloudedge.errors import CloudEdgeError
 from export import decisions
-from export.dataset import CLASSES, Photo, Split, corrected, folds_digest, load_catalogue, split
+from export.dataset import CLASSES, Photo, Split, corrected, folds_digest, load_catalogue, split, trusted
 from export.elsewhere import Elsewhere, load_elsewhere
-from export.evaluation import trusted
-from export.recipe import Recipe
+
+
+class Plan(Protocol):
+    """What a recipe says of the photos: which folds there are, and whether photos from elsewhere help."""
+
+    @property
+    def folds(self) -> int: ...
+
+    @property
+    def test_fold(self) -> int: ...
+
+    @property
+    def validation_fold(self) -> int: ...
+
+    @property
+    def seed(self) -> int: ...
+
+    @property
+    def elsewhere(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +77,7 @@ class DataSet:
         """A checksum of what decides the folds."""
         return folds_digest(self.photos)
 
-    def for_recipe(self, recipe: Recipe) -> DataSet:
+    def for_recipe(self, recipe: Plan) -> DataSet:
         """Return the same photos by the folds of another recipe, without `elsewhere` unless it asks for them."""
         elsewhere = self.elsewhere if recipe.elsewhere else Elsewhere(self.elsewhere.root)
         return replace(self, split=_split(recipe, self.photos), elsewhere=elsewhere)
@@ -73,7 +91,7 @@ class DataSet:
         return self
 
 
-def read_data_set(recipe: Recipe, root: Path) -> DataSet:
+def read_data_set(recipe: Plan, root: Path) -> DataSet:
     """Read the photos of `root`, the corrections and, where the recipe asks for it, the folder `elsewhere` beside it.
 
     Raises CloudEdgeError for a folder that is not a data set.
@@ -94,7 +112,7 @@ def _chosen(photos: Sequence[Photo], keep: npt.NDArray[np.bool_]) -> list[Photo]
     return [photo for photo, kept in zip(photos, keep, strict=True) if kept]
 
 
-def _split(recipe: Recipe, photos: Sequence[Photo]) -> Split:
+def _split(recipe: Plan, photos: Sequence[Photo]) -> Split:
     return split(
         photos, folds=recipe.folds, test_fold=recipe.test_fold, validation_fold=recipe.validation_fold, seed=recipe.seed
     )

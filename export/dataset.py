@@ -19,8 +19,7 @@ from cloudedge.genera import GENERA
 from cloudedge.image import read
 from cloudedge.model import sha256
 from export import decisions
-from export.checks import check_file_name
-from export.files import numbered_rows
+from export.files import check_file_name, numbered_rows
 
 CLASSES: tuple[str, ...] = tuple(genus.name for genus in GENERA)
 GUIDED = ("3", "4")  # the reviewers who followed a written guide; the others came before
@@ -199,6 +198,24 @@ def review_target(photo: Photo) -> npt.NDArray[np.float64] | None:
         return None
     mean = np.mean([_spread(choices) for choices in photo.trusted_reviews], axis=0)
     return mean / mean.sum() if mean.sum() > 0.5 else None
+
+
+def trusted_target(photo: Photo) -> npt.NDArray[np.float64] | None:
+    """Return the probabilities that settings are made by, float64 (10,): the reviews', else the data set's genus.
+
+    None for a photo that shows no genus, or a contradicted one.
+    """
+    if photo.genus not in CLASSES:
+        return None
+    if photo.reviews:
+        return review_target(photo)
+    return None if photo.conflict else np.eye(len(CLASSES))[CLASSES.index(photo.genus)]
+
+
+def trusted(photos: Sequence[Photo]) -> npt.NDArray[np.int64]:
+    """Return the labels that settings are made by, int64 (N,), -1 for none."""
+    targets = [trusted_target(photo) for photo in photos]
+    return np.array([-1 if target is None else int(target.argmax()) for target in targets])
 
 
 def soft_target(photo: Photo, weights: dict[str, float], odds: float = 1.0) -> npt.NDArray[np.float64] | None:

@@ -204,24 +204,6 @@ def run_model(model: Model, inputs: Iterable[npt.NDArray[np.float32]]) -> Output
     return Outputs(*(np.concatenate([getattr(output, name) for output in outputs]) for name in Outputs.__slots__))
 
 
-def trusted_target(photo: Photo) -> Array | None:
-    """Return the probabilities that settings are made by, float64 (10,): the reviews', else the data set's genus.
-
-    None for a photo that shows no genus, or a contradicted one.
-    """
-    if photo.genus not in CLASSES:
-        return None
-    if photo.reviews:
-        return review_target(photo)
-    return None if photo.conflict else np.eye(len(CLASSES))[CLASSES.index(photo.genus)]
-
-
-def trusted(photos: Sequence[Photo]) -> npt.NDArray[np.int64]:
-    """Return the labels that settings are made by, int64 (N,), -1 for none."""
-    targets = [trusted_target(photo) for photo in photos]
-    return np.array([-1 if target is None else int(target.argmax()) for target in targets])
-
-
 def classify(classifier: CloudClassifier, sources: Iterable[Source]) -> Answers:
     """Classify photos as a user does.
 

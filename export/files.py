@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
@@ -14,7 +15,14 @@ from typing import Any
 
 from cloudedge.errors import CloudEdgeError
 
+FILE_NAME = re.compile(r"\w[\w .-]*")
 OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs"}
+
+
+def check_file_name(name: str) -> None:
+    """Raise ValueError for a name that could not be a file's anywhere, or would lie in another folder."""
+    if not FILE_NAME.fullmatch(name):
+        raise ValueError(f"the name {name!r} becomes a file's; use letters, digits, - and .")
 
 
 @contextmanager

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from cloudedge.errors import CloudEdgeError
-from export.checks import check, check_file_name, check_types, is_a, read_record
+from export.checks import check, check_types, is_a, read_record
+from export.files import check_file_name
 from export.network import NETWORKS
 
 if sys.version_info >= (3, 11):

@@ -24,7 +24,7 @@ from export import augment, elsewhere, outliers
 from export.calibration import Collection, calibrate
 from export.card import card_table, genera_table, write_card
 from export.data_set import DataSet, genera
-from export.dataset import CLASSES, Photo, soft_target
+from export.dataset import CLASSES, Photo, soft_target, trusted, trusted_target
 from export.evaluation import (
     Answers,
     Figure,
@@ -38,8 +38,6 @@ from export.evaluation import (
     share,
     strangers,
     summarise,
-    trusted,
-    trusted_target,
 )
 from export.files import plain, replacing, write_text
 from export.network import build

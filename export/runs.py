@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from cloudedge.errors import CloudEdgeError
 from cloudedge.model import usable_cpus
-from export import plots
+from export import curves
 from export.batches import training_sets
 from export.data_set import DataSet
 from export.dataset import digest
@@ -143,7 +143,7 @@ def train(run: Run, data: DataSet) -> Path:
         )
         raise CloudEdgeError(problem, str(run.folder))
     save_weights(network, run.weights)
-    plots.loss_curves(trainer.log, run.folder / "losses.png")
+    curves.loss_curves(trainer.log, run.folder / "losses.png")
     return run.weights
 
 

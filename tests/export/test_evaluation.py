@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from export.card import card_table, genera_table, write_card
-from export.dataset import CLASSES, Photo
+from export.dataset import CLASSES, Photo, trusted, trusted_target
 from export.evaluation import (
     Answers,
     calibration_bins,
@@ -21,8 +21,6 @@ from export.evaluation import (
     share,
     softmax,
     summarise,
-    trusted,
-    trusted_target,
 )
 from export.files import plain
 
