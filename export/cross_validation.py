@@ -13,10 +13,11 @@ import numpy.typing as npt
 
 from cloudedge.classifier import CloudClassifier
 from cloudedge.errors import CloudEdgeError
-from export import mistakes, outliers
+from export import mistakes
 from export.card import HEADINGS, figures_table, genera_table, sights_table
-from export.data_set import DataSet
-from export.dataset import CLASSES, Photo, trusted
+from export.data import outliers
+from export.data.catalogue import CLASSES, Photo, trusted
+from export.data.data_set import DataSet
 from export.evaluation import Answers, Figure, GenusRow, classify, evaluate, per_genus, share, strangers
 from export.files import plain, read_csv, write_csv, write_json
 from export.recipe import Recipe

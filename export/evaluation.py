@@ -14,7 +14,7 @@ from cloudedge.classifier import CloudClassifier, Reason
 from cloudedge.genera import GENERA
 from cloudedge.image import Source
 from cloudedge.model import Model, Outputs
-from export.dataset import CLASSES, Photo, review_target
+from export.data.catalogue import CLASSES, Photo, review_target
 
 Array = npt.NDArray[np.float64]
 LEVELS = tuple(dict.fromkeys(genus.level for genus in GENERA))

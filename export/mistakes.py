@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cloudedge.image import read
-from export.contact_sheet import THUMBNAIL, Tile, contact_sheet
-from export.dataset import CLASSES, Photo
+from export.data.catalogue import CLASSES, Photo
+from export.data.contact_sheet import THUMBNAIL, Tile, contact_sheet
 from export.evaluation import Answers, Array, GenusRow, confusion, per_genus
 from export.files import write_csv
 

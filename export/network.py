@@ -15,7 +15,7 @@ from torch import nn
 from torchvision.models import ResNet34_Weights, resnet34
 
 from cloudedge.errors import CloudEdgeError
-from export.dataset import CLASSES
+from export.data.catalogue import CLASSES
 from export.files import replacing
 
 Maps = dict[int, torch.Tensor]

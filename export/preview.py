@@ -10,8 +10,8 @@ import torch
 
 from export import augment
 from export.batches import Batch, Batches, TrainingSet, phase_seed
-from export.contact_sheet import Tile, contact_sheet
-from export.dataset import CLASSES
+from export.data.catalogue import CLASSES
+from export.data.contact_sheet import Tile, contact_sheet
 from export.recipe import Phase, Recipe
 
 BATCHES = 2

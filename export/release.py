@@ -20,11 +20,12 @@ from cloudedge.image import Source, read
 from cloudedge.metadata import ModelSpec
 from cloudedge.model import Model, sha256
 from cloudedge.preprocess import prepare
-from export import augment, elsewhere, outliers
+from export import augment
 from export.calibration import Collection, calibrate
 from export.card import card_table, genera_table, write_card
-from export.data_set import DataSet, genera
-from export.dataset import CLASSES, Photo, soft_target, trusted, trusted_target
+from export.data import elsewhere, outliers
+from export.data.catalogue import CLASSES, Photo, soft_target, trusted, trusted_target
+from export.data.data_set import DataSet, genera
 from export.evaluation import (
     Answers,
     Figure,

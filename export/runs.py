@@ -20,8 +20,8 @@ from cloudedge.errors import CloudEdgeError
 from cloudedge.model import usable_cpus
 from export import curves
 from export.batches import training_sets
-from export.data_set import DataSet
-from export.dataset import digest
+from export.data.catalogue import digest
+from export.data.data_set import DataSet
 from export.files import write_json
 from export.network import build, save_weights
 from export.recipe import Recipe, load_recipe

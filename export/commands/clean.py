@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from cloudedge.errors import CloudEdgeError
-from export import cleaning, decisions
 from export.commands.options import FILE, Commands, data_option, run_folder, run_option
-from export.dataset import load_catalogue
+from export.data import cleaning, decisions
+from export.data.catalogue import load_catalogue
 
 
 @click.group("clean", cls=Commands, invoke_without_command=True)

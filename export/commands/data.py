@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from cloudedge.output import printable
-from export import fetching, importing, survey
 from export.commands.options import FILE, FOLDER, Commands, data_option, run_folder, run_option
-from export.dataset import load_catalogue
+from export.data import fetching, importing, survey
+from export.data.catalogue import load_catalogue
 
 
 @click.group("data", cls=Commands)

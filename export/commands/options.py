@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from cloudedge.errors import CloudEdgeError
-from export.dataset import DEFAULT_ROOT
+from export.data.catalogue import DEFAULT_ROOT
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)

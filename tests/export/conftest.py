@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from export import sight_heads
-from export.data_set import DataSet, read_data_set
-from export.dataset import CLASSES
+from export.data.catalogue import CLASSES
+from export.data.data_set import DataSet, read_data_set
 from export.network import build
 from export.recipe import Phase, Recipe
 from export.sight_heads import Released, SightHeads, Sights

@@ -12,9 +12,9 @@ import torch
 
 from export import augment
 from export.batches import ORDINARY_TIMES, Batch, Batches, TrainingSet, draw, training_sets
-from export.data_set import read_data_set
-from export.elsewhere import clear_skies
-from export.outliers import ordinary_photos
+from export.data.data_set import read_data_set
+from export.data.elsewhere import clear_skies
+from export.data.outliers import ordinary_photos
 from export.recipe import Phase, Recipe
 
 

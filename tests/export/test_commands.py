@@ -21,8 +21,8 @@ from cloudedge.errors import CloudEdgeError
 from export import mistakes, preview
 from export.__main__ import main
 from export.batches import TrainingSet
-from export.contact_sheet import Tile
-from export.dataset import CLASSES
+from export.data.catalogue import CLASSES
+from export.data.contact_sheet import Tile
 from export.network import build, save_weights
 from export.onnx_model import export_onnx, rewrite
 from export.recipe import Phase, Recipe

@@ -15,8 +15,8 @@ from cloudedge.errors import CloudEdgeError
 from export import cross_validation
 from export.__main__ import main
 from export.cross_validation import Predictions, cross_validate, spread, trainings
-from export.data_set import read_data_set
-from export.dataset import CLASSES, Photo
+from export.data.catalogue import CLASSES, Photo
+from export.data.data_set import read_data_set
 from export.evaluation import Answers
 from export.recipe import Recipe, load_recipe
 from export.training import Trainer
@@ -68,7 +68,7 @@ def validated(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
         return losses
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("export.outliers.TEST_DRAWINGS", 4)  # for each of eight models
+        patch.setattr("export.data.outliers.TEST_DRAWINGS", 4)  # for each of eight models
         patch.setattr("export.release.DRAWINGS", 4)
         patch.setattr("export.training.CHECKPOINT_SECONDS", 0.0)
         patch.setattr(Trainer, "_train_step", counted)

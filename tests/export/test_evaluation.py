@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from export.card import card_table, genera_table, write_card
-from export.dataset import CLASSES, Photo, trusted, trusted_target
+from export.data.catalogue import CLASSES, Photo, trusted, trusted_target
 from export.evaluation import (
     Answers,
     calibration_bins,

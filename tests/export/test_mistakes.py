@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from export import mistakes
-from export.contact_sheet import Tile
-from export.dataset import CLASSES, Photo
+from export.data.catalogue import CLASSES, Photo
+from export.data.contact_sheet import Tile
 from export.evaluation import Answers
 from export.mistakes import Confusion, clear, losses, most_confused, write
 

@@ -16,9 +16,9 @@ from cloudedge.errors import CloudEdgeError
 from cloudedge.image import read
 from cloudedge.model import Model, packaged, pinned_sha256, sha256
 from cloudedge.preprocess import prepare
-from export import outliers
 from export.card import card_table
-from export.dataset import CLASSES
+from export.data import outliers
+from export.data.catalogue import CLASSES
 from export.network import build
 from export.quantization import quantize
 from export.recipe import Recipe, load_recipe

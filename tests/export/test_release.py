@@ -16,12 +16,12 @@ from onnx import numpy_helper
 
 from cloudedge.classifier import CloudClassifier
 from cloudedge.model import Model, sha256
-from export import data_set
 from export.__main__ import main
 from export.card import card_table, figures_table, genera_table, sights_table
 from export.cross_validation import Result
-from export.data_set import DataSet, read_data_set
-from export.dataset import CLASSES, Photo
+from export.data import data_set
+from export.data.catalogue import CLASSES, Photo
+from export.data.data_set import DataSet, read_data_set
 from export.evaluation import Answers, evaluate, outcomes, per_genus, share
 from export.files import plain
 from export.network import build, save_weights

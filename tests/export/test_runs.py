@@ -16,7 +16,7 @@ import torch
 
 from cloudedge.errors import CloudEdgeError
 from export import runs
-from export.data_set import DataSet, read_data_set
+from export.data.data_set import DataSet, read_data_set
 from export.network import build, save_weights
 from export.recipe import Phase, Recipe
 from export.training import Trainer

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from export import augment, outliers
+from export import augment
+from export.data import outliers
 from export.network import build
 from export.sight_heads import COLOURS, PATCH, SightHeads, Sights, colours_of, embed, features_of
 

@@ -12,8 +12,8 @@ import torch
 
 from export import augment, runs
 from export.batches import TrainingSet, training_sets
-from export.data_set import DataSet
-from export.dataset import CLASSES
+from export.data.catalogue import CLASSES
+from export.data.data_set import DataSet
 from export.network import Lite0, Resnet34, build
 from export.recipe import Phase, Recipe
 from export.training import Trainer

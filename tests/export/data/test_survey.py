@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from PIL import Image, ImageOps
 
 from export.commands.data import data_commands
-from export.contact_sheet import LINE, MARGIN, THUMBNAIL, Tile, contact_sheet
+from export.data.contact_sheet import LINE, MARGIN, THUMBNAIL, Tile, contact_sheet
 
-from .drawing import save, sky
+from ..drawing import save, sky
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cloudedge.errors import CloudEdgeError
-from export.dataset import CLASSES, OTHER_SIGHTS, Photo, read_reviews, review_target
+from export.data.catalogue import CLASSES, OTHER_SIGHTS, Photo, read_reviews, review_target
 from export.files import read_csv
 
 COLUMNS = ("file", "source", "group", "sha256")

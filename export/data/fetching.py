@@ -21,8 +21,8 @@ from cloudedge import __version__
 from cloudedge.errors import CloudEdgeError, ImageError
 from cloudedge.image import read
 from cloudedge.output import printable
-from export.dataset import LABELS
-from export.duplicates import find_duplicates, thumbnail
+from export.data.catalogue import LABELS
+from export.data.duplicates import find_duplicates, thumbnail
 from export.files import numbered_rows, read_csv, write_csv
 
 PARALLEL = 8

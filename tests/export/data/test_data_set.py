@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from cloudedge.errors import CloudEdgeError
-from export import decisions
-from export.data_set import DataSet, genera, read_data_set
+from export.data import decisions
+from export.data.data_set import DataSet, genera, read_data_set
 from export.recipe import Recipe
 
 

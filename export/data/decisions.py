@@ -10,7 +10,7 @@ from cloudedge.errors import CloudEdgeError
 from cloudedge.genera import GENERA
 from export.files import numbered_rows, write_csv
 
-PATH = Path(__file__).parent / "corrections" / "decisions.csv"
+PATH = Path(__file__).parents[1] / "corrections" / "decisions.csv"
 HEADER = ("file", "sha256", "decision")
 KEEP, DROP, UNDECIDED = "keep", "drop", ""
 CHOICES = (KEEP, DROP, *(genus.name for genus in GENERA))

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from export import importing
 from export.commands.data import data_commands
-from export.dataset import load_catalogue
+from export.data import importing
+from export.data.catalogue import load_catalogue
 
-from .drawing import save, sky
+from ..drawing import save, sky
 
 
 def run(*arguments: object) -> tuple[int, str]:

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cloudedge.errors import CloudEdgeError
-from export import decisions
-from export.dataset import CLASSES, Photo, Split, corrected, folds_digest, load_catalogue, split, trusted
-from export.elsewhere import Elsewhere, load_elsewhere
+from export.data import decisions
+from export.data.catalogue import CLASSES, Photo, Split, corrected, folds_digest, load_catalogue, split, trusted
+from export.data.elsewhere import Elsewhere, load_elsewhere
 
 
 class Plan(Protocol):

@@ -16,8 +16,8 @@ from cloudedge.folder import photos_below
 from cloudedge.image import read
 from cloudedge.model import sha256
 from cloudedge.output import printable
-from export.dataset import CLASSES, LABELS, MANIFEST_COLUMNS, label_of
-from export.duplicates import find_duplicates, groups, thumbnail
+from export.data.catalogue import CLASSES, LABELS, MANIFEST_COLUMNS, label_of
+from export.data.duplicates import find_duplicates, groups, thumbnail
 from export.files import write_csv
 
 CCSN_MD5 = "0787f50947a3f65630a7463206316fd3"

@@ -11,9 +11,9 @@ import skimage
 from PIL import Image, ImageDraw, ImageFilter
 
 from cloudedge.image import Source
-from export import elsewhere
-from export.data_set import DataSet
-from export.dataset import CLASSES, Photo, first_choice, review_target
+from export.data import elsewhere
+from export.data.catalogue import CLASSES, Photo, first_choice, review_target
+from export.data.data_set import DataSet
 
 Pixels = npt.NDArray[np.uint8]
 SIDE = 256

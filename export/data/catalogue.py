@@ -18,7 +18,7 @@ from cloudedge.errors import CloudEdgeError
 from cloudedge.genera import GENERA
 from cloudedge.image import read
 from cloudedge.model import sha256
-from export import decisions
+from export.data import decisions
 from export.files import check_file_name, numbered_rows
 
 CLASSES: tuple[str, ...] = tuple(genus.name for genus in GENERA)

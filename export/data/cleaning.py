@@ -17,8 +17,8 @@ from tqdm import tqdm
 from cloudedge.errors import CloudEdgeError
 from cloudedge.image import read
 from cloudedge.output import printable
-from export.dataset import CLASSES, Photo
-from export.decisions import Key
+from export.data.catalogue import CLASSES, Photo
+from export.data.decisions import Key
 from export.files import numbered_rows, write_text
 
 TEMPLATE = Path(__file__).with_name("cleaning.html")

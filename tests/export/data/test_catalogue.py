@@ -11,7 +11,7 @@ import pytest
 
 from cloudedge.errors import CloudEdgeError
 from cloudedge.model import sha256
-from export.dataset import (
+from export.data.catalogue import (
     CLASSES,
     DEFAULT_ROOT,
     Photo,
@@ -24,9 +24,9 @@ from export.dataset import (
     soft_target,
     split,
 )
-from export.decisions import PATH, read_decisions
+from export.data.decisions import PATH, read_decisions
 
-from .drawing import save, sky
+from ..drawing import save, sky
 
 WEIGHTS = {"manifest": 0.2, "1": 0.3, "2": 0.5}
 PHOTO = Photo(

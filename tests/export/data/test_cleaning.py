@@ -17,12 +17,12 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from cloudedge.errors import CloudEdgeError
-from export import cleaning, decisions
 from export.commands.clean import clean
-from export.dataset import CLASSES, DROPPED, Photo, assign_folds, corrected, load_catalogue, soft_target
+from export.data import cleaning, decisions
+from export.data.catalogue import CLASSES, DROPPED, Photo, assign_folds, corrected, load_catalogue, soft_target
 from export.evaluation import columns
 
-from .drawing import save, sky
+from ..drawing import save, sky
 
 SURE = {"1": {"Cumulus": 0.9}, "2": {"Cumulus": 0.8, "Stratus": 0.2}}
 PHOTOS = [

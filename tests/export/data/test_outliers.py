@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export import outliers
-from export.data_set import DataSet, read_data_set
-from export.dataset import DROPPED, Photo, Split
-from export.elsewhere import Elsewhere
+from export.data import outliers
+from export.data.catalogue import DROPPED, Photo, Split
+from export.data.data_set import DataSet, read_data_set
+from export.data.elsewhere import Elsewhere
 from export.recipe import Recipe
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
-from export.duplicates import Pair, find_duplicates, groups, thumbnail
+from export.data.duplicates import Pair, find_duplicates, groups, thumbnail
 
-from .drawing import sky
+from ..drawing import sky
 
 
 def _compressed(image: Image.Image) -> Image.Image:
@@ -56,7 +56,7 @@ def test_even_photos_are_like_no_other() -> None:
 
 
 def test_every_block_is_compared_with_every_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("export.duplicates.BLOCK", 2)
+    monkeypatch.setattr("export.data.duplicates.BLOCK", 2)
     pictures = [sky(1), sky(2), sky(3), sky(4), sky(1), sky(4)]
     pairs = find_duplicates([thumbnail(np.asarray(picture)) for picture in pictures])
     assert [(pair.first, pair.second) for pair in pairs] == [(0, 4), (3, 5)]

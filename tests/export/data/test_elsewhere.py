@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cloudedge.errors import CloudEdgeError
-from export.elsewhere import Elsewhere, clear_skies, clouds, load_elsewhere
+from export.data.elsewhere import Elsewhere, clear_skies, clouds, load_elsewhere
 
 
 def write(folder: Path, sources: list[str], reviews: list[str]) -> Path:

@@ -14,10 +14,10 @@ from typing import ClassVar
 import pytest
 from click.testing import CliRunner, Result
 
-from export import fetching
 from export.commands.data import data_commands
+from export.data import fetching
 
-from .drawing import sky
+from ..drawing import sky
 
 
 def jpeg(seed: int, size: tuple[int, int] = (200, 160)) -> bytes:

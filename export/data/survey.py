@@ -14,9 +14,9 @@ from tqdm import tqdm
 
 from cloudedge.errors import ImageError
 from cloudedge.image import read
-from export.contact_sheet import Tile, contact_sheet, small
-from export.dataset import Photo
-from export.duplicates import Pair, find_duplicates, thumbnail
+from export.data.catalogue import Photo
+from export.data.contact_sheet import Tile, contact_sheet, small
+from export.data.duplicates import Pair, find_duplicates, thumbnail
 from export.files import write_csv, write_json
 
 
