@@ -21,7 +21,6 @@ from export import (
     release,
     runs,
 )
-from export.batches import training_sets
 from export.card import card_table, genera_table, write_card
 from export.commands.clean import clean
 from export.commands.data import data_commands
@@ -29,7 +28,8 @@ from export.commands.options import FILE, FOLDER, OUTPUT, Commands, data_option,
 from export.data.data_set import genera, read_data_set
 from export.files import plain, replacing, write_csv, write_json
 from export.onnx_model import GateError
-from export.recipe import Recipe, load_recipe
+from export.training.batches import training_sets
+from export.training.recipe import Recipe, load_recipe
 
 
 class _Recipe(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only

@@ -20,9 +20,9 @@ from export.data.catalogue import CLASSES, Photo, trusted
 from export.data.data_set import DataSet
 from export.evaluation import Answers, Figure, GenusRow, classify, evaluate, per_genus, share, strangers
 from export.files import plain, read_csv, write_csv, write_json
-from export.recipe import Recipe
 from export.release import candidates
-from export.runs import Run, claim, side_by_side, teaching, trained
+from export.training.recipe import Recipe
+from export.training.runs import Run, claim, side_by_side, teaching, trained
 
 SPREAD = ("top1", "top3", "level", "ece")
 

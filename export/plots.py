@@ -9,8 +9,8 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from cloudedge.genera import GENERA
-from export.curves import save
 from export.evaluation import CALIBRATION_BINS, REASONS, Answers, Array, calibration_bins
+from export.training.curves import save
 
 ABBREVIATIONS = [genus.abbreviation for genus in GENERA]
 GENUS_NUMBERS = np.arange(len(GENERA))[:, None]

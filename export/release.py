@@ -20,7 +20,6 @@ from cloudedge.image import Source, read
 from cloudedge.metadata import ModelSpec
 from cloudedge.model import Model, sha256
 from cloudedge.preprocess import prepare
-from export import augment
 from export.calibration import Collection, calibrate
 from export.card import card_table, genera_table, write_card
 from export.data import elsewhere, outliers
@@ -41,12 +40,13 @@ from export.evaluation import (
     summarise,
 )
 from export.files import plain, replacing, write_text
-from export.network import build
 from export.onnx_model import check_parity, export_onnx, rewrite
 from export.quantization import Comparison, check_quantized, quantize
-from export.recipe import SIDE, Recipe
-from export.runs import Run, train
 from export.sight_heads import Released, SightHeads, Sights, embed
+from export.training import augment
+from export.training.network import build
+from export.training.recipe import SIDE, Recipe
+from export.training.runs import Run, train
 
 CARD = "MODEL_CARD.md"
 CALIBRATION_PHOTOS = 256

@@ -12,8 +12,8 @@ from sklearn.linear_model import LogisticRegression
 from torch import nn
 from torch.nn import functional as F
 
-from export.augment import LUMA, MEAN, STD
-from export.network import CloudNetwork
+from export.training.augment import LUMA, MEAN, STD
+from export.training.network import CloudNetwork
 
 Array = npt.NDArray[np.float32]
 REGULARISATION = 0.01  # scikit-learn's C; the features are standardised

@@ -12,9 +12,9 @@ from PIL import Image
 from export import sight_heads
 from export.data.catalogue import CLASSES
 from export.data.data_set import DataSet, read_data_set
-from export.network import build
-from export.recipe import Phase, Recipe
 from export.sight_heads import Released, SightHeads, Sights
+from export.training.network import build
+from export.training.recipe import Phase, Recipe
 
 from .drawing import save, sky
 

@@ -18,17 +18,18 @@ from click.testing import CliRunner
 from PIL import Image
 
 from cloudedge.errors import CloudEdgeError
-from export import mistakes, preview
+from export import mistakes
 from export.__main__ import main
-from export.batches import TrainingSet
 from export.data.catalogue import CLASSES
 from export.data.contact_sheet import Tile
-from export.network import build, save_weights
 from export.onnx_model import export_onnx, rewrite
-from export.recipe import Phase, Recipe
 from export.release import describe
 from export.sight_heads import Released
-from export.training import Trainer
+from export.training import preview
+from export.training.batches import TrainingSet
+from export.training.network import build, save_weights
+from export.training.recipe import Phase, Recipe
+from export.training.trainer import Trainer
 
 from . import recipes
 
@@ -219,7 +220,7 @@ def data() -> TrainingSet:
 def test_a_sweep_leaves_every_weight_as_it_was(
     recipe: Recipe, data: TrainingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("export.learning_rate.STEPS", 20)
+    monkeypatch.setattr("export.training.learning_rate.STEPS", 20)
     phase = Phase(name="labels", images=40, size=32, batch=4, lr=1e-3, label=1.0)
     trainer = Trainer(replace(recipe, weights="none", phases=(phase,)), tmp_path)
     before = {name: tensor.clone() for name, tensor in trainer.network.state_dict().items()}

@@ -18,8 +18,8 @@ from export.cross_validation import Predictions, cross_validate, spread, trainin
 from export.data.catalogue import CLASSES, Photo
 from export.data.data_set import read_data_set
 from export.evaluation import Answers
-from export.recipe import Recipe, load_recipe
-from export.training import Trainer
+from export.training.recipe import Recipe, load_recipe
+from export.training.trainer import Trainer
 
 RECIPE = """
 name = "lite0"
@@ -70,7 +70,7 @@ def validated(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("export.data.outliers.TEST_DRAWINGS", 4)  # for each of eight models
         patch.setattr("export.release.DRAWINGS", 4)
-        patch.setattr("export.training.CHECKPOINT_SECONDS", 0.0)
+        patch.setattr("export.training.trainer.CHECKPOINT_SECONDS", 0.0)
         patch.setattr(Trainer, "_train_step", counted)
         with pytest.raises(KilledError):
             CliRunner().invoke(main, arguments, catch_exceptions=False)

@@ -19,10 +19,10 @@ from cloudedge.preprocess import prepare
 from export.card import card_table
 from export.data import outliers
 from export.data.catalogue import CLASSES
-from export.network import build
 from export.quantization import quantize
-from export.recipe import Recipe, load_recipe
 from export.release import steadiness
+from export.training.network import build
+from export.training.recipe import Recipe, load_recipe
 
 OTHER = "| what it shows"
 ROOT = Path(__file__).parents[2]

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from cloudedge.model import Model
-from export.network import build
 from export.onnx_model import OUTPUTS, GateError, check_parity, export_onnx
-from export.recipe import Recipe
 from export.release import describe
 from export.sight_heads import Released
+from export.training.network import build
+from export.training.recipe import Recipe
 
 SHAPES = ((64, 64), (64, 96), (128, 64))
 

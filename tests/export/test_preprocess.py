@@ -13,9 +13,9 @@ from torchvision.transforms import v2
 
 from cloudedge.metadata import ModelSpec, Resize
 from cloudedge.preprocess import prepare
-from export import augment
-from export.recipe import Recipe
 from export.release import describe
+from export.training import augment
+from export.training.recipe import Recipe
 
 MODES = {"bilinear": v2.InterpolationMode.BILINEAR, "bicubic": v2.InterpolationMode.BICUBIC}
 

@@ -24,11 +24,11 @@ from export.data.catalogue import CLASSES, Photo
 from export.data.data_set import DataSet, read_data_set
 from export.evaluation import Answers, evaluate, outcomes, per_genus, share
 from export.files import plain
-from export.network import build, save_weights
 from export.onnx_model import GateError
-from export.recipe import Recipe
 from export.release import Measured, release
-from export.training import Trainer
+from export.training.network import build, save_weights
+from export.training.recipe import Recipe
+from export.training.trainer import Trainer
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from export import augment
 from export.data import outliers
-from export.network import build
 from export.sight_heads import COLOURS, PATCH, SightHeads, Sights, colours_of, embed, features_of
+from export.training import augment
+from export.training.network import build
 
 DIMENSIONS = 128 + COLOURS
 

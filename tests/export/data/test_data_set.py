@@ -11,7 +11,7 @@ import pytest
 from cloudedge.errors import CloudEdgeError
 from export.data import decisions
 from export.data.data_set import DataSet, genera, read_data_set
-from export.recipe import Recipe
+from export.training.recipe import Recipe
 
 
 def files(photos: object) -> set[str]:

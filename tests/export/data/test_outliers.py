@@ -12,7 +12,7 @@ from export.data import outliers
 from export.data.catalogue import DROPPED, Photo, Split
 from export.data.data_set import DataSet, read_data_set
 from export.data.elsewhere import Elsewhere
-from export.recipe import Recipe
+from export.training.recipe import Recipe
 
 
 @pytest.mark.parametrize("kind", list(outliers.DRAWN))

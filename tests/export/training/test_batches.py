@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from export import augment
-from export.batches import ORDINARY_TIMES, Batch, Batches, TrainingSet, draw, training_sets
 from export.data.data_set import read_data_set
 from export.data.elsewhere import clear_skies
 from export.data.outliers import ordinary_photos
-from export.recipe import Phase, Recipe
+from export.training import augment
+from export.training.batches import ORDINARY_TIMES, Batch, Batches, TrainingSet, draw, training_sets
+from export.training.recipe import Phase, Recipe
 
 
 def test_sampling_gives_rare_genera_their_share() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from export.schedule import discriminative, one_cycle
+from export.training.schedule import discriminative, one_cycle
 
 
 @pytest.mark.parametrize(

@@ -17,14 +17,14 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from cloudedge.errors import CloudEdgeError
-from export.batches import Batch, Batches, phase_seed
-from export.batches import TrainingSet as TrainingSet  # a part of the trainer's own interface
-from export.distillation import HintLoss, verdict_loss
 from export.files import read_csv, replacing, write_csv
-from export.learning_rate import STEPS, Curve, sweep
-from export.network import CloudNetwork, build
-from export.recipe import Phase, Recipe
-from export.schedule import discriminative, one_cycle
+from export.training.batches import Batch, Batches, phase_seed
+from export.training.batches import TrainingSet as TrainingSet  # a part of the trainer's own interface
+from export.training.distillation import HintLoss, verdict_loss
+from export.training.learning_rate import STEPS, Curve, sweep
+from export.training.network import CloudNetwork, build
+from export.training.recipe import Phase, Recipe
+from export.training.schedule import discriminative, one_cycle
 
 CHECKPOINT_SECONDS = 60.0
 LOG_HEADER = ("phase", "step", "lr", "hint", "verdict", "label")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from export import augment
+from export.training import augment
 
 
 def test_mixup_keeps_the_mass_of_the_targets() -> None:

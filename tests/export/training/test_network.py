@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from cloudedge.errors import CloudEdgeError
-from export.network import build, save_weights
+from export.training.network import build, save_weights
 
 
 @pytest.mark.parametrize(

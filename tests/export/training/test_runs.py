@@ -15,11 +15,11 @@ import pytest
 import torch
 
 from cloudedge.errors import CloudEdgeError
-from export import runs
 from export.data.data_set import DataSet, read_data_set
-from export.network import build, save_weights
-from export.recipe import Phase, Recipe
-from export.training import Trainer
+from export.training import runs
+from export.training.network import build, save_weights
+from export.training.recipe import Phase, Recipe
+from export.training.trainer import Trainer
 
 PHASE = Phase(name="labels", images=16, size=32, batch=8, lr=1e-3, label=1.0)
 
@@ -207,7 +207,7 @@ def test_side_by_side_gives_what_one_after_the_other_does(tiny: Recipe, photos: 
 
 ENDLESS = """
 import sys, time
-from export.runs import side_by_side
+from export.training.runs import side_by_side
 
 def work(name):
     print(name, flush=True)
@@ -221,7 +221,7 @@ if __name__ == "__main__":
 def test_what_runs_side_by_side_ends_with_the_process_that_began_it(tmp_path: Path) -> None:
     script = tmp_path / "endless.py"
     script.write_text(ENDLESS)
-    environment = {**os.environ, "PYTHONPATH": str(Path(runs.__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(runs.__file__).parents[2])}
     command = [sys.executable, str(script), "one", "two", "three"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from export import augment
-from export.batches import Batch, Batches, TrainingSet, phase_seed
 from export.data.catalogue import CLASSES
 from export.data.contact_sheet import Tile, contact_sheet
-from export.recipe import Phase, Recipe
+from export.training import augment
+from export.training.batches import Batch, Batches, TrainingSet, phase_seed
+from export.training.recipe import Phase, Recipe
 
 BATCHES = 2
 STANDS_OUT = 0.01  # more than the least likely genus has

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from export.recipe import Recipe, load_recipe
+from export.training.recipe import Recipe, load_recipe
 
-from .recipes import RECIPE
+from ..recipes import RECIPE
 
-RECIPES = sorted((Path(__file__).parents[2] / "export" / "recipes").glob("*.toml"))
+RECIPES = sorted((Path(__file__).parents[3] / "export" / "recipes").glob("*.toml"))
 SECOND = RECIPE[RECIPE.index("[[phases]]") :]
 
 

@@ -18,14 +18,14 @@ from tqdm import tqdm
 
 from cloudedge.errors import CloudEdgeError
 from cloudedge.model import usable_cpus
-from export import curves
-from export.batches import training_sets
 from export.data.catalogue import digest
 from export.data.data_set import DataSet
 from export.files import write_json
-from export.network import build, save_weights
-from export.recipe import Recipe, load_recipe
-from export.training import Trainer
+from export.training import curves
+from export.training.batches import training_sets
+from export.training.network import build, save_weights
+from export.training.recipe import Recipe, load_recipe
+from export.training.trainer import Trainer
 
 try:
     import fcntl

@@ -11,12 +11,12 @@ import torch
 
 from cloudedge.errors import CloudEdgeError
 from cloudedge.image import read
-from export import augment
 from export.data import outliers
 from export.data.catalogue import CLASSES, PIXELS, Photo, load_pixels, soft_target, square_pixels
 from export.data.data_set import DataSet
 from export.data.elsewhere import Elsewhere, clear_skies
-from export.recipe import Phase, Recipe
+from export.training import augment
+from export.training.recipe import Phase, Recipe
 
 UNDECIDED = np.full(len(CLASSES), 1 / len(CLASSES), dtype=np.float32)
 DRAWN_SHARE = 0.1  # drawn outliers for each labelled photo

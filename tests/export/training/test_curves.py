@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from export.curves import loss_curves
+from export.training.curves import loss_curves
 
 
 def test_a_single_row_of_a_log_is_seen(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from export.distillation import HintLoss, verdict_loss
-from export.network import Lite0, Resnet34
+from export.training.distillation import HintLoss, verdict_loss
+from export.training.network import Lite0, Resnet34
 
 
 def test_the_verdict_loss_is_zero_for_the_teacher_itself_and_positive_otherwise() -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from cloudedge.errors import CloudEdgeError
-from export.checks import check, check_types, is_a, read_record
 from export.files import check_file_name
-from export.network import NETWORKS
+from export.training.checks import check, check_types, is_a, read_record
+from export.training.network import NETWORKS
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from export.network import CloudNetwork, Maps
+from export.training.network import CloudNetwork, Maps
 
 
 class HintLoss(nn.Module):

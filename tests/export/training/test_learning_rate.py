@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cloudedge.errors import CloudEdgeError
-from export.learning_rate import Curve, suggest, sweep
+from export.training.learning_rate import Curve, suggest, sweep
 
 
 def test_the_sweep_is_exponential_and_the_average_debiased() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from export.files import replacing
-from export.learning_rate import Curve, Suggestions
+from export.training.learning_rate import Curve, Suggestions
 
 mpl.use("Agg")
 

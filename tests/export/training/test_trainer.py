@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from export import augment, runs
-from export.batches import TrainingSet, training_sets
 from export.data.catalogue import CLASSES
 from export.data.data_set import DataSet
-from export.network import Lite0, Resnet34, build
-from export.recipe import Phase, Recipe
-from export.training import Trainer
+from export.training import augment, runs
+from export.training.batches import TrainingSet, training_sets
+from export.training.network import Lite0, Resnet34, build
+from export.training.recipe import Phase, Recipe
+from export.training.trainer import Trainer
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ class KilledError(Exception):
 def test_a_killed_run_goes_on_and_ends_at_the_same_weights(
     recipe: Recipe, data: TrainingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("export.training.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("export.training.trainer.CHECKPOINT_SECONDS", 0.0)
     expected = Trainer(student(recipe), tmp_path / "whole").run(data, data).state_dict()
 
     trainer, steps = Trainer(student(recipe), tmp_path / "killed"), 0
@@ -154,10 +154,12 @@ def test_teachers_are_trained_once_by_their_recipes_on_the_folds_of_their_studen
     student = replace(recipe, test_fold=2, validation_fold=0, phases=(phase,), teachers=teachers)
     teacher = replace(recipe, phases=(replace(phase, verdict=0.0, label=1.0),))
     recipes = {Path("small.toml"): teacher, Path("large.toml"): replace(teacher, network="resnet34", weights="none")}
-    monkeypatch.setattr("export.runs.load_recipe", recipes.__getitem__)
+    monkeypatch.setattr("export.training.runs.load_recipe", recipes.__getitem__)
     sets: list[Recipe] = []
     read = training_sets
-    monkeypatch.setattr("export.runs.training_sets", lambda asked, data: sets.append(asked) or read(asked, data))
+    monkeypatch.setattr(
+        "export.training.runs.training_sets", lambda asked, data: sets.append(asked) or read(asked, data)
+    )
 
     trainer = runs.trainer_of(runs.Run(student, student.seed, tmp_path), photos.for_recipe(student))
     runs.trainer_of(runs.Run(student, student.seed, tmp_path), photos.for_recipe(student))
