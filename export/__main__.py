@@ -21,13 +21,13 @@ from export import (
     release,
     runs,
 )
-from export.card import card_table, genera_table, write_card
 from export.commands.clean import clean
 from export.commands.data import data_commands
 from export.commands.options import FILE, FOLDER, OUTPUT, Commands, data_option, run_folder, run_option, weights_option
 from export.data.data_set import genera, read_data_set
 from export.files import plain, replacing, write_csv, write_json
-from export.onnx_model import GateError
+from export.release.card import card_table, genera_table, write_card
+from export.release.onnx_model import GateError
 from export.training.batches import training_sets
 from export.training.recipe import Recipe, load_recipe
 

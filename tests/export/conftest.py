@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from export import sight_heads
 from export.data.catalogue import CLASSES
 from export.data.data_set import DataSet, read_data_set
-from export.sight_heads import Released, SightHeads, Sights
+from export.release import sight_heads
+from export.release.sight_heads import Released, SightHeads, Sights
 from export.training.network import build
 from export.training.recipe import Phase, Recipe
 

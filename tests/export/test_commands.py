@@ -18,13 +18,13 @@ from click.testing import CliRunner
 from PIL import Image
 
 from cloudedge.errors import CloudEdgeError
-from export import mistakes
 from export.__main__ import main
 from export.data.catalogue import CLASSES
 from export.data.contact_sheet import Tile
-from export.onnx_model import export_onnx, rewrite
-from export.release import describe
-from export.sight_heads import Released
+from export.release import mistakes
+from export.release.onnx_model import export_onnx, rewrite
+from export.release.release import describe
+from export.release.sight_heads import Released
 from export.training import preview
 from export.training.batches import TrainingSet
 from export.training.network import build, save_weights

@@ -20,7 +20,7 @@ from cloudedge.errors import CloudEdgeError
 from export.commands.clean import clean
 from export.data import cleaning, decisions
 from export.data.catalogue import CLASSES, DROPPED, Photo, assign_folds, corrected, load_catalogue, soft_target
-from export.evaluation import columns
+from export.release.evaluation import columns
 
 from ..drawing import save, sky
 

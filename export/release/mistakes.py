@@ -12,8 +12,8 @@ import numpy.typing as npt
 from cloudedge.image import read
 from export.data.catalogue import CLASSES, Photo
 from export.data.contact_sheet import THUMBNAIL, Tile, contact_sheet
-from export.evaluation import Answers, Array, GenusRow, confusion, per_genus
 from export.files import write_csv
+from export.release.evaluation import Answers, Array, GenusRow, confusion, per_genus
 
 TOP_LOSSES = 48
 # What `evaluate` writes of a column of labels, its plots among them.

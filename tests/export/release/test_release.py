@@ -17,15 +17,15 @@ from onnx import numpy_helper
 from cloudedge.classifier import CloudClassifier
 from cloudedge.model import Model, sha256
 from export.__main__ import main
-from export.card import card_table, figures_table, genera_table, sights_table
-from export.cross_validation import Result
 from export.data import data_set
 from export.data.catalogue import CLASSES, Photo
 from export.data.data_set import DataSet, read_data_set
-from export.evaluation import Answers, evaluate, outcomes, per_genus, share
 from export.files import plain
-from export.onnx_model import GateError
-from export.release import Measured, release
+from export.release.card import card_table, figures_table, genera_table, sights_table
+from export.release.cross_validation import Result
+from export.release.evaluation import Answers, evaluate, outcomes, per_genus, share
+from export.release.onnx_model import GateError
+from export.release.release import Measured, release
 from export.training.network import build, save_weights
 from export.training.recipe import Recipe
 from export.training.trainer import Trainer
@@ -60,7 +60,7 @@ def release_run(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
         for name in ("load_catalogue", "load_elsewhere"):
             patch.setattr(data_set, name, counted(getattr(data_set, name)))
         patch.setattr(Trainer, "run", train_and_change)
-        patch.setattr("export.release.DRAWINGS", 20)
+        patch.setattr("export.release.release.DRAWINGS", 20)
         result = CliRunner().invoke(main, arguments, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     assert "| agreed |" in result.output
@@ -197,8 +197,8 @@ def test_train_onnx_and_quantize_are_the_steps_of_a_release(
     release_run: tuple[Path, Path], root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Seconds of training leave logits too close to each other for the gates.
-    monkeypatch.setattr("export.quantization.MIN_AGREEMENT", 0.0)
-    monkeypatch.setattr("export.quantization.MAX_ACCURACY_DROP", 1.0)
+    monkeypatch.setattr("export.release.quantization.MIN_AGREEMENT", 0.0)
+    monkeypatch.setattr("export.release.quantization.MAX_ACCURACY_DROP", 1.0)
     run, _ = release_run
     recipe_file = tmp_path / "tiny.toml"
     recipe_file.write_text(RECIPE, encoding="utf-8")
@@ -227,8 +227,8 @@ def test_train_onnx_and_quantize_are_the_steps_of_a_release(
         assert spec.temperature != 1.0
         assert spec.thresholds["clear"] < 1.0
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    monkeypatch.setattr("export.quantization.MIN_AGREEMENT", 1.1)
-    monkeypatch.setattr("export.onnx_model.MAX_LOGIT_DIFFERENCE", -1.0)
+    monkeypatch.setattr("export.release.quantization.MIN_AGREEMENT", 1.1)
+    monkeypatch.setattr("export.release.onnx_model.MAX_LOGIT_DIFFERENCE", -1.0)
     for arguments in commands[1:]:
         with pytest.raises(GateError):
             CliRunner().invoke(main, arguments, catch_exceptions=False)
@@ -260,8 +260,8 @@ def test_a_release_may_cross_validate_itself_for_its_card(
         return {"float32": empty, "int8": replace(empty, pooled=figures, genera=genera, strange=strange)}
 
     measured = Measured(answers, figures, genera, strange, {})
-    monkeypatch.setattr("export.release.release", lambda *arguments: measured)
-    monkeypatch.setattr("export.cross_validation.cross_validate", cross_validate)
+    monkeypatch.setattr("export.release.release.release", lambda *arguments: measured)
+    monkeypatch.setattr("export.release.cross_validation.cross_validate", cross_validate)
     arguments = ["release", str(tmp_path / "tiny.toml"), "--target", str(tmp_path), "--data", str(root)]
     arguments += ["--run", str(tmp_path / "run")]
     run = CliRunner().invoke(main, arguments, catch_exceptions=False)
@@ -280,7 +280,7 @@ def test_a_release_may_cross_validate_itself_for_its_card(
 def test_a_refused_model_leaves_no_trace(
     recipe: Recipe, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("export.quantization.MIN_AGREEMENT", 1.1)
+    monkeypatch.setattr("export.release.quantization.MIN_AGREEMENT", 1.1)
     target = tmp_path / "models"
     target.mkdir()
     short = replace(recipe, phases=(replace(recipe.phases[0], images=32),))

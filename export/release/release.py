@@ -20,12 +20,13 @@ from cloudedge.image import Source, read
 from cloudedge.metadata import ModelSpec
 from cloudedge.model import Model, sha256
 from cloudedge.preprocess import prepare
-from export.calibration import Collection, calibrate
-from export.card import card_table, genera_table, write_card
 from export.data import elsewhere, outliers
 from export.data.catalogue import CLASSES, Photo, soft_target, trusted, trusted_target
 from export.data.data_set import DataSet, genera
-from export.evaluation import (
+from export.files import plain, replacing, write_text
+from export.release.calibration import Collection, calibrate
+from export.release.card import card_table, genera_table, write_card
+from export.release.evaluation import (
     Answers,
     Figure,
     GenusRow,
@@ -39,10 +40,9 @@ from export.evaluation import (
     strangers,
     summarise,
 )
-from export.files import plain, replacing, write_text
-from export.onnx_model import check_parity, export_onnx, rewrite
-from export.quantization import Comparison, check_quantized, quantize
-from export.sight_heads import Released, SightHeads, Sights, embed
+from export.release.onnx_model import check_parity, export_onnx, rewrite
+from export.release.quantization import Comparison, check_quantized, quantize
+from export.release.sight_heads import Released, SightHeads, Sights, embed
 from export.training import augment
 from export.training.network import build
 from export.training.recipe import SIDE, Recipe

@@ -15,7 +15,7 @@ import torch
 from cloudedge.metadata import METADATA_KEY, ModelSpec
 from cloudedge.model import Model
 from export.files import replacing
-from export.sight_heads import Released
+from export.release.sight_heads import Released
 
 OPSET = 18
 # The newest that onnxruntime 1.18 loads.

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export.card import card_table, genera_table, write_card
 from export.data.catalogue import CLASSES, Photo, trusted, trusted_target
-from export.evaluation import (
+from export.files import plain
+from export.release.card import card_table, genera_table, write_card
+from export.release.evaluation import (
     Answers,
     calibration_bins,
     calibration_error,
@@ -22,7 +23,6 @@ from export.evaluation import (
     softmax,
     summarise,
 )
-from export.files import plain
 
 
 def test_a_share_has_wilsons_interval() -> None:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from cloudedge.genera import GENERA
-from export.evaluation import CALIBRATION_BINS, REASONS, Answers, Array, calibration_bins
+from export.release.evaluation import CALIBRATION_BINS, REASONS, Answers, Array, calibration_bins
 from export.training.curves import save
 
 ABBREVIATIONS = [genus.abbreviation for genus in GENERA]

@@ -13,14 +13,14 @@ import numpy.typing as npt
 
 from cloudedge.classifier import CloudClassifier
 from cloudedge.errors import CloudEdgeError
-from export import mistakes
-from export.card import HEADINGS, figures_table, genera_table, sights_table
 from export.data import outliers
 from export.data.catalogue import CLASSES, Photo, trusted
 from export.data.data_set import DataSet
-from export.evaluation import Answers, Figure, GenusRow, classify, evaluate, per_genus, share, strangers
 from export.files import plain, read_csv, write_csv, write_json
-from export.release import candidates
+from export.release import mistakes
+from export.release.card import HEADINGS, figures_table, genera_table, sights_table
+from export.release.evaluation import Answers, Figure, GenusRow, classify, evaluate, per_genus, share, strangers
+from export.release.release import candidates
 from export.training.recipe import Recipe
 from export.training.runs import Run, claim, side_by_side, teaching, trained
 

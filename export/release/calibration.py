@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 
 from cloudedge.model import Outputs
-from export.evaluation import share, softmax
+from export.release.evaluation import share, softmax
 
 MISTAKEN = {"unfamiliar": 0.03, "clear": 0.005}  # share of the clouds of a collection that may be taken for that
 LEAST_CLEAR = 0.5  # however well clouds are told from a clear sky

@@ -9,10 +9,10 @@ import onnx
 import pytest
 
 from cloudedge.model import Model
-from export.onnx_model import GateError, export_onnx
-from export.quantization import QUANTIZING, check_quantized, quantize
-from export.release import describe
-from export.sight_heads import Released
+from export.release.onnx_model import GateError, export_onnx
+from export.release.quantization import QUANTIZING, check_quantized, quantize
+from export.release.release import describe
+from export.release.sight_heads import Released
 from export.training.recipe import Recipe
 
 SHAPES = ((64, 64), (64, 96), (128, 64))

@@ -15,7 +15,7 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from cloudedge.errors import CloudEdgeError
-from export.onnx_model import GateError, write
+from export.release.onnx_model import GateError, write
 
 MIN_AGREEMENT = 0.97
 MAX_ACCURACY_DROP = 0.01

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export import mistakes
 from export.data.catalogue import CLASSES, Photo
 from export.data.contact_sheet import Tile
-from export.evaluation import Answers
-from export.mistakes import Confusion, clear, losses, most_confused, write
+from export.release import mistakes
+from export.release.evaluation import Answers
+from export.release.mistakes import Confusion, clear, losses, most_confused, write
 
-from .drawing import save, sky
+from ..drawing import save, sky
 
 FIRST, SECOND, THIRD = CLASSES[:3]
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from cloudedge.model import Outputs
-from export.calibration import (
+from export.release.calibration import (
     LEAST_CLEAR,
     LEAST_CONFIDENCE,
     MISTAKEN,
@@ -17,7 +17,7 @@ from export.calibration import (
     confidence_threshold,
     fit_temperature,
 )
-from export.evaluation import share, softmax
+from export.release.evaluation import share, softmax
 
 
 def one_hot(labels: npt.NDArray[np.int64], count: int = 10) -> npt.NDArray[np.float64]:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from export.data import outliers
-from export.sight_heads import COLOURS, PATCH, SightHeads, Sights, colours_of, embed, features_of
+from export.release.sight_heads import COLOURS, PATCH, SightHeads, Sights, colours_of, embed, features_of
 from export.training import augment
 from export.training.network import build
 

@@ -12,12 +12,12 @@ import pytest
 from click.testing import CliRunner
 
 from cloudedge.errors import CloudEdgeError
-from export import cross_validation
 from export.__main__ import main
-from export.cross_validation import Predictions, cross_validate, spread, trainings
 from export.data.catalogue import CLASSES, Photo
 from export.data.data_set import read_data_set
-from export.evaluation import Answers
+from export.release import cross_validation
+from export.release.cross_validation import Predictions, cross_validate, spread, trainings
+from export.release.evaluation import Answers
 from export.training.recipe import Recipe, load_recipe
 from export.training.trainer import Trainer
 
@@ -69,7 +69,7 @@ def validated(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("export.data.outliers.TEST_DRAWINGS", 4)  # for each of eight models
-        patch.setattr("export.release.DRAWINGS", 4)
+        patch.setattr("export.release.release.DRAWINGS", 4)
         patch.setattr("export.training.trainer.CHECKPOINT_SECONDS", 0.0)
         patch.setattr(Trainer, "_train_step", counted)
         with pytest.raises(KilledError):
@@ -156,7 +156,7 @@ def test_too_few_photos_are_told_before_any_training(
     (tmp_path / "tiny.toml").write_text(RECIPE, encoding="utf-8")
     lines = (root / "manifest.csv").read_text(encoding="utf-8").splitlines()[:3]
     (tmp_path / "manifest.csv").write_text("\n".join(lines), encoding="utf-8")
-    monkeypatch.setattr("export.cross_validation.trained", None)  # nothing may be trained
+    monkeypatch.setattr("export.release.cross_validation.trained", None)  # nothing may be trained
     recipe = load_recipe(tmp_path / "tiny.toml")
     with pytest.raises(CloudEdgeError, match="holds too few photos: one fold has none"):
         cross_validate(recipe, read_data_set(recipe, tmp_path), tmp_path / "run")
