@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,15 @@ COLOURS = [
     (128, 128, 128),
     (255, 128, 0),
 ]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_drawings() -> Iterator[None]:
+    """Draw few strange sights for each model: hundreds prove nothing more here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("export.data.outliers.TEST_DRAWINGS", 4)
+        patch.setattr("export.release.release.DRAWINGS", 10)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -68,8 +68,6 @@ def validated(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
         return losses
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("export.data.outliers.TEST_DRAWINGS", 4)  # for each of eight models
-        patch.setattr("export.release.release.DRAWINGS", 4)
         patch.setattr("export.training.trainer.CHECKPOINT_SECONDS", 0.0)
         patch.setattr(Trainer, "_train_step", counted)
         with pytest.raises(KilledError):

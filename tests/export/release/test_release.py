@@ -60,7 +60,6 @@ def release_run(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
         for name in ("load_catalogue", "load_elsewhere"):
             patch.setattr(data_set, name, counted(getattr(data_set, name)))
         patch.setattr(Trainer, "run", train_and_change)
-        patch.setattr("export.release.release.DRAWINGS", 20)
         result = CliRunner().invoke(main, arguments, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     assert "| agreed |" in result.output
