@@ -13,8 +13,10 @@ from export.commands.options import FILE, data_option, run_folder, run_option
 from export.data import outliers
 from export.data.data_set import genera, read_data_set
 from export.files import plain, write_json
-from export.release import evaluation, mistakes, plots, release
+from export.release import evaluation, mistakes, plots
 from export.release.card import genera_table
+from export.release.description import check_photos, recipe_of
+from export.release.measuring import measure
 
 
 @click.command()
@@ -30,17 +32,17 @@ from export.release.card import genera_table
 def evaluate(model: Path, part: str, data: Path, run: Path | None) -> None:
     """Measure a model file on photos that its training did not see, with plots, tables and its worst mistakes."""
     opened = Model(model)
-    recipe = release.recipe_of(opened)
+    recipe = recipe_of(opened)
     if part == "all":  # a folder of its own, with nothing from elsewhere beside it
         recipe = replace(recipe, elsewhere=False)
     spec, photos = opened.spec, read_data_set(recipe, data)
     folder = run_folder(run, f"evaluate-{spec.name}")
     if part != "all":
-        release.check_photos(opened, photos)
+        check_photos(opened, photos)
     chosen = genera(photos.photos) if part == "all" else getattr(photos, part)
     if not chosen:
         raise CloudEdgeError(f"has no photo of the ten genera in the part {part!r}; give another --part", str(data))
-    measured = release.measure(model, photos, chosen, outliers.test_sights(photos))
+    measured = measure(model, photos, chosen, outliers.test_sights(photos))
     answers, figures = measured.answers, measured.figures
     for column, labels in evaluation.columns(chosen).items():
         mistakes.clear(folder, column)

@@ -13,6 +13,7 @@ from export.data.data_set import read_data_set
 from export.files import plain, replacing
 from export.release import cross_validation, release
 from export.release.card import card_table, genera_table, write_card
+from export.release.description import recipe_of
 from export.training.recipe import Recipe
 
 
@@ -38,7 +39,7 @@ def quantize_command(source: Path, output: Path, data: Path) -> None:
 
     It is gated and calibrated on the validation photos.
     """
-    recipe = release.recipe_of(Model(source))
+    recipe = recipe_of(Model(source))
     photos = read_data_set(recipe, data).check_enough()
     before = release.calibrated(recipe, photos, source)
     with replacing(output) as partial:

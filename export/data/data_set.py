@@ -12,8 +12,10 @@ import numpy.typing as npt
 
 from cloudedge.errors import CloudEdgeError
 from export.data import decisions
-from export.data.catalogue import CLASSES, Photo, Split, corrected, folds_digest, load_catalogue, split, trusted
+from export.data.catalogue import CLASSES, Photo, corrected, load_catalogue
 from export.data.elsewhere import Elsewhere, load_elsewhere
+from export.data.folds import Split, folds_digest, split
+from export.data.targets import trusted
 
 
 class Plan(Protocol):

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 THUMBNAIL = 64
 HASH_SIDE = 8
@@ -95,14 +97,8 @@ def _candidates(hashes: Hash, others: Hash) -> list[tuple[int, int]]:
 
 def groups(count: int, pairs: Sequence[Pair]) -> npt.NDArray[np.int64]:
     """Number the photos 0..count-1 by picture, int64 (count,): whatever is linked by pairs has one number."""
-    parent = list(range(count))
-
-    def root(index: int) -> int:
-        while parent[index] != index:
-            parent[index] = index = parent[parent[index]]
-        return index
-
-    for pair in pairs:
-        a, b = sorted((root(pair.first), root(pair.second)))
-        parent[b] = a
-    return np.unique([root(index) for index in range(count)], return_inverse=True)[1].astype(np.int64)
+    if not count:
+        return np.zeros(0, dtype=np.int64)
+    first, second = [pair.first for pair in pairs], [pair.second for pair in pairs]
+    links = coo_array((np.ones(len(pairs), dtype=np.int8), (first, second)), shape=(count, count))
+    return connected_components(links, directed=False)[1].astype(np.int64)

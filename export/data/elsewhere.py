@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cloudedge.errors import CloudEdgeError
-from export.data.catalogue import CLASSES, OTHER_SIGHTS, Photo, read_reviews, review_target
+from export.data.catalogue import CLASSES, OTHER_SIGHTS, Photo, read_reviews
+from export.data.targets import review_target
 from export.files import read_csv
 
 COLUMNS = ("file", "source", "group", "sha256")

@@ -12,8 +12,9 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from cloudedge.image import Source
 from export.data import elsewhere
-from export.data.catalogue import CLASSES, Photo, first_choice, review_target
+from export.data.catalogue import CLASSES, Photo, first_choice
 from export.data.data_set import DataSet
+from export.data.targets import review_target
 
 Pixels = npt.NDArray[np.uint8]
 SIDE = 256

@@ -14,8 +14,9 @@ import numpy.typing as npt
 from cloudedge.classifier import CloudClassifier
 from cloudedge.errors import CloudEdgeError
 from export.data import outliers
-from export.data.catalogue import CLASSES, Photo, trusted
+from export.data.catalogue import CLASSES, Photo
 from export.data.data_set import DataSet
+from export.data.targets import trusted
 from export.files import plain, read_csv, write_csv, write_json
 from export.release import mistakes
 from export.release.card import HEADINGS, figures_table, genera_table, sights_table

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,84 +13,31 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional as F
 
-from cloudedge.classifier import CloudClassifier
 from cloudedge.errors import CloudEdgeError
-from cloudedge.image import Source, read
-from cloudedge.metadata import ModelSpec
+from cloudedge.image import Source
 from cloudedge.model import Model, sha256
-from cloudedge.preprocess import prepare
 from export.data import elsewhere, outliers
-from export.data.catalogue import CLASSES, Photo, soft_target, trusted, trusted_target
+from export.data.catalogue import CLASSES, Photo
 from export.data.data_set import DataSet, genera
+from export.data.targets import soft_target, trusted, trusted_target
 from export.files import plain, replacing, write_text
 from export.release.calibration import Collection, calibrate
 from export.release.card import card_table, genera_table, write_card
-from export.release.evaluation import (
-    Answers,
-    Figure,
-    GenusRow,
-    classify,
-    columns,
-    evaluate,
-    outcomes,
-    per_genus,
-    run_model,
-    share,
-    strangers,
-    summarise,
-)
+from export.release.description import describe, inputs_of
+from export.release.evaluation import run_model
+from export.release.measuring import NOISE, Measured, measure
 from export.release.onnx_model import check_parity, export_onnx, rewrite
 from export.release.quantization import Comparison, check_quantized, quantize
 from export.release.sight_heads import Released, SightHeads, Sights, embed
 from export.training import augment
 from export.training.network import build
-from export.training.recipe import SIDE, Recipe
+from export.training.recipe import Recipe
 from export.training.runs import Run, train
 
 CARD = "MODEL_CARD.md"
 CALIBRATION_PHOTOS = 256
-MAX_RATIO = 2.0  # of the sides of an input; the network saw crops of up to 7:4
 LAYERS = ("Cirrostratus", "Altostratus", "Nimbostratus", "Stratus")  # the skies that a clear one is mistaken for
 DRAWINGS = 100  # of each kind, for the heads that tell strange sights and clear skies
-NOISE = (2, 4, 8)  # grey levels: the deviations of the noise under which a model should be steady
-LICENCE = (
-    "MIT; trained on CCSN (CC0 1.0) with Apache-2.0 ImageNet weights of EfficientNet-Lite as the start or the teacher"
-)
-
-
-def describe(recipe: Recipe, **found: Any) -> dict[str, Any]:
-    """Give the model's metadata; `found` replaces what is only known after training."""
-    return {
-        "name": recipe.name,
-        "version": recipe.version,
-        "classes": list(CLASSES),
-        "input_size": recipe.input_size,
-        "resize": {
-            "rule": "proportions",
-            "size": recipe.input_size,
-            "multiple": SIDE,
-            "max_ratio": MAX_RATIO,
-            "interpolation": recipe.interpolation,
-        },
-        "mean": list(augment.MEAN),
-        "std": list(augment.STD),
-        "temperature": 1.0,
-        "thresholds": {"low_confidence": 0.0, "dark": recipe.dark, "unfamiliar": 0.0, "clear": 1.0},
-        "recipe": recipe.to_dict(),
-        "data": recipe.data,
-        "metrics": {},
-        "licence": LICENCE,
-        **found,
-    }
-
-
-def inputs_of(metadata: dict[str, Any], sources: Iterable[Source]) -> Iterator[npt.NDArray[np.float32]]:
-    """Give each photo as the runtime would, float32 (1, 3, h, w)."""
-    return _prepared(ModelSpec.from_json(json.dumps(metadata)), sources)
-
-
-def _prepared(spec: ModelSpec, sources: Iterable[Source]) -> Iterator[npt.NDArray[np.float32]]:
-    return (prepare(read(source, spec.resize.size).pixels, spec)[None] for source in sources)
 
 
 def with_heads(recipe: Recipe, weights: Path, data: DataSet) -> Released:
@@ -153,26 +99,6 @@ class Candidate:
     path: Path
     found: dict[str, Any]
     logits: npt.NDArray[np.float32]
-
-
-def recipe_of(model: Model) -> Recipe:
-    """Read the recipe that a model file holds; raises CloudEdgeError for a file that was not made by one."""
-    try:
-        return Recipe.from_dict(model.spec.recipe)
-    except ValueError as error:
-        problem = f"was not made by a recipe of this stage ({error}); give a file that was"
-        raise CloudEdgeError(problem, str(model.path)) from error
-
-
-def check_photos(model: Model, data: DataSet) -> None:
-    """Raise CloudEdgeError where a model was released by other photos than those of the data set.
-
-    Their folds would be others too, and the test photos perhaps some that it has learned from. Models that do not tell
-    by which photos are taken at their word.
-    """
-    if model.spec.metrics.get("photos") not in (None, data.digest):
-        problem = f"holds other photos than those by which {model.path} was made; give a folder that it never saw, and"
-        raise CloudEdgeError(f"{problem} --part all", str(data.root))
 
 
 def candidates(recipe: Recipe, weights: Path, data: DataSet, folder: Path) -> tuple[dict[str, Candidate], float]:
@@ -259,52 +185,6 @@ def release(recipe: Recipe, data: DataSet, folder: Path, target: Path) -> Measur
     write_card(target / CARD, "figures", recipe.name, card_table(metrics))
     write_card(target / CARD, "genera", recipe.name, genera_table(plain(measured.genera)))
     return measured
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What a model file says of photos, and how right that is.
-
-    `genera` are by the trusted labels; `sights` has by kind of sight, with clouds and without, the shares of certain
-    answers and of each reason for doubt, `steady` the share of first choices which noise leaves.
-    """
-
-    answers: Answers
-    figures: dict[str, dict[str, Figure]]
-    genera: list[GenusRow]
-    sights: dict[str, dict[str, Figure]]
-    steady: dict[str, Figure]
-
-    def plain(self) -> dict[str, Any]:
-        """Return as plain JSON types what a model's metadata holds."""
-        return {"test": plain(self.figures), "sights": plain(self.sights), "steady": plain(self.steady)}
-
-
-def measure(path: Path, data: DataSet, photos: Sequence[Photo], strange: Mapping[str, Sequence[Source]]) -> Measured:
-    """Measure a model file on `photos`, on strange sights, and on the test half from elsewhere."""
-    classifier = CloudClassifier(path, top_k=len(CLASSES))
-    answers = classify(classifier, data.files(photos))
-    figures, genus_rows = evaluate(answers, photos), per_genus(answers, trusted(photos))
-    sights = {"cloud": outcomes(answers.reasons)}
-    if clouds := elsewhere.clouds(data.elsewhere.test):
-        told = classify(classifier, data.elsewhere.files(clouds))
-        figures["elsewhere"] = summarise(told, columns(clouds)["guided"])
-        sights["cloud elsewhere"] = outcomes(told.reasons)
-    sights |= strangers(classifier, strange)
-    return Measured(answers, figures, genus_rows, sights, steadiness(path, data.files(photos)))
-
-
-def steadiness(path: Path, sources: Sequence[Source]) -> dict[str, Figure]:
-    """Give the share of photos whose first choice noise in the network's input leaves as it is, by its deviation."""
-    model = Model(path)
-    inputs = list(_prepared(model.spec, sources))
-    before = run_model(model, inputs).logits.argmax(axis=1)
-    rng, unit = np.random.default_rng(0), 1 / 255 / np.array(model.spec.std)[:, None, None]
-    found = {}
-    for levels in NOISE:
-        noisy = ((image + rng.normal(0, levels, image.shape) * unit).astype(np.float32) for image in inputs)
-        found[f"{levels} grey levels"] = share(run_model(model, noisy).logits.argmax(axis=1) == before)
-    return found
 
 
 def publish(name: str, path: Path, weights: Path, target: Path) -> None:

@@ -12,9 +12,11 @@ import torch
 from cloudedge.errors import CloudEdgeError
 from cloudedge.image import read
 from export.data import outliers
-from export.data.catalogue import CLASSES, PIXELS, Photo, load_pixels, soft_target, square_pixels
+from export.data.catalogue import CLASSES, Photo
 from export.data.data_set import DataSet
 from export.data.elsewhere import Elsewhere, clear_skies
+from export.data.pixels import PIXELS, load_pixels, square_pixels
+from export.data.targets import soft_target
 from export.training import augment
 from export.training.recipe import Phase, Recipe
 

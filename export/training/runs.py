@@ -18,8 +18,8 @@ from tqdm import tqdm
 
 from cloudedge.errors import CloudEdgeError
 from cloudedge.model import usable_cpus
-from export.data.catalogue import digest
 from export.data.data_set import DataSet
+from export.data.folds import digest
 from export.files import write_json
 from export.training import curves
 from export.training.batches import training_sets

@@ -9,8 +9,8 @@ from click.testing import CliRunner
 
 from export.__main__ import main
 from export.release import mistakes
+from export.release.description import describe
 from export.release.onnx_model import export_onnx, rewrite
-from export.release.release import describe
 from export.release.sight_heads import Released
 from export.training.recipe import Recipe
 

@@ -11,20 +11,11 @@ import pytest
 
 from cloudedge.errors import CloudEdgeError
 from cloudedge.model import sha256
-from export.data.catalogue import (
-    CLASSES,
-    DEFAULT_ROOT,
-    Photo,
-    assign_folds,
-    corrected,
-    folds_digest,
-    load_catalogue,
-    load_pixels,
-    review_target,
-    soft_target,
-    split,
-)
+from export.data.catalogue import CLASSES, DEFAULT_ROOT, Photo, corrected, load_catalogue
 from export.data.decisions import PATH, read_decisions
+from export.data.folds import assign_folds, folds_digest, split
+from export.data.pixels import load_pixels
+from export.data.targets import review_target, soft_target
 
 from ..drawing import save, sky
 

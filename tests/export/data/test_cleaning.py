@@ -19,7 +19,9 @@ from PIL import Image
 from cloudedge.errors import CloudEdgeError
 from export.commands.clean import clean
 from export.data import cleaning, decisions
-from export.data.catalogue import CLASSES, DROPPED, Photo, assign_folds, corrected, load_catalogue, soft_target
+from export.data.catalogue import CLASSES, DROPPED, Photo, corrected, load_catalogue
+from export.data.folds import assign_folds
+from export.data.targets import soft_target
 from export.release.evaluation import columns
 
 from ..drawing import save, sky

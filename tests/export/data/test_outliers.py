@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from export.data import outliers
-from export.data.catalogue import DROPPED, Photo, Split
+from export.data.catalogue import DROPPED, Photo
 from export.data.data_set import DataSet, read_data_set
 from export.data.elsewhere import Elsewhere
+from export.data.folds import Split
 from export.training.recipe import Recipe
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export.data.catalogue import CLASSES, Photo, trusted, trusted_target
+from export.data.catalogue import CLASSES, Photo
+from export.data.targets import trusted, trusted_target
 from export.files import plain
 from export.release.card import card_table, genera_table, write_card
 from export.release.evaluation import (

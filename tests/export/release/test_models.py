@@ -19,8 +19,8 @@ from cloudedge.preprocess import prepare
 from export.data import outliers
 from export.data.catalogue import CLASSES
 from export.release.card import card_table
+from export.release.measuring import steadiness
 from export.release.quantization import quantize
-from export.release.release import steadiness
 from export.training.network import build
 from export.training.recipe import Recipe, load_recipe
 
@@ -103,7 +103,7 @@ def test_a_released_model_passed_its_gates(name: str) -> None:
 
 def test_steadiness_is_the_share_of_first_choices_that_noise_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
     skies = list(outliers.draw("fogged lens", 10, seed=5)) + list(outliers.draw("clear sky", 10, seed=5))
-    monkeypatch.setattr("export.release.release.NOISE", (0, 250))
+    monkeypatch.setattr("export.release.measuring.NOISE", (0, 250))
     found = steadiness(packaged("lite0"), skies)
     assert {name: figure.n for name, figure in found.items()} == {"0 grey levels": 20, "250 grey levels": 20}
     assert found["0 grey levels"].value == 1.0

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from cloudedge.model import Model
+from export.release.description import describe
 from export.release.onnx_model import OUTPUTS, GateError, check_parity, export_onnx
-from export.release.release import describe
 from export.release.sight_heads import Released
 from export.training.network import build
 from export.training.recipe import Recipe

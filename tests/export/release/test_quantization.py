@@ -9,9 +9,9 @@ import onnx
 import pytest
 
 from cloudedge.model import Model
+from export.release.description import describe
 from export.release.onnx_model import GateError, export_onnx
 from export.release.quantization import QUANTIZING, check_quantized, quantize
-from export.release.release import describe
 from export.release.sight_heads import Released
 from export.training.recipe import Recipe
 

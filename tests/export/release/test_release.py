@@ -24,8 +24,9 @@ from export.files import plain
 from export.release.card import card_table, figures_table, genera_table, sights_table
 from export.release.cross_validation import Result
 from export.release.evaluation import Answers, evaluate, outcomes, per_genus, share
+from export.release.measuring import Measured
 from export.release.onnx_model import GateError
-from export.release.release import Measured, release
+from export.release.release import release
 from export.training.network import build, save_weights
 from export.training.recipe import Recipe
 from export.training.trainer import Trainer

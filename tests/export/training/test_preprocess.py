@@ -13,7 +13,7 @@ from torchvision.transforms import v2
 
 from cloudedge.metadata import ModelSpec, Resize
 from cloudedge.preprocess import prepare
-from export.release.release import describe
+from export.release.description import describe
 from export.training import augment
 from export.training.recipe import Recipe
 
