@@ -22,12 +22,12 @@ OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs"}
 def check_file_name(name: str) -> None:
     """Raise ValueError for a name that could not be a file's anywhere, or would lie in another folder."""
     if not FILE_NAME.fullmatch(name):
-        raise ValueError(f"the name {name!r} becomes a file's; use letters, digits, - and .")
+        raise ValueError(f"the name {name!r} is used as a file name; use letters, digits, - and .")
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a path beside `path` to write to; the file takes the place of `path` at the end, and is gone on an error."""
+    """Yield a path beside `path` to write to; the file replaces `path` at the end, and is removed on an error."""
     partial = path.with_name(f".{path.name}.partial")
     try:
         yield partial
@@ -68,7 +68,7 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
 
 
 def read_csv(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
-    """Read a CSV file whose header has at least the `needed` columns; raises CloudEdgeError for any other."""
+    """Read a CSV file whose header has at least the `needed` columns; raises CloudEdgeError for any other file."""
     return [row for _, row in numbered_rows(path, needed)]
 
 

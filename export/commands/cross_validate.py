@@ -16,13 +16,15 @@ from export.training.recipe import Recipe
 @click.command("cross-validate")
 @recipe_argument
 @click.option("--seeds", type=click.IntRange(min=1), default=1, help="Trainings of the recipe's own test fold.")
-@click.option("--jobs", type=click.IntRange(min=1), default=1, help="Trainings at a time, each in its own process.")
+@click.option(
+    "--jobs", type=click.IntRange(min=1), default=1, help="Trainings at the same time, each in its own process."
+)
 @data_option
 @run_option
 def cross_validate_command(recipe: Recipe, seeds: int, jobs: int, data: Path, run: Path | None) -> None:
-    """Train by RECIPE with each fold held out in turn, and measure all models together, each on the fold it never saw.
+    """Train by RECIPE with each fold held out in turn, and measure every model on the fold that it never saw.
 
-    Started again, it goes on where it was stopped. Weights that a recipe starts from must not have learned from the
+    It resumes where it was stopped. Weights that a recipe starts from must not have learned from the
     labels of these photos.
     """
     recipe, folder = recipe.starting_from(None), run_folder(run, f"cross-{recipe.name}")

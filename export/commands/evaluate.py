@@ -25,7 +25,7 @@ from export.release.measuring import measure
     "--part",
     type=click.Choice(["validation", "test", "all"]),
     default="test",
-    help="Which photos; all only of a folder that training never saw.",
+    help="Which photos; use all only for a folder that training never saw.",
 )
 @data_option
 @run_option
@@ -33,7 +33,7 @@ def evaluate(model: Path, part: str, data: Path, run: Path | None) -> None:
     """Measure a model file on photos that its training did not see, with plots, tables and its worst mistakes."""
     opened = Model(model)
     recipe = recipe_of(opened)
-    if part == "all":  # a folder of its own, with nothing from elsewhere beside it
+    if part == "all":  # the folder of a user, with no folder `elsewhere` beside it
         recipe = replace(recipe, elsewhere=False)
     spec, photos = opened.spec, read_data_set(recipe, data)
     folder = run_folder(run, f"evaluate-{spec.name}")

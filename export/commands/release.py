@@ -23,7 +23,7 @@ from export.training.recipe import Recipe
 @click.option("-o", "--output", type=OUTPUT, required=True, help="The float32 model file to write.")
 @data_option
 def onnx_command(recipe: Recipe, weights: Path, output: Path, data: Path) -> None:
-    """Export weights as a float32 model file, held against torch and calibrated on the validation photos."""
+    """Export weights as a float32 model file, compared with torch and calibrated on the validation photos."""
     made, difference = release.export_float32(recipe, weights, read_data_set(recipe, data), output)
     click.echo(
         f"{output}: largest difference of a logit {difference:.1e}, same first choice on {len(made.logits)} photos"
@@ -35,9 +35,9 @@ def onnx_command(recipe: Recipe, weights: Path, output: Path, data: Path) -> Non
 @click.option("-o", "--output", type=OUTPUT, required=True, help="The int8 model file to write.")
 @data_option
 def quantize_command(source: Path, output: Path, data: Path) -> None:
-    """Quantize the float32 model file SOURCE to int8, with ranges by training photos.
+    """Quantize the float32 model file SOURCE to int8, with ranges from training photos.
 
-    It is gated and calibrated on the validation photos.
+    It is checked and calibrated on the validation photos.
     """
     recipe = recipe_of(Model(source))
     photos = read_data_set(recipe, data).check_enough()
@@ -61,8 +61,10 @@ def release_command(
     recipe: Recipe, target: Path, cross: bool, weights: Path | None, data: Path, run: Path | None
 ) -> None:
     """From photos to a released model: train, export, quantize, calibrate, gate, measure, write."""
-    if weights and cross:  # nobody knows of which fold's labels they have learned
-        raise click.UsageError("--weights is not for --cross-validate: every fold must be one that they never saw")
+    if weights and cross:  # they may have learned from any fold
+        raise click.UsageError(
+            "--weights cannot be used with --cross-validate: the weights must not have seen any fold"
+        )
     recipe, folder = recipe.starting_from(weights), run_folder(run, recipe.name)
     photos = read_data_set(recipe, data)
     measured = release.release(recipe, photos, folder, target)

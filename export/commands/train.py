@@ -23,7 +23,7 @@ from export.training.recipe import Recipe
 @run_option
 @click.option("--show-batch", is_flag=True, help="Do not train: write a picture of the first batches of each phase.")
 def train(recipe: Recipe, weights: Path | None, data: Path, run: Path | None, show_batch: bool) -> None:
-    """Train by RECIPE, going on from the run's checkpoint where there is one."""
+    """Train by RECIPE, resuming from the run's checkpoint if there is one."""
     recipe, folder = recipe.starting_from(weights), run_folder(run, recipe.name)
     if show_batch:
         for path in preview.show_batches(recipe, *training_sets(recipe, read_data_set(recipe, data)), folder):
@@ -38,10 +38,10 @@ def train(recipe: Recipe, weights: Path | None, data: Path, run: Path | None, sh
 @data_option
 @run_option
 def lr_find(recipe: Recipe, weights: Path | None, data: Path, run: Path | None) -> None:
-    """Suggest a learning rate for the phase of RECIPE that comes next, from the run's checkpoint where there is one."""
+    """Suggest a learning rate for the next phase of RECIPE, from the run's checkpoint if there is one."""
     recipe, folder = recipe.starting_from(weights), run_folder(run, recipe.name)
     mine, photos = runs.Run(recipe, recipe.seed, folder), read_data_set(recipe, data)
-    # Not claimed: the rate that is found here will make it another recipe.
+    # Not claimed: with the rate found here it becomes another recipe.
     runs.check_claim(mine, photos, growing=True)
     trainer = runs.trainer_of(mine, photos)
     curve = trainer.sweep_rates(*training_sets(recipe, photos))

@@ -46,12 +46,12 @@ class Photo:
 
     @property
     def stratum(self) -> str:
-        """The manifest's genus, by which folds are made: a correction must not move other photos to other folds."""
+        """The manifest's genus, by which folds are made: a correction must not change the folds."""
         return self.listed or self.genus
 
     @property
     def trusted_reviews(self) -> list[dict[str, float]]:
-        """The guided reviews; where there are none, all reviews."""
+        """The guided reviews; all reviews if none is guided."""
         guided = [self.reviews[reviewer] for reviewer in GUIDED if reviewer in self.reviews]
         return guided or list(self.reviews.values())
 
@@ -95,7 +95,7 @@ def read_reviews(path: Path) -> dict[str, dict[str, dict[str, float]]]:
 def _parse(
     path: Path, line: int, row: Mapping[str, str], column: str, parse: Callable[[str], _Value], wanted: str
 ) -> _Value:
-    """Read a value from a row of a CSV file; CloudEdgeError for what is none."""
+    """Read a value from a row of a CSV file; raises CloudEdgeError for a bad one."""
     try:
         return parse(row[column])
     except ValueError as error:
@@ -113,9 +113,9 @@ def _probability(text: str) -> float:
 
 
 def label_of(name: str) -> str:
-    """Give the genus that a name stands for; a name that is none stays as it is, and is never trained on.
+    """Return the genus that a name stands for; other names stay as they are, and are never trained on.
 
-    Raises ValueError for one that could not be a file's.
+    Raises ValueError for one that cannot be a file name.
     """
     label = LABELS.get(name.strip().casefold(), name)
     check_file_name(label)
@@ -125,8 +125,7 @@ def label_of(name: str) -> str:
 def load_catalogue(root: Path) -> list[Photo]:
     """Read `manifest.csv` (and `review.csv` where it exists) of `root`, labels uncorrected.
 
-    Raises CloudEdgeError without a manifest, for one without a photo of the ten genera, and for a row that makes no
-    sense.
+    Raises CloudEdgeError without a manifest, for one without a photo of the ten genera, and for a bad row.
     """
     path = root / "manifest.csv"
     if not path.exists():
@@ -145,9 +144,9 @@ def load_catalogue(root: Path) -> list[Photo]:
     ]
     twice = [file for file, number in Counter(photo.file for photo in photos).items() if number > 1]
     if twice:
-        raise CloudEdgeError(f"lists {twice[0]} more than once; delete the lines too many", str(path))
+        raise CloudEdgeError(f"lists {twice[0]} more than once; keep one of the lines", str(path))
     if not any(photo.genus in CLASSES for photo in photos):
-        problem = "lists no photo of one of the ten genera; name the folders of the photos after them"
+        problem = "lists no photo of one of the ten genera; name the folders of the photos after the genera"
         raise CloudEdgeError(f"{problem}, move this file away, and `python -m export data import {root}`", str(path))
     return photos
 
@@ -155,8 +154,8 @@ def load_catalogue(root: Path) -> list[Photo]:
 def corrected(photos: Sequence[Photo], decided: Mapping[decisions.Key, str]) -> list[Photo]:
     """Apply what the cleaning decided. Training learns from corrected labels, figures are by uncorrected ones.
 
-    A dropped photo keeps its place in the list, under no genus, so that no target comes from it: without it the folds
-    would be others, and a model trained before would be tested on photos that it has seen.
+    A dropped photo stays in the list, without a genus, so that it has no target. Without it the folds would change, and
+    older models would be tested on photos that they have seen.
     """
     return [_corrected(photo, decided.get((photo.file, photo.sha256), "")) for photo in photos]
 
@@ -164,7 +163,7 @@ def corrected(photos: Sequence[Photo], decided: Mapping[decisions.Key, str]) -> 
 def _corrected(photo: Photo, decision: str) -> Photo:
     if not decision:
         return photo
-    if decision == decisions.KEEP:  # somebody has seen it and says that this genus is right
+    if decision == decisions.KEEP:  # somebody looked at it and confirmed the genus
         return replace(photo, conflict=False)
     genus = DROPPED if decision == decisions.DROP else decision
     return replace(photo, genus=genus, listed=photo.genus, conflict=False)

@@ -1,4 +1,4 @@
-"""The page on which one looks at doubtful labels and decides: which photos it shows, and why."""
+"""The page for deciding about doubtful labels: which photos it shows, and why."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ class Entry:
 
 
 def highest_losses(photos: Sequence[Photo], losses: Mapping[str, float]) -> list[Entry]:
-    """Give the photos with a loss (nats, by file), highest first."""
+    """Return the photos with a loss (nats, by file), highest first."""
     known = sorted((photo for photo in photos if photo.file in losses), key=lambda photo: -losses[photo.file])
     return [Entry(photo, f"loss {losses[photo.file]:.2f}") for photo in known]
 
 
 def contradictions(photos: Sequence[Photo]) -> list[Entry]:
-    """Give the photos that stand under two genera, copies side by side."""
+    """Return the photos that are listed under two genera, copies side by side."""
     return _copies([photo for photo in photos if photo.conflict], photos)
 
 
 def near_duplicates(photos: Sequence[Photo]) -> list[Entry]:
-    """Give the photos that have copies under the same genus, copies side by side."""
+    """Return the photos that have copies under the same genus, copies side by side."""
     sizes: dict[int, int] = {}
     for photo in photos:
         sizes[photo.group] = sizes.get(photo.group, 0) + 1
@@ -65,7 +65,7 @@ def _copies(chosen: Sequence[Photo], photos: Sequence[Photo]) -> list[Entry]:
 
 
 def disagreements(photos: Sequence[Photo]) -> list[Entry]:
-    """Give the photos for which the mean of the reviews prefers another name than the manifest's, clearest first."""
+    """Return the photos for which the mean of the reviews prefers another name than the manifest's, clearest first."""
     found: list[tuple[float, Entry]] = []
     for photo in photos:
         opinion: dict[str, float] = {}
@@ -83,14 +83,14 @@ def disagreements(photos: Sequence[Photo]) -> list[Entry]:
 def read_losses(paths: Iterable[Path], photos: Sequence[Photo]) -> dict[str, float]:
     """Read the columns `file` and `loss` of CSV files, such as the `losses-*.csv` of `evaluate`.
 
-    Raises CloudEdgeError for a file in which none of the photos is.
+    Raises CloudEdgeError for a file that lists none of the photos.
     """
     files = {photo.file for photo in photos}
     losses: dict[str, float] = {}
     for path in paths:
         found = _losses_of(path)
         if files.isdisjoint(found):
-            problem = "is of other photos than these; give losses that `evaluate` wrote with the same --data"
+            problem = "lists other photos than these; give losses that `evaluate` wrote with the same --data"
             raise CloudEdgeError(problem, str(path))
         losses |= found
     return losses
@@ -102,12 +102,12 @@ def _losses_of(path: Path) -> dict[str, float]:
         try:
             losses[row["file"]] = float(row["loss"])
         except ValueError as error:
-            raise CloudEdgeError(f"line {number}: {row['loss']!r} is no loss", str(path)) from error
+            raise CloudEdgeError(f"line {number}: {row['loss']!r} is not a number", str(path)) from error
     return losses
 
 
 def queues_of(photos: Sequence[Photo], losses: Mapping[str, float], limit: int) -> dict[str, list[Entry]]:
-    """Give at most `limit` photos for each reason, by its title; a photo is only in the first queue that wants it."""
+    """Return at most `limit` photos for each reason, by its title; a photo is only in the first queue that fits."""
     wanted = {
         "Highest loss": highest_losses(photos, losses),
         "Contradictions": contradictions(photos),
@@ -136,7 +136,7 @@ def write_page(root: Path, queues: Mapping[str, Sequence[Entry]], decided: Mappi
     # Inside of a script element only `<` could end it.
     data = json.dumps(content, ensure_ascii=False).replace("<", "\\u003c")
     page = TEMPLATE.read_text(encoding="utf-8").replace("DATA", data, 1)
-    # In this order: names may hold these words too, but stand behind the place of the command.
+    # In this order: names may hold these words too, but come after the place of the command.
     write_text(path, page.replace("APPLY", html.escape(_apply_command(root)), 1))
 
 

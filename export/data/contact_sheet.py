@@ -20,7 +20,7 @@ FONT_SIZE = 11
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tile:
-    """One photo of a sheet: `pixels` uint8 (H, W, 3), and a caption, whose lines are cut where they get too long."""
+    """One photo of a sheet: `pixels` uint8 (H, W, 3), and a caption, whose lines are cut if too long."""
 
     pixels: npt.NDArray[np.uint8]
     caption: str

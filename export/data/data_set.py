@@ -19,7 +19,7 @@ from export.data.targets import trusted
 
 
 class Plan(Protocol):
-    """What a recipe says of the photos: which folds there are, and whether photos from elsewhere help."""
+    """What a recipe says about the photos: the folds, and whether photos from elsewhere are used."""
 
     @property
     def folds(self) -> int: ...
@@ -39,7 +39,7 @@ class Plan(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
-    """Photos with their labels, and which of them are for what.
+    """Photos with their labels, and which of them are for training, validation and test.
 
     Figures are by the labels of `photos`, training by those of `learned`: the same photos, corrected. `elsewhere` holds
     photos of other sources; it is empty unless the recipe asks for them.
@@ -87,9 +87,9 @@ class DataSet:
     def check_enough(self) -> DataSet:
         """Return the data set; CloudEdgeError where a fold has too few photos to calibrate or to measure by."""
         if not (trusted(self.validation) >= 0).any():
-            raise CloudEdgeError("holds too few photos: one fold has none with a label", str(self.root))
+            raise CloudEdgeError("holds too few photos: one fold has no labelled photo", str(self.root))
         if not self.test:
-            raise CloudEdgeError("holds too few photos: the test fold has none of the ten genera", str(self.root))
+            raise CloudEdgeError("holds too few photos: the test fold has no photo of the ten genera", str(self.root))
         return self
 
 

@@ -1,4 +1,4 @@
-"""What was decided about single photos when they cleaned the labels: one small CSV file, never the photos."""
+"""What the label cleaning decided about single photos: one small CSV file, never the photos."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ HEADER = ("file", "sha256", "decision")
 KEEP, DROP, UNDECIDED = "keep", "drop", ""
 CHOICES = (KEEP, DROP, *(genus.name for genus in GENERA))
 
-# By the file's name and its checksum: in another data set the same name is another photo.
+# By file name and checksum: the same name may be another photo in another data set.
 Key: TypeAlias = tuple[str, str]
 
 
 def read_decisions(path: Path) -> dict[Key, str]:
-    """Read decisions: `keep`, `drop`, a genus, or nothing where one was taken back; none where there is no file.
+    """Read decisions: `keep`, `drop`, a genus, or "" for one that was taken back; {} if there is no file.
 
-    Raises CloudEdgeError for a file that is no such list.
+    Raises CloudEdgeError for any other file.
     """
     if not path.exists():
         return {}
     found: dict[Key, str] = {}
     for number, row in numbered_rows(path, HEADER):
         if row["decision"] not in (*CHOICES, UNDECIDED):
-            problem = f"line {number}: {row['decision']!r} is neither keep nor drop nor a genus"
+            problem = f"line {number}: {row['decision']!r} is not keep, drop or a genus"
             raise CloudEdgeError(problem, str(path))
         found[row["file"], row["sha256"]] = row["decision"]
     return found
 
 
 def merge(news: Mapping[Key, str], path: Path) -> int:
-    """Put new decisions into the file at `path`, each in place of the older one; gives how many it holds then.
+    """Put new decisions into the file at `path`, each replacing the older one; return how many it then holds.
 
     A decision that was taken back leaves the file.
     """

@@ -43,13 +43,13 @@ def thumbnail(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 
 def _hash(thumb: npt.NDArray[np.uint8]) -> Hash:
-    """Give the signs of the differences of neighbours in a 9 x 8 picture (dHash), float32 (64,), each -1 or 1."""
+    """Return the signs of the differences of neighbours in a 9 x 8 picture (dHash), float32 (64,), each -1 or 1."""
     small = np.asarray(Image.fromarray(thumb).resize((HASH_SIDE + 1, HASH_SIDE), Image.Resampling.BOX), dtype=np.int16)
     return np.where(small[:, 1:] > small[:, :-1], 1, -1).astype(np.float32).ravel()
 
 
 def _details(thumb: npt.NDArray[np.uint8]) -> Details:
-    """Give what is left without local shade and contrast, float32 (4096,), of length 1 (zeros for an even grey).
+    """Return what is left without local shade and contrast, float32 (4096,), of length 1 (zeros for an even grey).
 
     Skies share their gradient from zenith to horizon, and their dark horizon: with these, unrelated photos look alike.
     """
@@ -86,7 +86,7 @@ def find_duplicates(thumbs: Sequence[npt.NDArray[np.uint8]]) -> list[Pair]:
 
 
 def _candidates(hashes: Hash, others: Hash) -> list[tuple[int, int]]:
-    """Give the pairs of indices, first < second, whose hashes are close; in blocks, to bound the memory."""
+    """Return the pairs of indices, first < second, whose hashes are close; in blocks, to bound the memory."""
     closest = hashes.shape[1] - 2 * MAX_DISTANCE
     found: list[tuple[int, int]] = []
     for start in range(0, len(hashes), BLOCK):

@@ -58,7 +58,7 @@ class Outcome:
 
     @property
     def copy(self) -> bool:
-        """Whether it was dropped because the photo is there already."""
+        """Whether it was dropped as a copy of another photo."""
         return self.problem.startswith(COPY)
 
 
@@ -67,26 +67,26 @@ class _Refused(Exception):  # noqa: N818  # carries the problem of one address t
 
 
 def read_list(path: Path) -> list[tuple[str, str]]:
-    """Read the (url, genus) pairs of a CSV file; raises CloudEdgeError for none, a strange genus or protocol."""
+    """Read the (url, genus) pairs of a CSV file; raises CloudEdgeError for an empty list or a bad row."""
     wanted: dict[str, str] = {}
     for number, row in numbered_rows(path, ("url", "genus")):
         url, genus = row["url"].strip(), LABELS.get(row["genus"].strip().casefold())
         if not url.lower().startswith(("http://", "https://")):
             raise CloudEdgeError(f"line {number}: {url!r} does not begin with http:// or https://", str(path))
         if genus is None:
-            raise CloudEdgeError(f"line {number}: {row['genus']!r} is no genus", str(path))
+            raise CloudEdgeError(f"line {number}: {row['genus']!r} is not a genus", str(path))
         if wanted.setdefault(url, genus) != genus:
-            raise CloudEdgeError(f"line {number}: {url} stands under two genera", str(path))
+            raise CloudEdgeError(f"line {number}: {url} is listed under two genera", str(path))
     if not wanted:
         raise CloudEdgeError("lists no photo; write the address and the genus of one in each line", str(path))
     return list(wanted.items())
 
 
 def fetch(wanted: Sequence[tuple[str, str]], root: Path) -> list[Outcome]:
-    """Download what `root` does not hold yet into one folder per genus; gives the outcome of every address.
+    """Download what `root` does not hold yet into one folder per genus; return the outcome of every address.
 
-    `fetched.csv` in `root` keeps the outcomes: started again, the run tries what is missing and what failed, and moves
-    what is wanted under another genus by now.
+    `fetched.csv` in `root` keeps the outcomes: the next run retries what is missing or failed, and moves photos that
+    are now wanted under another genus.
     """
     journal, genera = root / "fetched.csv", dict(wanted)
     here = [o for o in _read_journal(journal) if o.copy or (o.file and (root / o.file).exists())]
@@ -112,7 +112,7 @@ def _read_journal(path: Path) -> Iterator[Outcome]:
 
 
 def _moved(outcome: Outcome, genus: str, root: Path) -> Outcome:
-    """Put a photo into the folder of the genus, where it lies in another's."""
+    """Move a photo into the folder of its genus, if it is in another."""
     if genus == outcome.genus or not outcome.file:
         return replace(outcome, genus=genus)
     moved = replace(outcome, genus=genus, file=f"{genus}/{Path(outcome.file).name}")
@@ -147,14 +147,14 @@ def _one_line(words: str) -> str:
 
 
 def _download(url: str) -> bytes:
-    """Get the bytes behind an address, trying again what may pass; raises _Refused with the reason."""
+    """Return the bytes at an address, after retries if these may help; raises _Refused with the reason."""
     for attempt in range(ATTEMPTS):
         if attempt:
             time.sleep(PAUSE * 2 ** (attempt - 1))
         try:
             return _request(url)
         except urllib.error.HTTPError as error:
-            problem = f"the server answers {error.code} {error.reason}"
+            problem = f"the server answered {error.code} {error.reason}"
             if error.code not in RETRIED:
                 break
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -174,7 +174,7 @@ def _request(url: str) -> bytes:
     if len(data) > MAX_BYTES:
         raise _Refused(f"is larger than {MAX_BYTES // 1_000_000} MB")
     if expected and expected.isdigit() and len(data) < int(expected):
-        raise OSError(f"only {len(data)} of {expected} bytes came")
+        raise OSError(f"only {len(data)} of {expected} bytes arrived")
     return data
 
 
@@ -188,7 +188,7 @@ def _check(data: bytes) -> None:
 
 
 def _without_copies(outcomes: list[Outcome], root: Path) -> list[Outcome]:
-    """Delete the copies of a photo that is there already, under whichever genus, and say so in their outcomes."""
+    """Delete copies of photos, of whatever genus, and say so in their outcomes."""
     first_of: dict[str, Outcome] = {}
     for number, outcome in enumerate(outcomes):
         if outcome.file and (first := first_of.setdefault(outcome.file, outcome)) is not outcome:

@@ -14,7 +14,7 @@ from export.data.catalogue import Photo
 
 
 def assign_folds(photos: Sequence[Photo], count: int, seed: int) -> npt.NDArray[np.int64]:
-    """Give each photo a fold 0..count-1, int64 (N,): groups stay whole and genera are spread evenly.
+    """Return each photo a fold 0..count-1, int64 (N,): groups stay whole and genera are spread evenly.
 
     Greedy, as scikit-learn's StratifiedGroupKFold does it: large groups first, each to the fold that has fewest photos
     of its genera.
@@ -40,18 +40,18 @@ def assign_folds(photos: Sequence[Photo], count: int, seed: int) -> npt.NDArray[
 
 
 def folds_digest(photos: Sequence[Photo]) -> str:
-    """Give a checksum of what decides the folds: the photos, their groups, and the genera they are filed under."""
+    """Return a checksum of what decides the folds: the photos, their groups, and the genera they are filed under."""
     return digest([(photo.file, photo.sha256, photo.group, photo.stratum) for photo in photos])
 
 
 def digest(content: object) -> str:
-    """Give a checksum of what JSON can hold."""
+    """Return a checksum of what JSON can hold."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode("utf-8")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Which photos are for what, bool (N,) each; no photo_group stands in two of them."""
+    """Which photos are in which part, bool (N,) each; no photo_group is in two of them."""
 
     train: npt.NDArray[np.bool_]
     validation: npt.NDArray[np.bool_]

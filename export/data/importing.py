@@ -1,4 +1,4 @@
-"""Make a catalogue of photos that lie in one folder per genus, or in the archive of the CCSN data set."""
+"""Make a manifest of photos in one folder per genus, or in the archive of the CCSN data set."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def catalogue(root: Path) -> Catalogued:
     """Write `manifest.csv` for the photos in the folders of `root`, which stay where they are.
 
     A photo's label is the name of the folder under `root` that it is in. Copies are found by their pixels, share a
-    `photo_group`, and have `label_conflict` 1 where they stand under two labels. What cannot be read, or lies in no
-    such folder, is left out and listed in `left_out.csv`. Raises CloudEdgeError when no photo is found.
+    `photo_group`, and have `label_conflict` 1 if they are listed under two labels. Unreadable files, and
+    those in no such folder, are left out and listed in `left_out.csv`. Raises CloudEdgeError when no photo is found.
     """
     left_out: dict[str, str] = {}
 
     def pass_over(path: str) -> None:
         if os.path.islink(path) and os.path.isdir(path):
-            left_out[os.path.relpath(path, root)] = "is a link to a folder; give the folder itself"
+            left_out[os.path.relpath(path, root)] = "is a link to a folder; import the folder itself"
 
     def report(error: OSError) -> None:
         left_out[os.path.relpath(error.filename, root)] = f"cannot be read ({error.strerror}); check its permissions"
@@ -83,17 +83,17 @@ def catalogue(root: Path) -> Catalogued:
 
 
 def _label(file: str) -> str:
-    """Give the label of a photo by its folder; ValueError where it is in none, or a manifest could not name it."""
+    """Return the label of a photo by its folder; ValueError if it has none, or a manifest cannot name it."""
     folder, _, name = file.partition("/")
     if not name:
-        raise ValueError("lies in no folder of a genus; move it into one")
+        raise ValueError("is not in the folder of a genus; move it into one")
     if "\r" in file or any("\ud800" <= sign <= "\udfff" for sign in file):  # what CSV, or UTF-8, cannot say
-        raise ValueError("has a name that a list cannot hold; rename it")
+        raise ValueError("has a name that a CSV file cannot hold; rename it")
     return label_of(folder)
 
 
 def _conflicts(numbers: Sequence[int], labels: Sequence[str]) -> list[bool]:
-    """Say of each photo whether its group stands under two labels."""
+    """Return for each photo whether its group is listed under two labels."""
     of_group: dict[int, set[str]] = {}
     for number, label in zip(numbers, labels, strict=True):
         of_group.setdefault(number, set()).add(label)

@@ -1,4 +1,4 @@
-"""Sights that are none of the ten genera, for a model to be unsure of: drawn ones, contrails, and ordinary photos."""
+"""Sights without a cloud of the ten genera, for a model to doubt: drawn ones, contrails, and ordinary photos."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def contrails(photos: Sequence[Photo]) -> list[Photo]:
 
 
 def is_outlier(photo: Photo) -> bool:
-    """Return whether a photo shows a contrail, or what the reviews mostly take for none of the ten genera."""
+    """Return whether a photo shows a contrail, or mostly something else than a genus in its reviews."""
     return photo.genus == "Contrail" or (
         photo.genus in CLASSES and bool(photo.reviews) and review_target(photo) is None
     )

@@ -28,7 +28,7 @@ def load_pixels(root: Path, photos: Sequence[Photo], size: int = PIXELS) -> npt.
         path = root / photo.file
         decoded = read(path, size).pixels
         if photo.sha256 and photo.sha256 != sha256(path):
-            problem = "is not the file that manifest.csv lists; move manifest.csv away, and import the folder anew"
+            problem = "is not the file that manifest.csv lists; move manifest.csv away, and import the folder again"
             raise CloudEdgeError(problem, str(path))
         pixels[index] = square_pixels(decoded, size)
     return pixels

@@ -33,7 +33,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Survey:
-    """All that was found; the indices of `duplicates` count `photos`; `unreadable` tells why, by file."""
+    """All that was found; the indices of `duplicates` count `photos`; `unreadable` says why, by file."""
 
     photos: list[Seen]
     duplicates: list[Pair]
@@ -46,7 +46,7 @@ class Survey:
 
 
 def survey(root: Path, photos: Sequence[Photo]) -> Survey:
-    """Look at every photo of `root`; one that cannot be read is noted and passed over."""
+    """Look at every photo of `root`; unreadable ones are listed."""
     seen: list[Seen] = []
     unreadable: dict[str, str] = {}
     for photo in tqdm(photos, desc="photos", unit=""):
@@ -102,7 +102,7 @@ def _write_duplicates(found: Survey, path: Path) -> None:
 
 
 def _other_genera(found: Survey) -> dict[int, str]:
-    """Say under which other genus a photo also stands, by index, for the captions."""
+    """Return the other genus that a photo is also listed under, by index, for the captions."""
     other: dict[int, str] = {}
     for pair in found.contradictions:
         other[pair.first] = f"also {found.photos[pair.second].photo.genus}"

@@ -23,7 +23,7 @@ def _spread(choices: dict[str, float]) -> npt.NDArray[np.float64]:
 def review_target(photo: Photo) -> npt.NDArray[np.float64] | None:
     """Return the mean of the trusted reviews over the ten genera, float64 (10,).
 
-    None where there are no reviews, or where they mostly see no genus.
+    None without reviews, or if they mostly see something else.
     """
     if not photo.reviews:
         return None

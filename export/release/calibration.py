@@ -14,9 +14,9 @@ from cloudedge.model import Outputs
 from export.release.evaluation import share, softmax
 
 MISTAKEN = {"unfamiliar": 0.03, "clear": 0.005}  # share of the clouds of a collection that may be taken for that
-LEAST_CLEAR = 0.5  # however well clouds are told from a clear sky
+LEAST_CLEAR = 0.5  # however well the two are told apart
 TARGET_PRECISION = 0.75
-LEAST_CONFIDENCE = 0.5  # however easy the photos: a genus less likely than not is none to be certain of
+LEAST_CONFIDENCE = 0.5  # however easy the photos: a genus less likely than not is never certain
 
 
 @dataclass(frozen=True, slots=True, eq=False)

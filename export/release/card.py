@@ -36,7 +36,7 @@ def write_card(card: Path, subject: str, name: str, tables: str) -> None:
 
 
 def figures_table(figures: dict[str, Any]) -> str:
-    """Give plain figures by column as a Markdown table."""
+    """Return plain figures by column as a Markdown table."""
     lines = ["| labels | n | " + " | ".join(HEADINGS.values()) + " |", "| --- " * (len(HEADINGS) + 2) + "|"]
     for column in filter(figures.__contains__, COLUMNS):
         row = figures[column]
@@ -53,7 +53,7 @@ def card_table(metrics: dict[str, Any]) -> str:
 
 
 def genera_table(rows: list[dict[str, Any]]) -> str:
-    """Give how the photos of each genus fare, and what its name is worth, from plain `GenusRow`s, as Markdown."""
+    """Return recall and precision of each genus, from plain `GenusRow`s, as a Markdown table."""
     headings = ["genus", "n", "top-1", "certain", "unfamiliar", "named for certain", "rightly"]
     lines = ["| " + " | ".join(headings) + " |", "| --- " * len(headings) + "|"]
     for row in rows:

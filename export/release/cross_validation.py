@@ -30,13 +30,13 @@ SPREAD = ("top1", "top3", "level", "ece")
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """What one model file says of held-out photos."""
+    """What one model file says about held-out photos."""
 
     photos: list[Photo]
     answers: Answers
 
     def figures(self) -> dict[str, dict[str, Figure]]:
-        """Give the figures by column of labels."""
+        """Return the figures by column of labels."""
         return evaluate(self.answers, self.photos)
 
 
@@ -71,11 +71,11 @@ class Result:
 
 
 def cross_validate(recipe: Recipe, data: DataSet, folder: Path, *, seeds: int = 1, jobs: int = 1) -> dict[str, Result]:
-    """Hold out each fold in turn, and the recipe's own test fold with `seeds` seeds; gives results by arithmetic.
+    """Hold out each fold in turn, and the recipe's own test fold with `seeds` seeds; return results by arithmetic.
 
-    `jobs` trainings run at a time, teachers before those whom they teach.
+    `jobs` trainings run at a time, teachers before their students.
 
-    What is there is not done again, and a training that was stopped goes on from its checkpoint. The weights that the
+    What is done is not repeated, and a training that was stopped resumes from its checkpoint. The weights that the
     recipe starts from must not have learned from a label of these photos; its teachers are trained anew for each fold.
     Raises CloudEdgeError for a folder of another recipe or of other photos.
     """
@@ -120,7 +120,7 @@ def trainings(recipe: Recipe, folder: Path, seeds: int) -> list[Run]:
 
 
 def spread(runs: Sequence[Predictions]) -> dict[str, dict[str, Spread]]:
-    """Give the spread of the main figures over trainings, by column of labels."""
+    """Return the spread of the main figures over trainings, by column of labels."""
     figures = [run.figures() for run in runs]
     found: dict[str, dict[str, Spread]] = {}
     for column in sorted(set.intersection(*(set(of_run) for of_run in figures))):
@@ -133,13 +133,13 @@ def spread(runs: Sequence[Predictions]) -> dict[str, dict[str, Spread]]:
 
 
 def card_tables(results: Mapping[str, Result]) -> str:
-    """Give as Markdown what the card tells of the arithmetic that is released, which is the last."""
+    """Return as Markdown what the card says about the released arithmetic, which is the last."""
     released = list(results.values())[-1]
     return _result_tables(released)
 
 
 def tables(results: Mapping[str, Result]) -> str:
-    """Give all results as Markdown."""
+    """Return all results as Markdown."""
     parts = []
     for arithmetic, result in results.items():
         parts += [f"{arithmetic}, every photo by the model that did not see it", _result_tables(result)]
@@ -205,12 +205,12 @@ def _strange(folder: Path, arithmetic: str) -> Path:
 
 
 def _read(run: Run, arithmetic: str, data: DataSet) -> Predictions:
-    """Read what a finished training predicted; raises CloudEdgeError where it is of other photos."""
+    """Read what a finished training predicted; raises CloudEdgeError if it lists other photos."""
     path = _predictions(run.folder, arithmetic)
     held_out = data.for_recipe(run.recipe).test
     rows = read_csv(path, ("file", "reason", *CLASSES))
     if [row["file"] for row in rows] != [photo.file for photo in held_out]:
-        raise CloudEdgeError("is of other photos than those of this data set's fold", str(path))
+        raise CloudEdgeError("lists other photos than this fold of the data set", str(path))
     probabilities = np.array([[float(row[genus]) for genus in CLASSES] for row in rows])
     return Predictions(held_out, Answers(probabilities, np.array([row["reason"] for row in rows])))
 

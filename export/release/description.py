@@ -26,7 +26,7 @@ LICENCE = (
 
 
 def describe(recipe: Recipe, **found: Any) -> dict[str, Any]:
-    """Give the model's metadata; `found` replaces what is only known after training."""
+    """Return the model's metadata; `found` replaces what is only known after training."""
     return {
         "name": recipe.name,
         "version": recipe.version,
@@ -52,7 +52,7 @@ def describe(recipe: Recipe, **found: Any) -> dict[str, Any]:
 
 
 def inputs_of(metadata: dict[str, Any], sources: Iterable[Source]) -> Iterator[npt.NDArray[np.float32]]:
-    """Give each photo as the runtime would, float32 (1, 3, h, w)."""
+    """Return each photo as the runtime would, float32 (1, 3, h, w)."""
     return prepared(ModelSpec.from_json(json.dumps(metadata)), sources)
 
 
@@ -65,16 +65,16 @@ def recipe_of(model: Model) -> Recipe:
     try:
         return Recipe.from_dict(model.spec.recipe)
     except ValueError as error:
-        problem = f"was not made by a recipe of this stage ({error}); give a file that was"
+        problem = f"was not made by a recipe of this stage ({error}); give one that was"
         raise CloudEdgeError(problem, str(model.path)) from error
 
 
 def check_photos(model: Model, data: DataSet) -> None:
-    """Raise CloudEdgeError where a model was released by other photos than those of the data set.
+    """Raise CloudEdgeError if a model was made from other photos than those of the data set.
 
-    Their folds would be others too, and the test photos perhaps some that it has learned from. Models that do not tell
-    by which photos are taken at their word.
+    Their folds would differ too, and test photos might be ones that it learned from. Models that do
+    not say which photos they were made from are not checked.
     """
     if model.spec.metrics.get("photos") not in (None, data.digest):
-        problem = f"holds other photos than those by which {model.path} was made; give a folder that it never saw, and"
+        problem = f"holds other photos than those that {model.path} was made from; give a folder that it never saw, and"
         raise CloudEdgeError(f"{problem} --part all", str(data.root))

@@ -42,7 +42,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What a model file says of N photos: probabilities float64 (N, 10); `reasons` for doubt, str (N,), or ""."""
+    """What a model file says about N photos: probabilities float64 (N, 10); `reasons` for doubt, str (N,), or ""."""
 
     probabilities: Array
     reasons: npt.NDArray[np.str_]
@@ -63,7 +63,7 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class GenusRow:
-    """One genus: how its photos fare, and how often answers that name it are right.
+    """One genus: what is said of its photos, and how often answers that name it are right.
 
     Of its photos the share found (`recall`), found among three, certain, and doubted for each reason; `precision` of
     all answers that name it, and of the certain ones.
@@ -93,7 +93,7 @@ def share(hits: npt.NDArray[np.bool_]) -> Figure:
 
 
 def bootstrap(metric: Callable[[npt.NDArray[np.int64]], float], n: int, *, rounds: int = 1000) -> Figure:
-    """Give a metric of the photos `metric(indices)` with its percentile bootstrap interval."""
+    """Return a metric of the photos `metric(indices)` with its percentile bootstrap interval."""
     rng = np.random.default_rng(0)
     draws = [metric(rng.integers(0, n, n)) for _ in range(rounds)]
     low, high = np.quantile(draws, [0.025, 0.975])
@@ -109,7 +109,7 @@ def softmax(logits: npt.NDArray[np.floating], temperature: float = 1.0) -> Array
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """The photos whose first choice is about as likely: their mean probability, and the share that is right."""
+    """Photos with about the same confidence: their mean probability, and the share that is right."""
 
     number: int
     confidence: float
@@ -129,7 +129,7 @@ def calibration_bins(probabilities: Array, labels: npt.NDArray[np.int64]) -> lis
 
 
 def calibration_error(probabilities: Array, labels: npt.NDArray[np.int64]) -> float:
-    """Give the expected calibration error of the first choice over ten equal bins (Guo et al., arXiv:1706.04599)."""
+    """Return the expected calibration error of the first choice over ten equal bins (Guo et al., arXiv:1706.04599)."""
     bins = calibration_bins(probabilities, labels)
     return float(sum(abs(b.right - b.confidence) * (b.photos / len(labels)) for b in bins))
 
@@ -140,7 +140,7 @@ def confusion(predictions: npt.NDArray[np.int64], labels: npt.NDArray[np.int64])
 
 
 def summarise(answers: Answers, labels: npt.NDArray[np.int64]) -> dict[str, Figure]:
-    """Give the figures of answers against labels (N,).
+    """Return the figures of answers against labels (N,).
 
     top-1, top-3, level, balanced accuracy and ECE; coverage is the share of certain photos, precision the share of
     those that are right.
@@ -210,7 +210,7 @@ def run_model(model: Model, inputs: Iterable[npt.NDArray[np.float32]]) -> Output
 def classify(classifier: CloudClassifier, sources: Iterable[Source]) -> Answers:
     """Classify photos as a user does.
 
-    The classifier must give all genera in its `top`. Raises ImageError for a photo that cannot be read.
+    The classifier must return all genera in its `top`. Raises ImageError for a photo that cannot be read.
     """
     rows = [classifier.classify(source) for source in sources]
     probabilities = [{entry.genus: entry.probability for entry in row.top} for row in rows]

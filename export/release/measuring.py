@@ -1,4 +1,4 @@
-"""What a model file says of photos it has not seen, and how right that is."""
+"""What a model file says about photos that it has not seen, and how right it is."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ NOISE = (2, 4, 8)  # grey levels: the deviations of the noise under which a mode
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a model file says of photos, and how right that is.
+    """What a model file says about photos, and how right it is.
 
     `genera` are by the trusted labels; `sights` has by kind of sight, with clouds and without, the shares of certain
     answers and of each reason for doubt, `steady` the share of first choices which noise leaves.
@@ -70,7 +70,7 @@ def measure(path: Path, data: DataSet, photos: Sequence[Photo], strange: Mapping
 
 
 def steadiness(path: Path, sources: Sequence[Source]) -> dict[str, Figure]:
-    """Give the share of photos whose first choice noise in the network's input leaves as it is, by its deviation."""
+    """Return the share of photos whose first choice survives noise in the input, by the noise's deviation."""
     model = Model(path)
     inputs = list(prepared(model.spec, sources))
     before = run_model(model, inputs).logits.argmax(axis=1)

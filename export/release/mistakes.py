@@ -1,4 +1,4 @@
-"""Where a model is wrong: pairs it confuses, genus by genus, and the photos it is most wrong about."""
+"""Where a model is wrong: the pairs it confuses, each genus, and the photos it is most wrong about."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from export.files import write_csv
 from export.release.evaluation import Answers, Array, GenusRow, confusion, per_genus
 
 TOP_LOSSES = 48
-# What `evaluate` writes of a column of labels, its plots among them.
+# What `evaluate` writes for a column of labels, with its plots.
 OF_A_COLUMN = (
     "confused-{}.csv",
     "confusion-{}.png",
@@ -49,12 +49,12 @@ def most_confused(counts: npt.NDArray[np.int64], min_val: int = 2) -> list[Confu
 
 
 def losses(probabilities: Array, labels: npt.NDArray[np.int64]) -> Array:
-    """Give the cross-entropy of each photo, float64 (N,), in nats."""
+    """Return the cross-entropy of each photo, float64 (N,), in nats."""
     return np.asarray(-np.log(probabilities[np.arange(len(labels)), labels] + 1e-12))
 
 
 def clear(folder: Path, name: str) -> None:
-    """Delete what a former run wrote of a column of labels: it would be taken for this run's."""
+    """Delete what an earlier run wrote for a column of labels: it would pass for this run's."""
     for written in OF_A_COLUMN:
         (folder / written.format(name)).unlink(missing_ok=True)
 

@@ -32,7 +32,7 @@ class GateError(Exception):
 def export_onnx(network: Released, metadata: dict[str, Any], path: Path) -> None:
     """Write `network` as a float32 ONNX file with `metadata`, whole or not at all; ValueError for bad metadata."""
     spec = ModelSpec.from_json(json.dumps(metadata))
-    # No side of the example equals another, lest the exporter take them for one and the same.
+    # No side of the example equals another, or the exporter would take them for the same one.
     multiple = spec.resize.multiple
     example = torch.zeros(2, 3, spec.input_size, spec.input_size + multiple)
     sides = {2: multiple * torch.export.Dim("rows", min=1), 3: multiple * torch.export.Dim("columns", min=1)}
@@ -51,7 +51,7 @@ def export_onnx(network: Released, metadata: dict[str, Any], path: Path) -> None
     model = program.model_proto
     opset = {entry.domain: entry.version for entry in model.opset_import}[""]
     if opset != OPSET:
-        raise GateError(f"the exporter gave opset {opset}, not {OPSET}")
+        raise GateError(f"the exporter wrote opset {opset}, not {OPSET}")
     write(model, metadata, path)
 
 
@@ -70,9 +70,9 @@ def rewrite(path: Path, metadata: dict[str, Any]) -> None:
 
 
 def check_parity(network: Released, path: Path, inputs: Iterable[npt.NDArray[np.float32]]) -> float:
-    """Hold the file against torch on inputs (N, 3, h, w); give the largest difference of a logit.
+    """Compare the file with torch on inputs (N, 3, h, w); return the largest difference of a logit.
 
-    The logits are those of the network by itself, which knows nothing of evidence. Raises GateError when an output
+    The logits are those of the bare network, without the evidence. Raises GateError when an output
     differs by more than its limit, or a first choice differs.
     """
     model = Model(path)

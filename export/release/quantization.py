@@ -42,7 +42,7 @@ def quantize(source: Path, metadata: dict[str, Any], inputs: Iterable[npt.NDArra
     weights. Raises CloudEdgeError for a file that is quantized already.
     """
     if any(node.op_type in QUANTIZING for node in onnx.load(source).graph.node):
-        raise CloudEdgeError("is quantized already; give the float32 file", str(source))
+        raise CloudEdgeError("is already quantized; give the float32 file", str(source))
     with tempfile.TemporaryDirectory() as folder:
         prepared, quantized = Path(folder, "prepared.onnx"), Path(folder, "quantized.onnx")
         # Symbolic shape inference stumbles over the heads; that of ONNX is enough here.
@@ -80,7 +80,7 @@ def _sensitive_nodes(model: onnx.ModelProto) -> list[str]:
 
 
 def _depthwise_weights(model: onnx.ModelProto) -> dict[str, list[dict[str, Any]]]:
-    """Give the weights of depthwise convolutions all eight bits: their kernels widen before they multiply.
+    """Return overrides that give the weights of depthwise convolutions all eight bits: their kernels widen first.
 
     They have few weights for each sum, so the rounding of one is not evened out by the others.
     """
@@ -107,7 +107,7 @@ def check_quantized(
     """Compare logits (N, 10); labels -1 do not count for accuracy. Raises GateError when a gate is not passed."""
     before, after, judged = float_logits.argmax(axis=1), logits.argmax(axis=1), labels >= 0
     if not judged.any():
-        raise GateError("no validation photo has a label, so what int8 loses of accuracy cannot be measured")
+        raise GateError("no validation photo has a label, so the accuracy of int8 cannot be measured")
     drop = float((before == labels)[judged].mean() - (after == labels)[judged].mean())
     result = Comparison(float((before == after).mean()), drop, len(labels))
     if result.agreement < MIN_AGREEMENT:

@@ -53,7 +53,7 @@ def with_heads(recipe: Recipe, weights: Path, data: DataSet) -> Released:
         if target is not None
     ]
     if not named:
-        raise CloudEdgeError("holds too few photos: none with a label is left to learn from", str(data.root))
+        raise CloudEdgeError("holds too few photos: no labelled photo is left to learn from", str(data.root))
     others = data.elsewhere
     named += [(others.root / photo.file, photo.genus) for photo in elsewhere.clouds(others.calibration)]
 
@@ -137,7 +137,9 @@ def export_int8(recipe: Recipe, source: Path, data: DataSet, path: Path) -> Cand
     """Quantize the float32 file `source`, with ranges by training photos, and calibrate it as `calibrated` does."""
     draft, training = describe(recipe), data.files(calibration_photos(data))
     if not training:
-        raise CloudEdgeError("holds too few photos: none of the ten genera is left for the ranges", str(data.root))
+        raise CloudEdgeError(
+            "holds too few photos: no photo of the ten genera is left to measure ranges on", str(data.root)
+        )
     quantize(source, draft, inputs_of(draft, training), path)
     found = calibrated(recipe, data, path)
     rewrite(path, describe(recipe, **found.found))
@@ -159,14 +161,14 @@ def calibrated(recipe: Recipe, data: DataSet, path: Path) -> Candidate:
 
 
 def gate_int8(data: DataSet, float32: Candidate, int8: Candidate) -> Comparison:
-    """Hold int8 against float32 on the validation photos; raises GateError."""
+    """Compare int8 with float32 on the validation photos; raises GateError."""
     return check_quantized(float32.logits, int8.logits, trusted(data.validation))
 
 
 def release(recipe: Recipe, data: DataSet, folder: Path, target: Path) -> Measured:
     """Train, export, quantize, calibrate and gate; write to `target`, and to its model card where it has a place.
 
-    Returns what the metadata tell, and more. Raises GateError, and then writes nothing to `target`, and CloudEdgeError
+    Returns what the metadata says, and more. Raises GateError, and then writes nothing to `target`, and CloudEdgeError
     before any training for too few photos.
     """
     weights = train(Run(recipe, recipe.seed, folder), data.check_enough())

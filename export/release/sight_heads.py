@@ -26,7 +26,7 @@ class Sights:
     """Features float32 (N, D) of what the heads learn from.
 
     `clouds` and `layers` are skies with clouds, the grey layers once more by themselves; `clear` skies without a cloud;
-    `strange` sights that are no sky.
+    `strange` sights that are not a sky.
     """
 
     clouds: Array

@@ -39,7 +39,7 @@ def random_crops(
     """
     count, (height, width) = len(pixels), shape
     places = _places(count, width / height, min_scale, generator, stretch, zoomed_out).to(pixels.device)
-    # Sampled twice as finely, lest fine clouds turn into patterns.
+    # Sampled twice as finely, or fine clouds would turn into patterns.
     grid = F.affine_grid(places, [count, 3, 2 * height, 2 * width], align_corners=False)
     sampled = F.grid_sample(pixels.float(), grid, padding_mode="reflection", align_corners=False)
     return _relight(F.avg_pool2d(sampled, 2), generator)
@@ -167,7 +167,7 @@ def cutmix(
 
 
 def _stretch(centre: float, length: float, side: int) -> tuple[int, int]:
-    """Give the first pixel of a stretch of a side and the one after its last; both are given as shares of the side."""
+    """Return the first pixel of a stretch and the one after its last; centre and length are shares of the side."""
     first, last = (round((centre + half * length) * side) for half in (-0.5, 0.5))
     return max(0, first), min(side, last)
 
@@ -178,7 +178,7 @@ def trivial_augment(crops: torch.Tensor, seed: int) -> torch.Tensor:
     TrivialAugment (Müller & Hutter 2021, arXiv:2103.10158) as torchvision has it, with its wide space.
     """
     change = v2.TrivialAugmentWide()
-    with torch.random.fork_rng(devices=[]):  # torchvision knows no other generator than that of the process
+    with torch.random.fork_rng(devices=[]):  # torchvision uses the generator of the process only
         torch.default_generator.manual_seed(seed)
         changed = [change(crop) for crop in crops.round().to(torch.uint8)]
     return torch.stack(changed).float()

@@ -60,7 +60,7 @@ def training_sets(recipe: Recipe, data: DataSet) -> tuple[TrainingSet, TrainingS
     everything = TrainingSet(load_pixels(data.root, data.learned), targets)
     labelled = everything.subset(~np.isnan(targets).any(axis=1) & data.split.train)
     if not len(labelled.targets):
-        raise CloudEdgeError("holds too few photos: none with a label is left to learn from", str(data.root))
+        raise CloudEdgeError("holds too few photos: no labelled photo is left to learn from", str(data.root))
     return everything, _with_outliers(labelled, data.elsewhere if recipe.elsewhere else None)
 
 
@@ -151,5 +151,5 @@ def draw(targets: npt.NDArray[np.float32], phase: Phase, seed: int) -> npt.NDArr
 
 
 def phase_seed(recipe: Recipe, index: int) -> int:
-    """Give the seed of the phase at `index`, from which its crops and mixes follow."""
+    """Return the seed of the phase at `index`, from which its crops and mixes follow."""
     return recipe.seed * 100 + index

@@ -25,14 +25,14 @@ def check(fits: bool, problem: str) -> None:
 
 
 def check_types(record: Any) -> None:
-    """Raise ValueError for a field of a dataclass that holds another type than its own, or a number that is none."""
+    """Raise ValueError for a field of a dataclass of the wrong type, or one that is not finite."""
     for name, kind in get_type_hints(type(record)).items():
         plain, value = get_origin(kind) or kind, getattr(record, name)
         check(is_a(plain, value), f"{name} must be {KINDS[plain]}, not {value!r}")
 
 
 def is_a(kind: type, value: Any) -> bool:
-    """Say whether a value is of a type of `KINDS`; whole numbers are numbers too, truths and NaN are none."""
+    """Return whether a value is of a type of `KINDS`; whole numbers are numbers too, truth values and NaN are not."""
     if isinstance(value, bool) or kind is bool:
         return isinstance(value, bool) and kind is bool
     return isinstance(value, int | float) and math.isfinite(value) if kind is float else isinstance(value, kind)
@@ -43,7 +43,7 @@ def read_record(kind: type[Record], content: Any, where: str = "") -> Record:
     check(isinstance(content, Mapping), f"{where}must be a table")
     required = {field.name: field.default is field.default_factory is MISSING for field in fields(kind)}  # type: ignore[arg-type]
     for name in content:
-        check(name in required, f"{where}{name!r} is unknown; there are {', '.join(required)}")
+        check(name in required, f"{where}{name!r} is unknown; known are {', '.join(required)}")
     for name, needed in required.items():
         check(name in content or not needed, f"{where}{name!r} is missing")
     try:

@@ -1,4 +1,4 @@
-"""What a student is held against: the maps of a frozen ImageNet network, and the verdict of a trained one."""
+"""What a student is compared with: the maps of a frozen ImageNet network, and the verdict of trained ones."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class HintLoss(nn.Module):
         )
 
     def forward(self, student: Maps, teacher: Maps) -> torch.Tensor:
-        """Give the mean of the cosine distances, a scalar in 0..2."""
+        """Return the mean of the cosine distances, a scalar in 0..2."""
         pairs = [
             (self.project[str(stride)](ours), F.adaptive_avg_pool2d(teacher[stride], (ours.shape[2], ours.shape[3])))
             for stride, ours in student.items()
@@ -45,9 +45,9 @@ def _standardise(maps: torch.Tensor) -> torch.Tensor:
 
 
 def verdict_loss(logits: torch.Tensor, verdicts: Sequence[torch.Tensor], temperature: float = 2.0) -> torch.Tensor:
-    """Give KL(teachers, student) of logits (N, 10) at `temperature`, times its square (arXiv:1503.02531).
+    """Return KL(teachers, student) of logits (N, 10) at `temperature`, times its square (arXiv:1503.02531).
 
-    What the teachers say is the mean of their probabilities.
+    The teachers' verdict is the mean of their probabilities.
     """
     student = F.log_softmax(logits / temperature, dim=1)
     teacher = torch.stack([F.softmax(verdict / temperature, dim=1) for verdict in verdicts]).mean(dim=0)

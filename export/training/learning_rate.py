@@ -24,7 +24,7 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """The smoothed losses at the rates, float64 (N,) each, as far as the sweep came."""
+    """The smoothed losses at the rates, float64 (N,) each, as far as the sweep got."""
 
     rates: Array
     losses: Array
@@ -40,9 +40,9 @@ class Suggestions:
 
 
 def sweep(step: Callable[[float], float]) -> Curve:
-    """Raise the rate exponentially from 1e-7 to 10 in 100 steps; `step(rate)` trains once and gives its loss.
+    """Raise the rate exponentially from 1e-7 to 10 in 100 steps; `step(rate)` trains once and returns its loss.
 
-    The loss is smoothed by a debiased moving average (.98); the sweep stops when it is 4 times the best, or no number.
+    The loss is smoothed by a debiased moving average (.98); the sweep stops when it is 4 times the best, or not finite.
     """
     rates: list[float] = []
     losses: list[float] = []
@@ -61,13 +61,15 @@ def sweep(step: Callable[[float], float]) -> Curve:
 
 
 def suggest(curve: Curve) -> Suggestions:
-    """Read three rates off the curve, from whose ends the first 10 points and the last 5 are left out.
+    """Read three rates off the curve, without its first 10 and last 5 points.
 
-    Raises CloudEdgeError when too few points remain: the loss went away at once.
+    Raises CloudEdgeError if too few points remain because the loss diverged at once.
     """
     rates, losses = curve.rates[STEPS // 10 : -5], curve.losses[STEPS // 10 : -5]
     if len(rates) < FEWEST:
-        raise CloudEdgeError(f"the loss diverged after {len(curve.rates)} of {STEPS} steps; there is no curve to read")
+        raise CloudEdgeError(
+            f"the loss diverged after {len(curve.rates)} of {STEPS} steps, too early to suggest a rate"
+        )
     slope = np.diff(losses) / np.diff(np.log(rates))
     return Suggestions(
         minimum=float(rates[losses.argmin()] / 10),
@@ -77,7 +79,7 @@ def suggest(curve: Curve) -> Suggestions:
 
 
 def _valley(losses: Array) -> int:
-    """Give the index a third plus a sixth into the longest falling run, gaps allowed, rounded as fastai does."""
+    """Return the index a third plus a sixth into the longest falling run, gaps allowed, rounded as fastai does."""
     lengths = np.ones(len(losses), dtype=np.int64)
     for i in range(1, len(losses)):
         lengths[i] = 1 + max((int(lengths[j]) for j in range(i) if losses[j] > losses[i]), default=0)

@@ -23,7 +23,7 @@ COUNTER = "num_batches_tracked"  # of batch norm, which nothing here uses
 
 
 class CloudNetwork(nn.Module):
-    """A body that gives maps by stride, global average pooling, and one linear head."""
+    """A body with maps by stride, global average pooling, and one linear head."""
 
     channels: ClassVar[dict[int, int]]  # by stride
     head: nn.Linear
@@ -34,7 +34,7 @@ class CloudNetwork(nn.Module):
         raise NotImplementedError
 
     def body_groups(self) -> tuple[list[nn.Module], list[nn.Module]]:
-        """Give the modules of the body in two layer groups, up to stride 8 and from there on; the head is the third."""
+        """Return the modules of the body in two layer groups, up to stride 8 and after it; the head is the third."""
         raise NotImplementedError
 
     def classify(self, maps: Maps) -> torch.Tensor:
@@ -43,7 +43,7 @@ class CloudNetwork(nn.Module):
         return logits
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Give logits (N, 10) of normalised images (N, 3, S, S)."""
+        """Return logits (N, 10) of normalised images (N, 3, S, S)."""
         return self.classify(self.maps(images))
 
 
@@ -119,7 +119,7 @@ def build(name: str, weights: str) -> CloudNetwork:
         state = network.state_dict()
         found = _load_weights(weights)
         if misfit := _misfit(state, found):
-            raise CloudEdgeError(f"holds no weights of {name}: {misfit}; give those of a {name}", weights)
+            raise CloudEdgeError(f"does not hold weights of {name}: {misfit}; give a file that does", weights)
         network.load_state_dict({**state, **found})
     return network
 
@@ -132,7 +132,7 @@ def _load_weights(path: str) -> dict[str, torch.Tensor]:
 
 
 def _misfit(needed: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor]) -> str:
-    """Say of the first tensor that differs in its name or shape how it does; nothing where all fit."""
+    """Return how the first misfit differs in its name or shape; "" if all tensors fit."""
     for key in sorted(needed.keys() | found.keys()):
         if key not in found and not key.endswith(COUNTER):
             return f"{key} is missing"

@@ -1,4 +1,4 @@
-"""Runs in their folders: whose a folder is, the teachers that are trained in it first, and the weights it gives."""
+"""Runs in their folders: which run a folder belongs to, its teachers, and its weights."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ class Run:
 
     @property
     def weights(self) -> Path:
-        """Where the weights lie when it has ended."""
+        """The weights of the finished run."""
         return self.folder / WEIGHTS
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a folder holds the results of: a recipe, the seed of its training, and a digest of the photos."""
+    """Which run a folder belongs to: a recipe, the seed of its training, and a digest of the photos."""
 
     recipe: Recipe
     seed: int
@@ -61,10 +61,10 @@ class Claim:
 
 
 def check_claim(run: Run, data: DataSet, *, growing: bool = False) -> Claim:
-    """Return the claim of a run on the photos of a data set; its folder is free or its own.
+    """Return the claim of a run on the photos of a data set, where its folder is unclaimed or its own.
 
-    Where the run is `growing`, the recipe may have more phases than the claimed one. Raises CloudEdgeError for a folder
-    of another recipe or of other photos, and for a reviewer whom the recipe does not weigh.
+    If the run is `growing`, its recipe may have more phases than the claimed one. Raises CloudEdgeError for a folder of
+    another recipe or of other photos, and for a reviewer without a weight in the recipe.
     """
     _check_reviewers(run.recipe, data)
     wanted = Claim(run.recipe, run.seed, _digest(data))
@@ -73,9 +73,9 @@ def check_claim(run: Run, data: DataSet, *, growing: bool = False) -> Claim:
         return wanted
     same = _grows(claimed.recipe, run.recipe) if growing else claimed.recipe == run.recipe
     if not same or claimed.seed != wanted.seed:
-        raise CloudEdgeError("holds a run of another recipe; give another folder with --run", str(run.folder))
+        raise CloudEdgeError("holds the run of another recipe; give another folder with --run", str(run.folder))
     if claimed.photos != wanted.photos:
-        raise CloudEdgeError("holds a run of other photos or labels; give another folder with --run", str(run.folder))
+        raise CloudEdgeError("holds a run on other photos or labels; give another folder with --run", str(run.folder))
     return wanted
 
 
@@ -83,12 +83,12 @@ def _check_reviewers(recipe: Recipe, data: DataSet) -> None:
     unknown = {reviewer for photo in data.photos for reviewer in photo.reviews} - recipe.labels.keys()
     if unknown:
         name = min(unknown)
-        problem = f"has a reviewer {name!r}, who is not in the recipe's labels; say there how much he counts, or"
+        problem = f"has a reviewer {name!r} who is not in the recipe's labels; add a weight there, or"
         raise CloudEdgeError(f"{problem} {name} = 0", str(data.root / "review.csv"))
 
 
 def claim(run: Run, data: DataSet) -> None:
-    """Write down whose folder it is, so that nothing is gone on with by another; see `check_claim`."""
+    """Write down which run the folder belongs to, so that no other resumes it; see `check_claim`."""
     _write(run, check_claim(run, data))
 
 
@@ -105,17 +105,17 @@ def _read(run: Run) -> Claim | None:
         content = json.loads(path.read_text(encoding="utf-8"))
         return Claim(Recipe.from_dict(content["recipe"]), content["seed"], content["photos"])
     except (OSError, ValueError, TypeError, KeyError) as error:
-        problem = f"does not say whose folder it is ({error}); give another folder with --run"
+        problem = f"does not say which run this folder belongs to ({error}); give another folder with --run"
         raise CloudEdgeError(problem, str(path)) from error
 
 
 def _grows(claimed: Recipe, recipe: Recipe) -> bool:
-    """Say whether a recipe is the claimed one, or has more phases after the same first ones."""
+    """Return whether a recipe is the claimed one, perhaps with more phases at its end."""
     return replace(recipe, phases=recipe.phases[: len(claimed.phases)]) == claimed
 
 
 def _digest(data: DataSet) -> str:
-    """Return a checksum of what decides the folds and the targets: the photos and all that is said of them."""
+    """Return a checksum of what decides the folds and the targets: the photos with their labels and reviews."""
     rows = [
         (photo.file, photo.sha256, photo.group, photo.stratum, photo.genus, photo.conflict, photo.reviews)
         for photo in (*data.learned, *data.elsewhere.calibration)
@@ -126,20 +126,20 @@ def _digest(data: DataSet) -> str:
 def train(run: Run, data: DataSet) -> Path:
     """Train on the photos of a data set, resuming from its checkpoint; return the path of the weights.
 
-    The seed is for everything but the folds, which follow from the recipe's. Teachers are trained first, on these.
-    Raises CloudEdgeError where the folder holds a run of another recipe or of other photos; a recipe that has only got
-    more phases goes on.
+    The seed decides everything but the folds, which follow from the recipe's seed. Teachers are trained first, on the
+    same folds. Raises CloudEdgeError if the folder holds a run of another recipe or of other photos; a recipe that only
+    got more phases resumes.
     """
     mine = check_claim(run, data, growing=True)
     trainer, sets = trainer_of(run, data), training_sets(run.recipe, data)
     with _alone(run.folder):
-        if _read(run) not in (None, mine):  # it has grown, and its weights have not yet
+        if _read(run) not in (None, mine):  # the recipe has grown, and these weights are of its first phases
             run.weights.unlink(missing_ok=True)
-        _write(run, mine)  # only now: what cannot even begin has a claim to nothing
+        _write(run, mine)  # only now: a training that cannot begin claims no folder
         network = trainer.run(*sets)
     if not all(weight.half().isfinite().all() for weight in network.parameters()):
         problem = (
-            "holds a training that diverged: its weights are no numbers any more; lower lr, and give another --run"
+            "holds a training that diverged: its weights are not finite; lower lr, and give another folder with --run"
         )
         raise CloudEdgeError(problem, str(run.folder))
     save_weights(network, run.weights)
@@ -149,23 +149,23 @@ def train(run: Run, data: DataSet) -> Path:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Keep a second training out of a folder while one is at work there, where the system can."""
+    """Keep a second training out of a folder while one runs there, if the system can."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("w") as stream:
         if fcntl is not None:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                problem = "another training is at work here; wait for it, or give another folder with --run"
+                problem = "another training is running here; wait for it, or give another folder with --run"
                 raise CloudEdgeError(problem, str(folder)) from error
         yield
 
 
 def trained(run: Run, data: DataSet) -> Path:
-    """Give the path of the weights of a run, put there by hand perhaps; trains where they are not there yet.
+    """Return the path of the weights of a run, after training if they do not exist; a user may have put them there.
 
-    Raises CloudEdgeError for a folder of another recipe, be it one with fewer phases: its weights would be taken for
-    those of all.
+    Raises CloudEdgeError for a folder of another recipe, also of one with fewer phases: its weights would pass for
+    those of all phases.
     """
     mine = check_claim(run, data)
     if not run.weights.exists():
@@ -175,10 +175,10 @@ def trained(run: Run, data: DataSet) -> Path:
 
 
 def trainer_of(run: Run, data: DataSet) -> Trainer:
-    """Give the trainer of a run, with its teachers, which are trained where their weights are not there yet.
+    """Return the trainer of a run with its teachers, which are trained if their weights do not exist.
 
     Raises CloudEdgeError for weights to start from that do not fit, before any teacher is trained. The first teacher
-    has the seed of the run, so that it is what its recipe gives by itself.
+    has the seed of the run, so that its own recipe alone yields the same network.
     """
     build(run.recipe.architecture, run.recipe.weights)
     teachers = [
@@ -189,7 +189,7 @@ def trainer_of(run: Run, data: DataSet) -> Trainer:
 
 
 def teachers_of(run: Run) -> list[Run]:
-    """Give the runs of the teachers of a run, in its folder, on its folds."""
+    """Return the runs of the teachers of a run, in its folder, on its folds."""
     return [
         Run(
             _on_folds_of(run.recipe, load_recipe(Path(path))),
@@ -201,9 +201,9 @@ def teachers_of(run: Run) -> list[Run]:
 
 
 def teaching(plan: Sequence[Run]) -> list[list[Run]]:
-    """Give the runs that must have ended before those of the plan can begin: teachers, and before these their own.
+    """Return the runs that must end before those of the plan can begin: teachers, and before them their own teachers.
 
-    What has its weights needs no teacher any more.
+    A run that has its weights needs no teacher any more.
     """
     stages: list[list[Run]] = []
     while plan := [teacher for run in plan if not run.weights.exists() for teacher in teachers_of(run)]:
@@ -212,7 +212,7 @@ def teaching(plan: Sequence[Run]) -> list[list[Run]]:
 
 
 def side_by_side(jobs: int, do: Callable[[Run], object], plan: Sequence[Run], what: str) -> None:
-    """Do something for each run, `jobs` at a time; more than one each in a process with its share of the threads."""
+    """Call `do` for each run, `jobs` at a time; if several, each in a process with its share of the threads."""
     if jobs == 1:
         for run in tqdm(plan, desc=what):
             do(run)
@@ -223,13 +223,13 @@ def side_by_side(jobs: int, do: Callable[[Run], object], plan: Sequence[Run], wh
             begun = [pool.submit(do, run) for run in plan]
             for ended in tqdm(as_completed(begun), desc=what, total=len(plan)):
                 ended.result()
-        except BaseException:  # what is running goes on to its end, and nothing else begins
+        except BaseException:  # running trainings finish, and no other begins
             pool.shutdown(cancel_futures=True)
             raise
 
 
 def _on_folds_of(recipe: Recipe, teacher: Recipe) -> Recipe:
-    """Give the recipe of a teacher for the folds of the recipe that it teaches."""
+    """Return the recipe of a teacher for the folds of its student."""
     return replace(
         teacher,
         seed=recipe.seed,
@@ -240,11 +240,11 @@ def _on_folds_of(recipe: Recipe, teacher: Recipe) -> Recipe:
 
 
 def _begin_worker(threads: int) -> None:
-    """Use so many threads, and end with the process that began it: one that is killed cannot tell its workers to."""
+    """Use `threads` threads, and end with the parent process: one that is killed cannot end its workers."""
     torch.set_num_threads(threads)
     Thread(target=_end_with, args=(parent_process(),), daemon=True).start()
 
 
 def _end_with(parent: BaseProcess) -> None:
     parent.join()
-    os._exit(1)  # as if killed too: what it had done lies in its checkpoint
+    os._exit(1)  # as if killed too: its checkpoint holds what it had done

@@ -12,7 +12,7 @@ def _cosine(start: float, end: float, progress: float) -> float:
 def one_cycle(
     progress: float, peak: float, *, warmup: float = 0.25, div: float = 25.0, div_final: float = 1e5
 ) -> float:
-    """Give the learning rate at `progress` (0..1) of a one-cycle run: peak/div up to peak, then down to peak/div_final.
+    """Return the rate at `progress` (0..1) of a one-cycle run: from peak/div to peak, then to peak/div_final.
 
     Both halves are cosines, as in fastai's `fit_one_cycle` (Smith 2018, arXiv:1803.09820).
     """
@@ -22,5 +22,5 @@ def one_cycle(
 
 
 def discriminative(first: float, last: float, groups: int) -> list[float]:
-    """Give the rates of `groups` > 1 layer groups, spaced geometrically, as fastai's `slice(first, last)` does."""
+    """Return the rates of `groups` > 1 layer groups, spaced geometrically, as fastai's `slice(first, last)` does."""
     return [first * (last / first) ** (k / (groups - 1)) for k in range(groups)]

@@ -31,7 +31,7 @@ LOG_HEADER = ("phase", "step", "lr", "hint", "verdict", "label")
 
 
 class Trainer:
-    """One run in one folder: `checkpoint.pt` to go on from, `log.csv` to plot.
+    """One run in one folder: `checkpoint.pt` to resume from, `log.csv` to plot.
 
     `teachers` are trained networks, for the phases with a verdict.
     """
@@ -63,16 +63,16 @@ class Trainer:
 
     @property
     def checkpoint(self) -> Path:
-        """Where the state of the run lies."""
+        """The file with the state of the run."""
         return self.folder / "checkpoint.pt"
 
     @property
     def log(self) -> Path:
-        """Where the rate and the losses of every tenth step, and of a phase's last, are written down."""
+        """The file with the rate and the losses of every tenth step, and of the last of each phase."""
         return self.folder / "log.csv"
 
     def run(self, all_photos: TrainingSet, labelled: TrainingSet) -> CloudNetwork:
-        """Train through all phases, from the checkpoint where there is one; gives the averaged network on the CPU."""
+        """Train through all phases, from the checkpoint if there is one; return the averaged network on the CPU."""
         optimiser_state = self._restore() if self.checkpoint.exists() else {}
         self._cut_log()
         while self.phase_index < len(self.recipe.phases):
@@ -128,12 +128,12 @@ class Trainer:
     def sweep_rates(self, all_photos: TrainingSet, labelled: TrainingSet) -> Curve:
         """Train at ever higher rates in the phase that comes next, then put every weight back.
 
-        Starts from the checkpoint where there is one. Raises CloudEdgeError for a run that has ended.
+        Starts from the checkpoint if there is one. Raises CloudEdgeError for a finished run.
         """
         if self.checkpoint.exists():
             self._restore()
         if self.phase_index == len(self.recipe.phases):
-            raise CloudEdgeError("holds a run that has ended; give another folder with --run", str(self.folder))
+            raise CloudEdgeError("holds a finished run; give another folder with --run", str(self.folder))
         phase = self.recipe.phases[self.phase_index]
         phase = replace(phase, images=STEPS * phase.batch)
         optimiser = self._optimiser(phase)
@@ -185,7 +185,7 @@ class Trainer:
             csv.writer(stream, lineterminator="\n").writerow([phase.name, self.step, f"{rate:.3e}", *columns])
 
     def _cut_log(self) -> None:
-        """Drop the rows past the step from which the run goes on: those that it logged after its checkpoint."""
+        """Drop the rows past the step from which the run resumes: it logged them after its checkpoint."""
         rows = read_csv(self.log, LOG_HEADER) if self.log.exists() else []
         places = {phase.name: index for index, phase in enumerate(self.recipe.phases)}
         reached = (self.phase_index, self.step)
@@ -212,7 +212,7 @@ class Trainer:
 
     def _save(self, optimiser: torch.optim.AdamW) -> None:
         with replacing(self.checkpoint) as partial, partial.open("wb") as stream:
-            torch.save(self._state(optimiser), stream)  # not to the path: on a full disk torch would not say so
+            torch.save(self._state(optimiser), stream)  # not to the path: torch would not report a full disk
         self._saved = time.monotonic()
 
     def _restore(self) -> dict[str, Any]:
@@ -220,14 +220,14 @@ class Trainer:
             state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
             self._load(state)
         except (OSError, RuntimeError, KeyError, TypeError, EOFError, UnpicklingError) as error:
-            problem = "is damaged, or of another network; give another folder with --run"
+            problem = "is damaged, or belongs to another network; give another folder with --run"
             raise CloudEdgeError(problem, str(self.checkpoint)) from error
         optimiser: dict[str, Any] = state["optimiser"]
         return optimiser
 
 
 def _multiplies_bfloat16() -> bool:
-    """Whether the processor itself does: torch emulates it elsewhere, at half the speed of float32 or much less."""
+    """Return whether the processor multiplies bfloat16; otherwise torch emulates it, at half the speed or less."""
     capabilities = torch.cpu.get_capabilities()
     return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))  # the last one is Arm's
 

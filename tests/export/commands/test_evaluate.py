@@ -51,14 +51,14 @@ def test_a_model_that_no_recipe_made_and_a_part_without_photos_are_told_in_one_l
     for arguments in (["evaluate", "--model", model], ["quantize", model, "-o", tmp_path / "int8.onnx"]):
         result = CliRunner().invoke(main, [*map(str, arguments), "--data", str(root)])
         assert result.exit_code == 1
-        problem = "was not made by a recipe of this stage ('name' is missing); give a file that was"
+        problem = "was not made by a recipe of this stage ('name' is missing); give one that was"
         assert result.output == f"Error: {model}: {problem}\n"
     rewrite(model, describe(recipe))
     rows = (root / "manifest.csv").read_text(encoding="utf-8").splitlines()
     (tmp_path / "manifest.csv").write_text("\n".join(rows[:2]), encoding="utf-8")  # one photo is in the test fold
     for arguments, problem in (
         (["evaluate", "--model", model, "--part", "validation"], "has no photo of the ten genera in the part"),
-        (["quantize", model, "-o", tmp_path / "int8.onnx"], "holds too few photos: one fold has none with a label"),
+        (["quantize", model, "-o", tmp_path / "int8.onnx"], "holds too few photos: one fold has no labelled photo"),
     ):
         result = CliRunner().invoke(main, [*map(str, arguments), "--data", str(tmp_path)])
         assert result.exit_code == 1

@@ -62,12 +62,12 @@ def test_weights_to_start_from_must_be_there_be_they_the_recipes_or_others(recip
     recipe_file.write_text(RECIPE.replace('weights = "none"', 'weights = "gone.safetensors"'), encoding="utf-8")
     result = CliRunner().invoke(main, arguments)
     assert (result.exit_code, result.output.count("\n")) == (1, 1)
-    assert "Error: gone.safetensors: there are no such weights to start from" in result.output
+    assert "Error: gone.safetensors: there is no such file of weights to start from" in result.output
     (tmp_path / "mine.safetensors").touch()
     result = CliRunner().invoke(main, [*arguments, "--weights", str(tmp_path / "mine.safetensors")])
     assert "has no manifest.csv" in result.output  # it is past the weights
     both = ["release", str(recipe_file), "--weights", str(tmp_path / "mine.safetensors"), "--cross-validate"]
-    assert "--weights is not for --cross-validate" in CliRunner().invoke(main, both).output
+    assert "--weights cannot be used with --cross-validate" in CliRunner().invoke(main, both).output
 
 
 def test_what_the_system_refuses_is_told_in_one_line(recipe_file: Path, root: Path, tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_a_training_may_start_from_other_weights_than_those_of_its_recipe(
     result = CliRunner().invoke(main, [*map(str, arguments)])
     assert result.exit_code == 1
     assert result.output.splitlines()[-1] == (
-        f"Error: {folder}: holds a run of another recipe; give another folder with --run"
+        f"Error: {folder}: holds the run of another recipe; give another folder with --run"
     )
 
 
@@ -128,7 +128,7 @@ def test_an_output_in_no_folder_is_told_before_any_work(tmp_path: Path) -> None:
     output = str(tmp_path / "gone" / "int8.onnx")
     result = CliRunner().invoke(main, ["quantize", str(tmp_path / "model.onnx"), "-o", output])
     assert result.exit_code == 2
-    assert result.output.splitlines()[-1].endswith(f"there is no folder {tmp_path / 'gone'}; make it first")
+    assert result.output.splitlines()[-1].endswith(f"the folder {tmp_path / 'gone'} does not exist; make it first")
 
 
 def test_show_batch_draws_what_each_phase_sees_and_trains_nothing(

@@ -157,7 +157,7 @@ def test_decisions_are_merged_honoured_and_taken_back(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("row", "problem"),
-    [("Cirrus/2.png,11,Cumulos", "line 2: 'Cumulos' is neither"), ("Cirrus/2.png,99,drop", "is not in ")],
+    [("Cirrus/2.png,11,Cumulos", "line 2: 'Cumulos' is not keep"), ("Cirrus/2.png,99,drop", "is not in ")],
 )
 def test_a_decision_that_cannot_be_meant_changes_nothing(row: str, problem: str, folder: Path) -> None:
     result = apply(folder, "Stratus/3.png,22,keep" if "99" in row else row, row)
@@ -184,7 +184,7 @@ def test_losses_of_other_photos_are_told_be_there_other_doubts_or_not(folder: Pa
     others.write_text("file,loss\nCirrus/elsewhere.png,1.5\n", encoding="utf-8")
     result = run("--losses", mine, "--losses", others, "--data", folder, "--run", tmp_path / "run")
     assert (result.exit_code, result.output.count("\n")) == (1, 1)
-    assert f"{others}: is of other photos than these" in result.output
+    assert f"{others}: lists other photos than these" in result.output
     assert not (tmp_path / "run").exists()
 
 
@@ -193,4 +193,4 @@ def test_without_doubt_there_is_no_page(folder: Path, tmp_path: Path) -> None:
     (folder / "manifest.csv").write_text("\n".join([rows[0], rows[2]]), encoding="utf-8")
     result = run("--data", folder, "--run", tmp_path / "run")
     assert result.exit_code == 1
-    assert "nothing is doubtful" in result.output
+    assert "no label is doubtful" in result.output

@@ -73,5 +73,5 @@ def test_contrails_are_in_a_part_but_not_among_its_genera(photos: DataSet) -> No
     contrails = replace(photos, photos=tuple(replace(photo, genus="Contrail") for photo in photos.photos))
     assert len(contrails.part(contrails.split.test)) == 20
     assert genera(contrails.photos) == contrails.test == contrails.validation == []
-    with pytest.raises(CloudEdgeError, match="one fold has none with a label"):
+    with pytest.raises(CloudEdgeError, match="one fold has no labelled photo"):
         contrails.check_enough()

@@ -169,7 +169,7 @@ def test_a_photo_whose_genus_was_corrected_moves_and_is_not_asked_for_again(serv
         ([], "lists no photo"),
         ([("http://a/b", "Fog bank")], "line 2: 'Fog bank' is no genus"),
         ([("\n\nhttp://a/b", "Fog bank")], "line 4: 'Fog bank' is no genus"),  # after blank lines
-        ([("http://a/b", "Ci"), ("http://a/b", "Cu")], "line 3: http://a/b stands under two genera"),
+        ([("http://a/b", "Ci"), ("http://a/b", "Cu")], "line 3: http://a/b is listed under two genera"),
     ],
 )
 def test_a_bad_list_is_refused_in_one_line(pairs: list[tuple[str, str]], problem: str, tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_a_folder_per_genus_becomes_a_catalogue(tmp_path: Path) -> None:
     assert "Seagulls: is no genus" in output
     assert "5 photos, 2 of them under two genera" in output
     assert "Those count by their reviews alone" in output
-    assert "loose.png: lies in no folder of a genus; move it into one; left out" in output
+    assert "loose.png: is not in the folder of a genus; move it into one; left out" in output
     assert 'Cirrus/bad.jpg,"is not a photo' in (tmp_path / "left_out.csv").read_text(encoding="utf-8")
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.png")} == before
     assert len(load_catalogue(tmp_path)) == 5
@@ -96,7 +96,7 @@ def test_what_cannot_be_catalogued_is_told_and_the_rest_is_there(
     for problem in ("Ac,cannot be read (Permission", "Cirrus,is a link to a folder", "Fog (old)/c.png,"):
         assert problem in left_out
     assert ".hidden" not in left_out
-    assert left_out.count("has a name that a list cannot hold; rename it") == 2
+    assert left_out.count("has a name that a CSV file cannot hold; rename it") == 2
     assert "two\\rlines.png: has a name" in output
     assert len(load_catalogue(tmp_path)) == 2
     shutil.rmtree(tmp_path / "Fog (old)")

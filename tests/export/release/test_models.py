@@ -123,7 +123,7 @@ def test_the_kept_weights_are_those_of_the_model(name: str) -> None:
 
 
 def test_what_is_int8_already_is_not_quantized_again(tmp_path: Path) -> None:
-    with pytest.raises(CloudEdgeError, match=r"lite0\.onnx: is quantized already; give the float32 file"):
+    with pytest.raises(CloudEdgeError, match=r"lite0\.onnx: is already quantized; give the float32 file"):
         quantize(packaged("lite0"), {}, [], tmp_path / "int8.onnx")
     assert not list(tmp_path.iterdir())
 

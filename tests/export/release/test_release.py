@@ -163,7 +163,7 @@ def test_photos_that_came_later_are_not_taken_for_the_test_part(
     arguments = ["evaluate", "--model", str(model), "--data", str(folder), "--run", str(tmp_path / "run")]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 1
-    assert f"{folder}: holds other photos than those by which {model} was made" in result.output
+    assert f"{folder}: holds other photos than those that {model} was made from" in result.output
     (tmp_path / "elsewhere").unlink()  # a folder of somebody's own photos has none beside it
     result = CliRunner().invoke(main, [*arguments, "--part", "all"], catch_exceptions=False)
     assert result.exit_code == 0

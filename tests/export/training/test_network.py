@@ -30,7 +30,7 @@ def test_weights_that_do_not_fit_are_told_and_counters_do_not_matter(
     assert build("resnet34", str(path))
     change(state)
     save_file(state, path)
-    with pytest.raises(CloudEdgeError, match=rf"weights\.safetensors: holds no weights of resnet34: {problem}"):
+    with pytest.raises(CloudEdgeError, match=rf"weights\.safetensors: does not hold weights of resnet34: {problem}"):
         build("resnet34", str(path))
 
 

@@ -39,7 +39,7 @@ def test_a_folder_of_another_recipe_is_refused_and_left_alone(tiny: Recipe, phot
     runs.claim(run_of(tiny, tmp_path), photos)
     for other in (replace(tiny, odds=2.0), replace(tiny, phases=(replace(PHASE, lr=1e-4),))):
         for work in (runs.train, runs.trained):
-            with pytest.raises(CloudEdgeError, match="holds a run of another recipe; give another folder with --run"):
+            with pytest.raises(CloudEdgeError, match="holds the run of another recipe; give another folder with --run"):
                 work(run_of(other, tmp_path), photos)
     with pytest.raises(CloudEdgeError, match="another recipe"):
         runs.trained(runs.Run(tiny, 7, tmp_path), photos)
@@ -53,7 +53,7 @@ def test_a_second_training_is_kept_out_while_one_is_at_work(
     mine, step, refused = run_of(tiny, tmp_path), Trainer._train_step, []
 
     def second(*arguments: object) -> dict[str, float]:
-        with pytest.raises(CloudEdgeError, match="another training is at work here"):
+        with pytest.raises(CloudEdgeError, match="another training is running here"):
             runs.train(mine, photos)
         refused.append(1)
         return step(*arguments)  # type: ignore[arg-type]
@@ -82,7 +82,7 @@ def test_a_folder_of_other_photos_is_refused(tiny: Recipe, root: Path, tmp_path:
     runs.claim(run, read_data_set(tiny, root))
     runs.claim(run, read_data_set(tiny, folder))  # the same ones in another place
     (folder / "manifest.csv").write_text(manifest.replace("Cirrus/7.png,Cirrus", "Cirrus/7.png,Cumulus"), "utf-8")
-    with pytest.raises(CloudEdgeError, match="holds a run of other photos or labels"):
+    with pytest.raises(CloudEdgeError, match="holds a run on other photos or labels"):
         runs.claim(run, read_data_set(tiny, folder))
     (folder / "manifest.csv").write_text(manifest, "utf-8")
     (folder / "review.csv").write_text((root / "review.csv").read_text("utf-8").replace("0.7", "0.8"), "utf-8")
@@ -99,7 +99,7 @@ def test_photos_from_elsewhere_that_training_learns_from_are_claimed_too(
     others = photos.elsewhere
     tested = replace(photos, elsewhere=replace(others, test=others.test[1:]))
     runs.claim(run_of(asking, tmp_path), tested)  # training does not see these
-    with pytest.raises(CloudEdgeError, match="holds a run of other photos or labels"):
+    with pytest.raises(CloudEdgeError, match="holds a run on other photos or labels"):
         runs.claim(
             run_of(asking, tmp_path), replace(photos, elsewhere=replace(others, calibration=others.calibration[1:]))
         )
@@ -150,13 +150,13 @@ def test_a_damaged_claim_or_checkpoint_is_told_with_its_path(tiny: Recipe, photo
     with pytest.raises(CloudEdgeError, match=r"checkpoint\.pt: is damaged"):
         runs.train(run_of(tiny, tmp_path), photos)
     (tmp_path / runs.CLAIM).write_text("{}", encoding="utf-8")
-    with pytest.raises(CloudEdgeError, match=r"claim\.json: does not say whose folder it is"):
+    with pytest.raises(CloudEdgeError, match=r"claim\.json: does not say which run this folder belongs to"):
         runs.train(run_of(tiny, tmp_path), photos)
 
 
 def test_a_training_that_cannot_begin_does_not_claim_its_folder(tiny: Recipe, photos: DataSet, tmp_path: Path) -> None:
     save_weights(build("resnet34", "none"), tmp_path / "other.safetensors")
-    with pytest.raises(CloudEdgeError, match="holds no weights of lite0"):
+    with pytest.raises(CloudEdgeError, match="does not hold weights of lite0"):
         runs.train(run_of(tiny.starting_from(tmp_path / "other.safetensors"), tmp_path / "run"), photos)
     assert runs.check_claim(run_of(tiny, tmp_path / "run"), photos)
 
@@ -171,7 +171,7 @@ def test_photos_too_few_to_learn_from_are_told(tiny: Recipe, root: Path, tmp_pat
     shutil.copytree(root / "Cirrus", tmp_path / "Cirrus")
     rows = (root / "manifest.csv").read_text(encoding="utf-8").splitlines()
     (tmp_path / "manifest.csv").write_text("\n".join(rows[:2]), encoding="utf-8")
-    with pytest.raises(CloudEdgeError, match="none with a label is left to learn from"):
+    with pytest.raises(CloudEdgeError, match="no labelled photo is left to learn from"):
         runs.train(run_of(tiny, tmp_path / "run"), read_data_set(tiny, tmp_path))
 
 
