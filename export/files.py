@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
@@ -14,7 +15,14 @@ from typing import Any
 from cloudedge.errors import CloudEdgeError
 from cloudedge.files import replacing
 
+FILE_NAME = re.compile(r"\w[\w .-]*")
 OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs"}
+
+
+def check_file_name(name: str) -> None:
+    """Raise ValueError for a name that could not be a file's anywhere, or would lie in another folder."""
+    if not FILE_NAME.fullmatch(name):
+        raise ValueError(f"the name {name!r} is used as a file name; use letters, digits, - and .")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -49,7 +57,7 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
 
 
 def read_csv(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
-    """Read a CSV file whose header has at least the `needed` columns; raises CloudEdgeError for any other."""
+    """Read a CSV file whose header has at least the `needed` columns; raises CloudEdgeError for any other file."""
     return [row for _, row in numbered_rows(path, needed)]
 
 

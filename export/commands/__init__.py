@@ -1,1 +1,1 @@
-"""The commands of `python -m export`, thin faces over its modules."""
+"""The commands of `python -m export`: thin layers over its modules."""

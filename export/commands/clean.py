@@ -1,4 +1,4 @@
-"""`clean`: look at doubtful labels, and use what was decided."""
+"""`clean`: look at doubtful labels, and apply decisions."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from cloudedge.errors import CloudEdgeError
-from export import cleaning, decisions
 from export.commands.options import FILE, Commands, data_option, run_folder, run_option
-from export.dataset import load_catalogue
+from export.data import cleaning, decisions
+from export.data.catalogue import load_catalogue
 
 
 @click.group("clean", cls=Commands, invoke_without_command=True)
@@ -19,16 +19,16 @@ from export.dataset import load_catalogue
 @run_option
 @click.pass_context
 def clean(context: click.Context, losses: tuple[Path, ...], limit: int, data: Path, run: Path | None) -> None:
-    """Make a page that shows doubtful labels, where one keeps, drops or relabels photos by key press.
+    """Make a page that shows doubtful labels, to keep, drop or relabel photos by key press.
 
-    It holds the photos itself: keep it to yourself where you may not pass them on.
+    It contains the photos: do not pass it on if you may not pass them on.
     """
     if context.invoked_subcommand:
         return
     photos = load_catalogue(data)
     queues = cleaning.queues_of(photos, cleaning.read_losses(losses, photos), limit)
     if not queues:
-        raise click.ClickException("nothing is doubtful; give --losses of a model")
+        raise click.ClickException("no label is doubtful; give --losses of a model")
     page = run_folder(run, "clean") / "clean.html"
     cleaning.write_page(data, queues, decisions.read_decisions(decisions.PATH), page)
     click.echo(page)
@@ -38,7 +38,7 @@ def clean(context: click.Context, losses: tuple[Path, ...], limit: int, data: Pa
 @click.argument("made", type=FILE, metavar="DECISIONS.CSV")
 @data_option
 def apply(made: Path, data: Path) -> None:
-    """Put what was decided on the page into export/corrections/decisions.csv, which every command honours."""
+    """Merge the decisions made on the page into export/corrections/decisions.csv, which every command reads."""
     news = decisions.read_decisions(made)
     known = {(photo.file, photo.sha256) for photo in load_catalogue(data)}
     for file, sha256 in news:

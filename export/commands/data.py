@@ -1,4 +1,4 @@
-"""`data`: look at labelled photos, and bring new ones in."""
+"""`data`: look at labelled photos, and import new ones."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 import click
 
 from cloudedge.row_formats import printable
-from export import fetching, importing, survey
 from export.commands.options import FILE, FOLDER, Commands, data_option, run_folder, run_option
-from export.dataset import load_catalogue
+from export.data import fetching, importing, survey
+from export.data.catalogue import load_catalogue
 
 
 @click.group("data", cls=Commands)
 def data_commands() -> None:
-    """Look at labelled photos, and bring new ones in."""
+    """Look at labelled photos, and import new ones."""
 
 
 @data_commands.command()
@@ -41,13 +41,13 @@ def show(data: Path, run: Path | None) -> None:
 def import_command(source: Path, into: Path | None) -> None:
     """Write the manifest of SOURCE: a folder with one folder per genus, or the archive CCSN.zip, which is unpacked.
 
-    The folders have the names of the genera or their abbreviations. Photos of a folder stay where they are.
+    The folders are named after the genera or their abbreviations. The photos of a folder stay where they are.
     """
     if into and source.is_dir():
         raise click.UsageError("--into is for an archive; the photos of a folder stay where they are")
     root = source if source.is_dir() else into or source.with_suffix("")
     if (root / "manifest.csv").exists():
-        raise click.UsageError(f"{root / 'manifest.csv'} exists; to make it anew, move it away")
+        raise click.UsageError(f"{root / 'manifest.csv'} exists; move it away to make a new one")
     if not source.is_dir():
         importing.unpack_ccsn(source, root)
     _tell(importing.catalogue(root), root)
@@ -59,19 +59,19 @@ def import_command(source: Path, into: Path | None) -> None:
 def fetch(urls: Path, folder: Path) -> None:
     """Download the photos of URLS, a CSV file with the columns url and genus, into FOLDER, with a manifest.
 
-    FOLDER/fetched.csv tells what became of each address. Started again, it tries what is missing or failed.
+    FOLDER/fetched.csv says what became of each address. Run again, it retries what is missing or failed.
     """
     if (folder / "manifest.csv").exists() and not (folder / "fetched.csv").exists():
-        raise click.UsageError(f"{folder} holds a data set that was not fetched; give another folder")
+        raise click.UsageError(f"{folder} holds a data set that was not downloaded; give another folder")
     wanted = fetching.read_list(urls)
     folder.mkdir(parents=True, exist_ok=True)
     outcomes = fetching.fetch(wanted, folder)
     failed = [outcome for outcome in outcomes if outcome.problem]
     for outcome in failed:
         click.echo(printable(f"{outcome.url}: {outcome.problem}"), err=True)
-    came = f"{len(outcomes) - len(failed)} of {len(outcomes)} photos are there; {folder / 'fetched.csv'}"
+    came = f"{len(outcomes) - len(failed)} of {len(outcomes)} photos were downloaded; {folder / 'fetched.csv'}"
     if len(failed) == len(outcomes):
-        raise click.ClickException(f"{came} tells why")
+        raise click.ClickException(f"{came} says why")
     click.echo(came)
     _tell(importing.catalogue(folder), folder)
 
@@ -80,7 +80,7 @@ def _tell(result: importing.Catalogued, root: Path) -> None:
     for file, problem in result.left_out.items():
         click.echo(f"{printable(str(root / file))}: {problem}; left out", err=True)
     for name in result.other_folders:
-        click.echo(f"{printable(name)}: is no genus; its photos are never trained on as a genus", err=True)
+        click.echo(f"{printable(name)}: is not a genus; training never uses its photos as one", err=True)
     click.echo(f"{root / 'manifest.csv'}: {result.photos} photos, {result.conflicts} of them under two genera")
     if result.conflicts:
-        click.echo("Those count by their reviews alone, without reviews not at all; `clean` shows them", err=True)
+        click.echo("For these only reviews count; without reviews they are not used. `clean` shows them", err=True)

@@ -9,19 +9,19 @@ from typing import Any
 import click
 
 from cloudedge.errors import CloudEdgeError
-from export.dataset import DEFAULT_ROOT
+from export.data.catalogue import DEFAULT_ROOT
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 class _Output(click.Path):
-    """A file to write, in a folder that is there: found out before any work."""
+    """A file to write, in an existing folder: checked before any work."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         folder = Path(value).parent
         if not folder.is_dir():
-            self.fail(f"there is no folder {folder}; make it first", param, ctx)
+            self.fail(f"the folder {folder} does not exist; make it first", param, ctx)
         return super().convert(value, param, ctx)
 
 
@@ -29,7 +29,7 @@ OUTPUT = _Output(dir_okay=False, writable=True, path_type=Path)
 
 
 class Commands(click.Group):
-    """A group that shows what is wrong with somebody's input as one line."""
+    """A group that reports wrong input in one line."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -54,7 +54,7 @@ data_option = click.option(
 weights_option = click.option(
     "--weights",
     type=FILE,
-    help="Weights to start from, in place of the recipe's; figures hold only of photos whose labels they never saw.",
+    help="Weights to start from instead of the recipe's. Figures are valid only for photos that these never saw.",
 )
 run_option = click.option("--run", type=FOLDER, help="Folder of the run.  [default: runs/NAME]")
 

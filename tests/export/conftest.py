@@ -8,12 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from export.judge import Judge, Released
 from PIL import Image
 
-from export.dataset import CLASSES
-from export.network import build
-from export.recipe import Phase, Recipe
+from export.data.catalogue import CLASSES
+from export.data.data_set import DataSet, read_data_set
+from export.release import sight_heads
+from export.release.sight_heads import Released, SightHeads, Sights
+from export.training.network import build
+from export.training.recipe import Phase, Recipe
+
+from .drawing import save, sky
 
 PER_GENUS = 8
 COLOURS = [
@@ -31,18 +35,23 @@ COLOURS = [
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _few_drawings() -> Iterator[None]:
-    """Draw fewer sights than a release does: drawing and embedding hundreds for each model proves nothing more."""
+def few_drawings() -> Iterator[None]:
+    """Draw few strange sights for each model: hundreds prove nothing more here."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("export.release.DRAWINGS", 10)
-        patch.setattr("export.outliers.TEST_DRAWINGS", 4)
+        patch.setattr("export.data.outliers.TEST_DRAWINGS", 4)
+        patch.setattr("export.release.release.DRAWINGS", 10)
         yield
 
 
 @pytest.fixture(scope="session")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Draw `PER_GENUS` photos for each genus, with a manifest and reviews; two of each genus are one group."""
-    folder = tmp_path_factory.mktemp("photos")
+    """Draw `PER_GENUS` photos for each genus, with a manifest and reviews; two of each genus are one group.
+
+    Beside them lies a folder `elsewhere`.
+    """
+    folder = tmp_path_factory.mktemp("data") / "photos"
+    folder.mkdir()
+    _draw_elsewhere(folder.parent / "elsewhere")
     rng = np.random.default_rng(0)
     manifest, reviews = [], []
     for k, genus in enumerate(CLASSES):
@@ -69,9 +78,30 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def _draw_elsewhere(folder: Path) -> None:
+    """Draw two sources of wide skies: six of blobs, and four without a cloud, two of these in one group."""
+    sources, reviews = ["file,source,group,sha256"], ["file,reviewer,first,p1,second,p2,third,p3"]
+    for k in range(6):
+        save(sky(100 + k, (120, 80)), folder / f"blobs/{k}.png")
+        sources.append(f"blobs/{k}.png,blobs,blobs-{k},")
+        reviews += [f"blobs/{k}.png,{name},{CLASSES[k]},0.6,{CLASSES[9 - k]},0.3,," for name in "34"]
+    for k in range(4):
+        save(Image.new("RGB", (120, 80), (60 + 10 * k, 110, 200)), folder / f"blue/{k}.png")
+        sources.append(f"blue/{k}.png,blue,blue-{max(k, 1)},")
+        reviews.append(f"blue/{k}.png,3,ClearSky,0.9,,,,")
+    (folder / "sources.csv").write_text("\n".join(sources), encoding="utf-8")
+    (folder / "review.csv").write_text("\n".join(reviews), encoding="utf-8")
+
+
+@pytest.fixture
+def photos(recipe: Recipe, root: Path) -> DataSet:
+    """Return the drawn data set by the folds of the small recipe."""
+    return read_data_set(recipe, root)
+
+
 @pytest.fixture
 def recipe() -> Recipe:
-    """Give a recipe that trains for seconds."""
+    """Return a recipe that trains for seconds."""
     return Recipe(
         name="lite0",
         version="0.0.1",
@@ -91,8 +121,10 @@ def recipe() -> Recipe:
 
 @pytest.fixture
 def released() -> Released:
-    """Give a lite0 of random weights with a judge of arbitrary embeddings."""
+    """Return a lite0 of random weights with heads that learned from arbitrary features."""
     network = build("lite0", "none")
     rng = np.random.default_rng(0)
-    clouds, clear, strange = (rng.normal(k, 1, (60, 1280)).astype(np.float32) for k in range(3))
-    return Released(network, Judge(clouds, np.arange(60) % 10, clear, strange))
+    clouds, layers, clear, strange = (
+        rng.normal(k, 1, (60, 1280 + sight_heads.COLOURS)).astype(np.float32) for k in (0, 0, 1, 2)
+    )
+    return Released(network, SightHeads(Sights(clouds, layers, clear, strange)))

@@ -1,0 +1,1 @@
+"""The labelled photos: lists, folds, copies, corrections and strange sights; it needs no torch."""
