@@ -101,4 +101,5 @@ def groups(count: int, pairs: Sequence[Pair]) -> npt.NDArray[np.int64]:
         return np.zeros(0, dtype=np.int64)
     first, second = [pair.first for pair in pairs], [pair.second for pair in pairs]
     links = coo_array((np.ones(len(pairs), dtype=np.int8), (first, second)), shape=(count, count))
-    return np.asarray(connected_components(links, directed=False)[1], dtype=np.int64)
+    numbers: npt.NDArray[np.int64] = connected_components(links, directed=False)[1].astype(np.int64)
+    return numbers
