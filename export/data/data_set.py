@@ -18,7 +18,7 @@ from export.data.folds import Split, folds_digest, split
 from export.data.targets import trusted
 
 
-class Plan(Protocol):
+class Splitting(Protocol):
     """What a recipe says about the photos: the folds, and whether photos from elsewhere are used."""
 
     @property
@@ -79,7 +79,7 @@ class DataSet:
         """A checksum of what decides the folds."""
         return folds_digest(self.photos)
 
-    def for_recipe(self, recipe: Plan) -> DataSet:
+    def for_recipe(self, recipe: Splitting) -> DataSet:
         """Return the same photos by the folds of another recipe, without `elsewhere` unless it asks for them."""
         elsewhere = self.elsewhere if recipe.elsewhere else Elsewhere(self.elsewhere.root)
         return replace(self, split=_split(recipe, self.photos), elsewhere=elsewhere)
@@ -93,7 +93,7 @@ class DataSet:
         return self
 
 
-def read_data_set(recipe: Plan, root: Path) -> DataSet:
+def read_data_set(recipe: Splitting, root: Path) -> DataSet:
     """Read the photos of `root`, the corrections and, where the recipe asks for it, the folder `elsewhere` beside it.
 
     Raises CloudEdgeError for a folder that is not a data set.
@@ -114,7 +114,7 @@ def _chosen(photos: Sequence[Photo], keep: npt.NDArray[np.bool_]) -> list[Photo]
     return [photo for photo, kept in zip(photos, keep, strict=True) if kept]
 
 
-def _split(recipe: Plan, photos: Sequence[Photo]) -> Split:
+def _split(recipe: Splitting, photos: Sequence[Photo]) -> Split:
     return split(
         photos, folds=recipe.folds, test_fold=recipe.test_fold, validation_fold=recipe.validation_fold, seed=recipe.seed
     )

@@ -18,6 +18,7 @@ from export.training.network import CloudNetwork
 Array = npt.NDArray[np.float32]
 REGULARISATION = 0.01  # scikit-learn's C; the features are standardised
 COLOUR_WEIGHT = 3.0  # of a colour against a feature of the network, which are a hundred times as many
+COLOURS = 12  # that `colours_of` finds
 PATCH = 16  # pixels: the side of the patches whose differences tell a plain sky from one with structure
 
 
@@ -77,9 +78,6 @@ def _linear(without: Array, having: Array) -> tuple[Array, float]:
     return weight.astype(np.float32), float(regression.intercept_[0] - weight @ mean)
 
 
-COLOURS = 12
-
-
 def colours_of(images: torch.Tensor) -> torch.Tensor:
     """Return colours and structure of normalised images (N, 3, h, w), float32 (N, COLOURS), in shares of white.
 
@@ -116,9 +114,10 @@ def features_of(maps: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
 def embed(network: CloudNetwork, inputs: Iterable[Array]) -> Array:
     """Return the features of inputs (1, 3, h, w), float32 (N, D + COLOURS)."""
     network.eval().cpu()
+    found = np.zeros((0, network.channels[32] + COLOURS), dtype=np.float32)  # for no input
     with torch.inference_mode():
         images = map(torch.from_numpy, inputs)
-        return np.concatenate([features_of(network.maps(image)[32], image).numpy() for image in images])
+        return np.concatenate([found, *(features_of(network.maps(image)[32], image).numpy() for image in images)])
 
 
 class Released(nn.Module):

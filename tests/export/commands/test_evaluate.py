@@ -23,7 +23,7 @@ def test_evaluate_leaves_nothing_of_a_column_that_the_photos_do_not_have(
     export_onnx(released, describe(recipe), tmp_path / "model.onnx")
     for data in (root, plain(root, tmp_path)):
         run("evaluate", "--model", tmp_path / "model.onnx", "--data", data, "--run", tmp_path / "run")
-    assert {path.stem.rpartition("-")[2] for path in (tmp_path / "run").iterdir()} == {"guided", "manifest", "figures"}
+    assert {path.stem.rpartition("-")[2] for path in (tmp_path / "run").iterdir()} == {"manifest", "figures"}
 
 
 def test_evaluate_writes_its_tables_and_pictures(

@@ -67,7 +67,7 @@ def test_losses_are_read_and_a_bad_one_told(tmp_path: Path) -> None:
     good.write_text("file,label,loss\na,Cirrus,1.5\n", encoding="utf-8")
     bad.write_text("file,loss\n\n\na,much\n", encoding="utf-8")
     assert cleaning.read_losses([good], PHOTOS) == {"a": 1.5}
-    with pytest.raises(CloudEdgeError, match="line 4: 'much' is no loss"):
+    with pytest.raises(CloudEdgeError, match="line 4: 'much' is not a number"):
         cleaning.read_losses([good, bad], PHOTOS)
 
 

@@ -105,9 +105,9 @@ def test_good_photos_come_and_every_failure_is_written_down(server: str, tmp_pat
         "cut.jpg": "cut short",
         "small.jpg": "is only 64 x 64",
         "large.jpg": "is larger than",
-        "short.jpg": "bytes came",
-        "gone.jpg": "answers 404",
-        "busy.jpg": "answers 503",
+        "short.jpg": "bytes arrived",
+        "gone.jpg": "answered 404",
+        "busy.jpg": "answered 503",
         "loop.jpg": "infinite loop. The last",
         "x.jpg": "cannot be downloaded",
     }.items():
@@ -126,10 +126,10 @@ def test_where_no_photo_came_the_command_fails_and_no_words_of_others_reach_the_
     result = fetch(tmp_path, [(f"{server}/{name}", "Cirrus") for name in ("rude.jpg", "loop.jpg", "\x1b.jpg")])
     assert result.exit_code == 1
     rude, loop, odd, last = result.output.splitlines()[-4:]  # below the progress bar
-    assert rude == f"{server}/rude.jpg: the server answers 404 \\x1b[31mGone …"
+    assert rude == f"{server}/rude.jpg: the server answered 404 \\x1b[31mGone …"
     assert loop.endswith("The last 30x error message was: Found")
     assert odd.startswith(f"{server}/\\x1b.jpg: cannot be downloaded")
-    assert last == f"Error: 0 of 3 photos are there; {tmp_path / 'photos' / 'fetched.csv'} tells why"
+    assert last == f"Error: 0 of 3 photos were downloaded; {tmp_path / 'photos' / 'fetched.csv'} says why"
     assert not (tmp_path / "photos" / "manifest.csv").exists()
 
 
@@ -139,7 +139,7 @@ def test_started_again_it_asks_only_for_what_failed(server: str, tmp_path: Path)
     _Handler.asked.clear()
     result = fetch(tmp_path, [*pairs, (f"{server}/mistyped", "cu")])
     assert dict(_Handler.asked) == {"/gone.jpg": 1, "/mistyped": 1}
-    assert "2 of 4 photos are there" in result.output
+    assert "2 of 4 photos were downloaded" in result.output
     assert outcomes(tmp_path)["mistyped"]["file"].startswith("Cumulus/")
 
 
@@ -167,8 +167,8 @@ def test_a_photo_whose_genus_was_corrected_moves_and_is_not_asked_for_again(serv
     [
         ([("file:///etc/passwd", "Cirrus")], "line 2: 'file:///etc/passwd' does not begin with http"),
         ([], "lists no photo"),
-        ([("http://a/b", "Fog bank")], "line 2: 'Fog bank' is no genus"),
-        ([("\n\nhttp://a/b", "Fog bank")], "line 4: 'Fog bank' is no genus"),  # after blank lines
+        ([("http://a/b", "Fog bank")], "line 2: 'Fog bank' is not a genus"),
+        ([("\n\nhttp://a/b", "Fog bank")], "line 4: 'Fog bank' is not a genus"),  # after blank lines
         ([("http://a/b", "Ci"), ("http://a/b", "Cu")], "line 3: http://a/b is listed under two genera"),
     ],
 )

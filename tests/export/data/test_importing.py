@@ -57,7 +57,7 @@ def test_a_folder_per_genus_becomes_a_catalogue(tmp_path: Path) -> None:
     assert len(set(groups.values())) == 3
     assert [file for file, row in found.items() if row["label_conflict"] == "1"] == ["Cirrus/a.png", "cu/2020/copy.png"]
     assert found["cu/b.png"]["sha256"] == hashlib.sha256(before[tmp_path / "cu" / "b.png"]).hexdigest()
-    assert "Seagulls: is no genus" in output
+    assert "Seagulls: is not a genus" in output
     assert "5 photos, 2 of them under two genera" in output
     assert "Those count by their reviews alone" in output
     assert "loose.png: is not in the folder of a genus; move it into one; left out" in output

@@ -156,7 +156,7 @@ def test_too_few_photos_are_told_before_any_training(
     (tmp_path / "manifest.csv").write_text("\n".join(lines), encoding="utf-8")
     monkeypatch.setattr("export.release.cross_validation.trained", None)  # nothing may be trained
     recipe = load_recipe(tmp_path / "tiny.toml")
-    with pytest.raises(CloudEdgeError, match="holds too few photos: one fold has none"):
+    with pytest.raises(CloudEdgeError, match="holds too few photos: one fold has no labelled photo"):
         cross_validate(recipe, read_data_set(recipe, tmp_path), tmp_path / "run")
 
 

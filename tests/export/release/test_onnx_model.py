@@ -63,15 +63,15 @@ def test_parity_refuses_a_file_of_other_weights(recipe: Recipe, released: Releas
 
 def test_parity_refuses_a_file_of_other_heads(recipe: Recipe, released: Released, tmp_path: Path) -> None:
     export_onnx(released, describe(recipe), tmp_path / "model.onnx")
-    released.heads.sky_bias += 1
+    released.heads.sky_bias += 100
     with pytest.raises(GateError, match="familiarity differs from torch"):
         check_parity(released, tmp_path / "model.onnx", [np.ones((1, 3, 64, 64), np.float32)])
 
 
 def scale(released: Released, factor: float) -> None:
-    """Multiply what the network says of familiarity."""
-    released.heads.sky_weight *= factor
-    released.heads.sky_bias *= factor
+    """Multiply the logits of the heads."""
+    for name in ("sky_weight", "sky_bias", "clear_weight", "clear_bias"):
+        getattr(released.heads, name).mul_(factor)
 
 
 def test_parity_counts_what_is_beyond_one_by_its_own_size(recipe: Recipe, released: Released, tmp_path: Path) -> None:

@@ -126,3 +126,8 @@ def test_photos_of_any_proportions_are_embedded_with_their_colours() -> None:
     image = torch.from_numpy(inputs[0])
     with torch.inference_mode():
         torch.testing.assert_close(torch.from_numpy(found[:1]), features_of(network.maps(image)[32], image))
+
+
+def test_without_a_photo_of_a_kind_there_are_no_features_of_it() -> None:
+    network = build("lite0", "none")
+    assert embed(network, []).shape == (0, network.channels[32] + COLOURS)

@@ -44,5 +44,5 @@ def test_a_sweep_leaves_every_weight_as_it_was(
         torch.testing.assert_close(tensor, before[name], rtol=0, atol=0, msg=name)
     assert (trainer.phase_index, trainer.step) == (0, 0)
     trainer.phase_index = 1
-    with pytest.raises(CloudEdgeError, match="has ended"):
+    with pytest.raises(CloudEdgeError, match="holds a finished run"):
         trainer.sweep_rates(data, data)
