@@ -9,6 +9,7 @@ from pathlib import PurePath
 
 from cloudedge.files import TEMPORARY_PREFIX
 from cloudedge.photo import capture_time
+from cloudedge.row import TimeSource
 
 # A file whose name ends like this claims to be a photo.
 PHOTO_EXTENSIONS = (
@@ -96,18 +97,18 @@ def taken_between(
     photos: Iterable[str],
     since: datetime | None,
     until: datetime | None,
-    on_left_out: Callable[[str | None], object] = lambda time: None,
+    on_left_out: Callable[[str | None, TimeSource | None], object] = lambda time, source: None,
 ) -> Iterator[str]:
-    """Yield the photos with since <= captured_at < until; the times of the others, or None, go to `on_left_out`."""
+    """Yield the photos with since <= captured_at < until; of the others, time and source go to `on_left_out`."""
     for path in photos:
-        text = capture_time.captured_at(path)
+        text, source = capture_time.captured_at(path)
         time = datetime.fromisoformat(text) if text else None
         if (
             time is None
             or (since and capture_time.is_before(time, since))
             or (until and not capture_time.is_before(time, until))
         ):
-            on_left_out(text)
+            on_left_out(text, source)
         else:
             yield path
 

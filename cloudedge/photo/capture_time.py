@@ -1,4 +1,4 @@
-"""When a photo was taken: from its EXIF data, else from the name of its file and folders, else unknown.
+"""When a photo was taken: from its EXIF data, else from the name of its file and folders, else from the file's time.
 
 Times are ISO 8601 text. Without an offset in the source they are local to the camera and have none.
 """
@@ -8,7 +8,10 @@ from __future__ import annotations
 import os
 import re
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cloudedge.row import TimeSource
 
 _DATE = r"(?P<year>(?:19|20)[0-9]{2})(?P<dash>[-_.]?)(?P<month>[0-9]{2})(?P=dash)(?P<day>[0-9]{2})"
 _HALF = r"(?:[ _\u202f]?(?P<half>[AaPp])[Mm](?![A-Za-z]))?"  # of the day, behind a clock of twelve hours
@@ -49,12 +52,42 @@ _CLOCK = re.compile(
 _EPOCH = re.compile(r"(?<![0-9A-Za-z])(1[1-9][0-9]{8})(?:[0-9]{3}|[.][0-9]{1,6})?$")
 
 
-def captured_at(path: str) -> str | None:
-    """Return when a photo was taken, as its row will show: from EXIF, else from its name.
+def time_of(path: str | None, exif: str | None = None) -> tuple[str | None, TimeSource | None]:
+    """Return when a photo was taken and where that is known from: EXIF, else its name, else its file's time of change.
 
-    No pixel is decoded, except in a PNG whose EXIF data do not come before the pixels. For a file that cannot be read
-    only the name counts.
+    `exif` is what `exif_time` returned; a photo without a path has no other time.
     """
+    if exif:
+        return exif, "exif"
+    if path is None:
+        return None, None
+    if named := captured_at_from_name(path):
+        return named, "name"
+    changed = _time_of_change(path)
+    return changed, "file" if changed else None
+
+
+def captured_at(path: str) -> tuple[str | None, TimeSource | None]:
+    """Return when a photo was taken and where that is known from, as its row will show.
+
+    No pixel is decoded, except in a PNG whose EXIF data do not come before the pixels.
+    """
+    return time_of(path, _exif_time_in(path))
+
+
+def _time_of_change(path: str) -> str | None:
+    """Return when a file was last changed, with the offset of the local time, to the second.
+
+    A time before 1990 was set by nobody: it is the start of a file system's or an archive's count.
+    """
+    try:
+        changed = datetime.fromtimestamp(os.stat(path).st_mtime).astimezone()
+    except (OSError, ValueError, OverflowError):
+        return None
+    return changed.isoformat(timespec="seconds") if changed.year >= 1990 else None
+
+
+def _exif_time_in(path: str) -> str | None:
     from PIL import ExifTags
 
     from cloudedge.photo.bounded_file import open_file
@@ -62,10 +95,9 @@ def captured_at(path: str) -> str | None:
 
     try:
         with open_file(path) as stream:
-            tags = read_exif(stream).get_ifd(ExifTags.IFD.Exif)
-            return exif_time(tags) or captured_at_from_name(path)
+            return exif_time(read_exif(stream).get_ifd(ExifTags.IFD.Exif))
     except Exception:  # on a damaged file a decoder may raise nearly anything; its row will say so
-        return captured_at_from_name(path)
+        return None
 
 
 def exif_time(tags: dict[int, Any]) -> str | None:
@@ -95,9 +127,12 @@ def captured_at_from_name(path: str) -> str | None:
 
 
 def instant(time: str) -> float:
-    """Return a time as seconds since 1970, to sort by; one without an offset is taken as UTC."""
+    """Return a time as seconds since 1970, to sort by; one without an offset is taken as local, as files' times are."""
     moment = datetime.fromisoformat(time)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    try:
+        return moment.timestamp()
+    except (OverflowError, ValueError, OSError):  # at the ends of the calendar, the local time has no UTC
+        return moment.replace(tzinfo=UTC).timestamp()
 
 
 def is_before(time: datetime, other: datetime) -> bool:
