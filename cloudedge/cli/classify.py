@@ -21,7 +21,7 @@ from cloudedge.cli.exit_codes import EXIT_CODES, INTERRUPTED, NOT_ALL_CLASSIFIED
 from cloudedge.cli.inputs import STDIN, open_classifier, standard_input
 from cloudedge.cli.options import Answer, Moment, Shard, answer_options, glob_option, model_options
 from cloudedge.cli.outputs import STDOUT, colour, count, format_of, open_journal, open_output, writer
-from cloudedge.cli.text import wrapped
+from cloudedge.cli.text import fit
 from cloudedge.photo.capture_time import is_before
 from cloudedge.row import Row, TimeSource, row_of
 from cloudedge.row_formats import printable
@@ -259,7 +259,7 @@ def _close(tally: Tally, quiet: bool, target: str | None, by_time: bool) -> None
         raise click.exceptions.Exit(NOT_ALL_CLASSIFIED)
     if not quiet and (found != 1 or tally.rest):
         for line in _summary(tally, target, by_time):
-            click.echo("\n".join(wrapped(line)), err=True)
+            click.echo(fit(line, sys.stderr), err=True)
     if tally.failed or tally.unreadable_folders:
         raise click.exceptions.Exit(NOT_ALL_CLASSIFIED)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -12,6 +13,7 @@ import click
 from cloudedge import __version__
 from cloudedge.cli.inputs import broken_library
 from cloudedge.cli.options import model_options
+from cloudedge.cli.text import fit
 from cloudedge.row_formats import printable
 
 # What is shown of the model without --verbose: all of it fits a screen of 24 lines.
@@ -30,7 +32,8 @@ def command(model: str, threads: int | None, format_: str, verbose: bool) -> Non
         return
     if not verbose:
         facts["model"] = {key: value for key, value in facts["model"].items() if key in _SHORT}
-    click.echo("\n".join(_lines(facts)))
+    for line in _lines(facts):
+        click.echo(fit(line, sys.stdout))
     if not verbose:
         click.echo("(--verbose adds the input, the recipe, the data and the measurements)")
 

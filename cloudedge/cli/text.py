@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import textwrap
 from collections.abc import Iterable, Iterator
+from typing import TextIO
 
 import click
 
@@ -15,6 +16,7 @@ from cloudedge.row import NAMELESS, Row, doubt, guesses, percent, setting, summa
 from cloudedge.row_formats import printable
 
 _BAR_WIDTH = 24
+_NO_BREAK = "\u00a0"
 
 
 def to_text(rows: Iterable[Row]) -> Iterator[str]:
@@ -30,16 +32,15 @@ def to_terminal(rows: Iterable[Row]) -> Iterator[str]:
 
 
 def wrapped(text: str, indent: str = "") -> list[str]:
-    """Break a text into lines that fit the terminal, between words only."""
+    """Break a text into lines that fit the terminal, between words only; a no-break space becomes a space."""
     width = shutil.get_terminal_size().columns
-    return textwrap.wrap(
-        text,
-        width,
-        initial_indent=indent,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    lines = textwrap.wrap(text, width - len(indent), break_long_words=False, break_on_hyphens=False)
+    return [indent + line.replace(_NO_BREAK, " ") for line in lines]
+
+
+def fit(text: str, stream: TextIO) -> str:
+    """Break a message where the stream is a terminal; in a log it stays on its line."""
+    return "\n".join(wrapped(text)) if stream.isatty() else text
 
 
 def _paragraph(row: Row) -> Iterator[str]:
@@ -50,11 +51,12 @@ def _paragraph(row: Row) -> Iterator[str]:
     if not row["certain"]:
         yield from _coloured(doubt(row), "magenta")
     if row["genus"]:
-        yield from wrapped(" · ".join(setting(row)), "  ")
+        yield from wrapped(" · ".join(map(_unbroken, setting(row))), "  ")
     if others := row["top"][1:] if row["genus"] else row["top"]:
-        yield from wrapped(f"{'or' if row['genus'] else 'best guess'} {guesses(others)}", "  ")
-    if row["captured_at"]:
-        yield f"  taken {row['captured_at'].replace('T', ' ')}{_time_source(row)}"
+        entries = ", ".join(_unbroken(guesses([entry])) for entry in others)
+        yield from wrapped(f"{'or' if row['genus'] else 'best guess'} {entries}", "  ")
+    if row["captured_at"] and row["time_source"] != "file":  # a copied photo has the time of the copy
+        yield f"  taken {row['captured_at'].replace('T', ' ')}"
 
 
 def _headline(row: Row) -> str:
@@ -66,8 +68,8 @@ def _headline(row: Row) -> str:
     return f"{genus}  {bar}  {percent(row['probability'])}"
 
 
-def _time_source(row: Row) -> str:
-    return " (the file's time of change)" if row["time_source"] == "file" else ""
+def _unbroken(text: str) -> str:
+    return text.replace(" ", _NO_BREAK)
 
 
 def _coloured(text: str, colour: str) -> list[str]:
