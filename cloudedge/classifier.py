@@ -17,11 +17,11 @@ from cloudedge.errors import ImageError
 from cloudedge.evidence import EvidenceMaps, seen
 from cloudedge.genera import BASES, Genus, Level, by_name
 from cloudedge.model import Model, Outputs
-from cloudedge.photo.capture_time import time_of
+from cloudedge.photo.capture_time import TimeSource, time_of
 from cloudedge.photo.crop import WHOLE, Box, check_box, crop_pixels, side_to_decode
 from cloudedge.photo.formats import MAX_JPEG_PIXELS
 from cloudedge.photo.read import Source, drop_tracebacks, out_of_memory, path_of, read
-from cloudedge.row import NAMELESS, Classification, GenusProbability, LevelProbability, Reason, TimeSource
+from cloudedge.row import NAMELESS, Classification, GenusProbability, LevelProbability, Reason
 
 
 @dataclass(frozen=True, slots=True, eq=False)

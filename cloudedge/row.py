@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from cloudedge.errors import printable
 from cloudedge.genera import Level, full_name
+from cloudedge.photo.capture_time import TimeSource
 
 if TYPE_CHECKING:  # both load numpy
     import numpy as np
@@ -17,7 +18,6 @@ if TYPE_CHECKING:  # both load numpy
 
 Row: TypeAlias = Mapping[str, Any]
 Reason: TypeAlias = Literal["low_confidence", "unfamiliar", "dark", "clear"]
-TimeSource: TypeAlias = Literal["exif", "name", "file", "fetched"]
 
 REASONS = {
     "low_confidence": "no genus stands out",

@@ -135,7 +135,7 @@ def _upgraded(row: dict[str, Any]) -> dict[str, Any]:
     """
     if "time_source" in row:
         return row
-    row = {**row, "time_source": None}
+    row = {"time_source": None, **row}
     if row["status"] == "ok" and row["reason"] in NAMELESS:
         return {**row, **{name: None for name in _OF_A_GENUS if name in row}}
     level = row.get("level_name") or (row.get("level") or {}).get("name")

@@ -9,7 +9,6 @@ from pathlib import PurePath
 
 from cloudedge.files import TEMPORARY_PREFIX
 from cloudedge.photo import capture_time
-from cloudedge.row import TimeSource
 
 # A file whose name ends like this claims to be a photo.
 PHOTO_EXTENSIONS = (
@@ -97,18 +96,21 @@ def taken_between(
     photos: Iterable[str],
     since: datetime | None,
     until: datetime | None,
-    on_left_out: Callable[[str | None, TimeSource | None], object] = lambda time, source: None,
+    on_left_out: Callable[[str | None, bool], object] = lambda time, by_file: None,
 ) -> Iterator[str]:
-    """Yield the photos with since <= captured_at < until; of the others, time and source go to `on_left_out`."""
+    """Yield the photos with since <= captured_at < until.
+
+    Of the others, the time or None goes to `on_left_out`, and whether it is the file's time of change.
+    """
     for path in photos:
-        text, source = capture_time.captured_at(path)
+        text, by_file = capture_time.place_in_time(path)
         time = datetime.fromisoformat(text) if text else None
         if (
             time is None
             or (since and capture_time.is_before(time, since))
             or (until and not capture_time.is_before(time, until))
         ):
-            on_left_out(text, source)
+            on_left_out(text, by_file)
         else:
             yield path
 

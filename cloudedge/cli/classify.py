@@ -23,7 +23,7 @@ from cloudedge.cli.options import Answer, Moment, Shard, answer_options, glob_op
 from cloudedge.cli.outputs import STDOUT, colour, count, format_of, open_journal, open_output, writer
 from cloudedge.cli.text import fit
 from cloudedge.photo.capture_time import is_before
-from cloudedge.row import Row, TimeSource, row_of
+from cloudedge.row import Row, row_of
 from cloudedge.row_formats import printable
 
 if TYPE_CHECKING:
@@ -63,10 +63,10 @@ class Tally:
     def skip(self, path: str) -> None:
         self.skipped += 1
 
-    def leave_out(self, time: str | None, source: TimeSource | None) -> None:
+    def leave_out(self, time: str | None, by_file: bool) -> None:
         self.left_out += 1
         self.undated += time is None
-        self.dated_by_file += source == "file"
+        self.dated_by_file += by_file
 
     def report_folder(self, error: OSError) -> None:
         self.unreadable_folders += 1

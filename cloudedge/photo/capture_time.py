@@ -8,10 +8,9 @@ from __future__ import annotations
 import os
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal, TypeAlias
 
-if TYPE_CHECKING:
-    from cloudedge.row import TimeSource
+TimeSource: TypeAlias = Literal["exif", "name", "file", "fetched"]
 
 _DATE = r"(?P<year>(?:19|20)[0-9]{2})(?P<dash>[-_.]?)(?P<month>[0-9]{2})(?P=dash)(?P<day>[0-9]{2})"
 _HALF = r"(?:[ _\u202f]?(?P<half>[AaPp])[Mm](?![A-Za-z]))?"  # of the day, behind a clock of twelve hours
@@ -67,12 +66,12 @@ def time_of(path: str | None, exif: str | None = None) -> tuple[str | None, Time
     return changed, "file" if changed else None
 
 
-def captured_at(path: str) -> tuple[str | None, TimeSource | None]:
-    """Return when a photo was taken and where that is known from, as its row will show.
-
-    No pixel is decoded, except in a PNG whose EXIF data do not come before the pixels.
-    """
-    return time_of(path, _exif_time_in(path))
+def place_in_time(path: str) -> tuple[str | None, bool]:
+    """Return when a photo was taken, as its row will show, and whether that is its file's time of change."""
+    if time := captured_at(path):
+        return time, False
+    changed = _time_of_change(path)
+    return changed, changed is not None
 
 
 def _time_of_change(path: str) -> str | None:
@@ -87,7 +86,12 @@ def _time_of_change(path: str) -> str | None:
     return changed.isoformat(timespec="seconds") if changed.year >= 1990 else None
 
 
-def _exif_time_in(path: str) -> str | None:
+def captured_at(path: str) -> str | None:
+    """Return the time that a photo carries: from EXIF, else from its name.
+
+    No pixel is decoded, except in a PNG whose EXIF data do not come before the pixels. For a file that cannot be read
+    only the name counts.
+    """
     from PIL import ExifTags
 
     from cloudedge.photo.bounded_file import open_file
@@ -95,9 +99,10 @@ def _exif_time_in(path: str) -> str | None:
 
     try:
         with open_file(path) as stream:
-            return exif_time(read_exif(stream).get_ifd(ExifTags.IFD.Exif))
+            tags = read_exif(stream).get_ifd(ExifTags.IFD.Exif)
+            return exif_time(tags) or captured_at_from_name(path)
     except Exception:  # on a damaged file a decoder may raise nearly anything; its row will say so
-        return None
+        return captured_at_from_name(path)
 
 
 def exif_time(tags: dict[int, Any]) -> str | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from cloudedge.genera import GENERA
-from cloudedge.row import REASONS, TimeSource
+from cloudedge.photo.capture_time import TimeSource
+from cloudedge.row import REASONS
 
 Schema = dict[str, Any]
 

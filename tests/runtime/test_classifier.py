@@ -65,7 +65,8 @@ def test_a_model_is_opened_with_as_many_threads_as_asked_for_or_may_be_open_alre
 def test_the_row_is_that_of_the_documentation(classifier, photos):
     row = classifier.classify(photos[0]).to_dict()
     assert " ".join(row) == (
-        "path status error genus abbreviation probability certain reason level base rain top captured_at time_source model"
+        "path status error genus abbreviation probability certain reason level base rain top"
+        " captured_at time_source model"
     )
     assert (row["path"], row["status"], row["error"], row["model"]) == (str(photos[0]), "ok", None, "tiny 0.0.1")
     genus = by_name(row["genus"])

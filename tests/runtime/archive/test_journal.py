@@ -36,6 +36,7 @@ def good(path: str) -> dict[str, Any]:
         "rain": "Occasional showers",
         "top": [{"genus": "Cumulus", "probability": 0.75}],
         "captured_at": None,
+        "time_source": None,
         "model": "tiny 1.0.0",
     }
 

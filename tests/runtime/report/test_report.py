@@ -34,6 +34,7 @@ def row(
     probability: float = 0.9,
     path: str = "a.jpg",
     error: str | None = None,
+    time_source: str | None = "name",
 ) -> dict[str, Any]:
     found = by_name(genus)
     answer = {
@@ -47,10 +48,12 @@ def row(
         "rain": found.rain,
         "top": [{"genus": genus, "probability": probability}],
     }
+    if reason in ("dark", "clear", "unfamiliar"):
+        answer |= dict.fromkeys(("genus", "abbreviation", "probability", "level", "base", "rain"))
     if error:
         answer = {**dict.fromkeys(answer), "top": []}
     head = {"path": path, "status": "error" if error else "ok", "error": error}
-    return {**head, **answer, "captured_at": captured_at, "model": "tiny 1.0.0"}
+    return {**head, **answer, "captured_at": captured_at, "time_source": time_source, "model": "tiny 1.0.0"}
 
 
 def year(number: int) -> list[dict[str, Any]]:
