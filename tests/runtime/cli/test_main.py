@@ -298,11 +298,16 @@ def test_text_reaches_a_stream_that_knows_only_ascii(photos: list[Path]) -> None
 
 def on_terminal(*arguments: str | Path, stdout: int | None = None, variables: dict[str, str] | None = None) -> str:
     """Run `classify` on a terminal, or with just its messages there if `stdout` is given; return what is shown."""
+    return screen("classify", "--model", TINY, *arguments, stdout=stdout, variables=variables)
+
+
+def screen(*arguments: str | Path, stdout: int | None = None, variables: dict[str, str] | None = None) -> str:
+    """Run any command on a terminal of 80 columns."""
     import pty
 
     controller, terminal = pty.openpty()
-    env = {**os.environ, "TERM": "xterm", "NO_COLOR": "", **(variables or {})}
-    command = [*CLOUDEDGE, "classify", "--model", TINY, *arguments]
+    env = {**os.environ, "TERM": "xterm", "NO_COLOR": "", "COLUMNS": "80", **(variables or {})}
+    command = [*CLOUDEDGE, *arguments]
     shown = b""
     with subprocess.Popen(command, stdout=terminal if stdout is None else stdout, stderr=terminal, env=env):
         os.close(terminal)
@@ -388,32 +393,16 @@ def test_info_is_readable_too() -> None:
 @posix
 @pytest.mark.parametrize("model", ["resnet34", "lite0"])
 def test_info_and_genera_fit_a_screen_and_break_no_word(model: str) -> None:
-    shown = on_terminal("info", "--model", model)
+    shown = screen("info", "--model", model).splitlines()
     assert len(shown) <= 23  # and the prompt
     assert any(line.startswith("(--verbose adds") for line in shown)
-    genera = on_terminal("genera")
+    genera = screen("genera").splitlines()
     assert len(genera) == 20
     assert "Continuous rain or snow likely." in genera[11]
     assert max(map(len, shown + genera)) <= 80
     whole = run("info", "--model", model, "--verbose").stdout
     assert len(whole.splitlines()) > 24
     assert "  recipe:\n" in whole
-
-
-def on_terminal(*arguments: str) -> list[str]:
-    """Return the lines that a terminal of 80 columns is given."""
-    import pty
-
-    controller, terminal = pty.openpty()
-    environment = {**os.environ, "COLUMNS": "80"}
-    with subprocess.Popen([*CLOUDEDGE, *arguments], stdout=terminal, stderr=terminal, env=environment):
-        os.close(terminal)
-        shown = b""
-        with suppress(OSError):  # how Linux says that the other end is closed
-            while data := os.read(controller, 65536):
-                shown += data
-    os.close(controller)
-    return shown.decode().splitlines()
 
 
 def test_a_figure_of_no_photo_is_null_and_a_dash_to_read(

@@ -360,7 +360,7 @@ def test_photos_without_a_genus_and_uncertain_ones_take_turns_among_the_least_su
     strange = [row(day, reason="unfamiliar", path=f"strange{day}.jpg") for day in days]
     unsure = [row(day, reason="low_confidence", probability=0.2 + i / 10) for i, day in enumerate(days[:3])]
     shown = summarise([*strange, *unsure]).most_doubtful()
-    assert [capture.sky for capture in shown] == ["Cu", "unfamiliar"] * 3 + ["unfamiliar"] * 3
+    assert [capture.sky for capture in shown] == ["unfamiliar", "Cu"] * 3 + ["unfamiliar"] * 3
     assert [capture.probability for capture in shown if capture.sky == "Cu"] == pytest.approx([0.2, 0.3, 0.4])
 
 
