@@ -13,12 +13,15 @@ if TYPE_CHECKING:
     from cloudedge.classifier import CloudClassifier
     from cloudedge.errors import CloudEdgeError, ImageError, ModelError
     from cloudedge.genera import GENERA, Genus
-    from cloudedge.row import Classification, GenusProbability, LevelProbability
+    from cloudedge.photo.crop import Box
+    from cloudedge.photo.read import Source
+    from cloudedge.row import Classification, GenusProbability, LevelProbability, Reason
 
 __version__ = "0.1.0"
 
 __all__ = [
     "GENERA",
+    "Box",
     "Classification",
     "CloudClassifier",
     "CloudEdgeError",
@@ -27,11 +30,14 @@ __all__ = [
     "ImageError",
     "LevelProbability",
     "ModelError",
+    "Reason",
+    "Source",
     "__version__",
 ]
 
 _HOME = {
     "GENERA": "genera",
+    "Box": "photo.crop",
     "Classification": "row",
     "CloudClassifier": "classifier",
     "CloudEdgeError": "errors",
@@ -40,6 +46,8 @@ _HOME = {
     "ImageError": "errors",
     "LevelProbability": "row",
     "ModelError": "errors",
+    "Reason": "row",
+    "Source": "photo.read",
 }
 
 

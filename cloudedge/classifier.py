@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from cloudedge import preprocess
 from cloudedge.errors import ImageError
 from cloudedge.evidence import EvidenceMaps, seen
-from cloudedge.genera import Genus, Level, by_name
+from cloudedge.genera import BASES, Genus, Level, by_name
 from cloudedge.model import Model, Outputs
-from cloudedge.photo.capture_time import captured_at_from_name
+from cloudedge.photo.capture_time import TimeSource, time_of
 from cloudedge.photo.crop import WHOLE, Box, check_box, crop_pixels, side_to_decode
 from cloudedge.photo.formats import MAX_JPEG_PIXELS
 from cloudedge.photo.read import Source, drop_tracebacks, out_of_memory, path_of, read
-from cloudedge.row import Classification, GenusProbability, LevelProbability, Reason
+from cloudedge.row import NAMELESS, Classification, GenusProbability, LevelProbability, Reason
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,7 +30,7 @@ class _Prepared:
 
     array: npt.NDArray[np.float32]
     luminance: float  # mean, 0..255
-    captured_at: str | None  # from EXIF
+    time: tuple[str | None, TimeSource | None]  # when it was taken, and where that is known from
     size: tuple[int, int]
 
 
@@ -68,9 +69,10 @@ class CloudClassifier:
         self.min_confidence = min_confidence
 
     def classify(self, source: Source) -> Classification:
-        """Classify one photo: a path, bytes, a binary file object, a PIL image or an array uint8 (H, W, 3) RGB.
+        """Classify one photo: a path, bytes, a binary file object, a PIL image or an array.
 
-        Raises ImageError when the photo cannot be read.
+        An array is uint8 and RGB (H, W, 3), RGBA (H, W, 4) or grey (H, W). Raises ImageError when the photo cannot be
+        read.
         """
         return self._row(source, self._prepare(source))
 
@@ -79,8 +81,13 @@ class CloudClassifier:
 
         Photos given as paths or bytes are decoded a few ahead, by as many threads of their own as the model has, four
         at most. Anything else gets its row before the next source is asked for, because by then its owner may have
-        closed or overwritten it.
+        closed or overwritten it. Raises TypeError for a single photo.
         """
+        if _is_one_photo(sources):
+            raise TypeError(f"classify_many takes several photos, not one ({type(sources).__name__}); use classify")
+        return self._classify_many(sources)
+
+    def _classify_many(self, sources: Iterable[Source]) -> Iterator[Classification]:
         workers = min(4, self.model.threads)
         pool = ThreadPoolExecutor(workers, thread_name_prefix="cloudedge-decode")
         started: deque[tuple[Source, Future[_Prepared | ImageError]]] = deque()
@@ -117,7 +124,7 @@ class CloudClassifier:
         photo = read(source, side_to_decode(spec.resize.size, self.crop), self.max_pixels)
         pixels = preprocess.resize(crop_pixels(photo.pixels, self.crop), spec)
         array = preprocess.normalise(pixels, spec)
-        return _Prepared(array, preprocess.luminance(pixels), photo.captured_at, photo.size)
+        return _Prepared(array, preprocess.luminance(pixels), time_of(path_of(source), photo.captured_at), photo.size)
 
     def _finish(self, source: Source, started: Future[_Prepared | ImageError]) -> Classification:
         prepared = started.result()
@@ -130,34 +137,38 @@ class CloudClassifier:
         ranked = [
             (by_name(spec.classes[i]), float(probabilities[i])) for i in np.argsort(-probabilities, kind="stable")
         ]
-        genus, probability = ranked[0]
+        probability = ranked[0][1]
         thresholds = spec.thresholds
         if self.min_confidence is not None:
             thresholds = {**thresholds, "low_confidence": self.min_confidence}
         reason = _doubt(thresholds, photo.luminance, outputs, probability)
-        maps = None
-        if outputs.evidence is not None:
-            maps = EvidenceMaps(spec.classes, outputs.evidence[0], photo.size, seen(self.crop, spec))
-        return Classification(
+        genus = None if reason in NAMELESS else ranked[0][0]
+        level = _level(ranked) if genus else None
+        captured_at, time_source = photo.time
+        result = Classification(
             path=path_of(source),
             status="ok",
             error=None,
-            genus=genus.name,
-            abbreviation=genus.abbreviation,
-            probability=probability,
+            genus=genus.name if genus else None,
+            abbreviation=genus.abbreviation if genus else None,
+            probability=probability if genus else None,
             certain=reason is None,
             reason=reason,
-            level=_level(ranked),
-            base=genus.base,
-            rain=genus.rain,
+            level=level,
+            base=BASES[level.name] if level else None,
+            rain=genus.rain if genus else None,
             top=tuple(GenusProbability(entry.name, p) for entry, p in ranked[: self.top_k]),
-            captured_at=photo.captured_at or _captured_at_from_name(source),
+            captured_at=captured_at,
+            time_source=time_source,
             model=self._model_name,
-            maps=maps,
         )
+        if outputs.evidence is None:
+            return result
+        return result.with_maps(EvidenceMaps(spec.classes, outputs.evidence[0], photo.size, seen(self.crop, spec)))
 
     def error_row(self, source: Source, error: ImageError) -> Classification:
         """Return the row of a photo that cannot be read."""
+        captured_at, time_source = time_of(path_of(source))
         return Classification(
             path=path_of(source),
             status="error",
@@ -171,7 +182,8 @@ class CloudClassifier:
             base=None,
             rain=None,
             top=(),
-            captured_at=_captured_at_from_name(source),
+            captured_at=captured_at,
+            time_source=time_source,
             model=self._model_name,
         )
 
@@ -188,7 +200,15 @@ def _softmax(logits: npt.NDArray[np.float32], temperature: float) -> npt.NDArray
     return result
 
 
-def _level(ranked: list[tuple[Genus, float]]) -> LevelProbability:
+def _is_one_photo(sources: object) -> bool:
+    """Return whether what should be several photos is one; of arrays, a stack of RGB frames is several."""
+    if isinstance(sources, np.ndarray):
+        return sources.ndim < 3 or (sources.ndim == 3 and sources.shape[2] in (3, 4))
+    is_one = isinstance(sources, str | os.PathLike | bytes | bytearray | memoryview | Image.Image)
+    return is_one or hasattr(sources, "read")
+
+
+def _level(ranked: Sequence[tuple[Genus, float]]) -> LevelProbability:
     sums: dict[Level, float] = {}
     for genus, probability in ranked:
         sums[genus.level] = sums.get(genus.level, 0.0) + probability
@@ -205,8 +225,3 @@ def _doubt(thresholds: Mapping[str, float], luminance: float, outputs: Outputs, 
     if outputs.clear is not None and outputs.clear[0] >= thresholds["clear"]:
         return "clear"
     return "low_confidence" if probability < thresholds["low_confidence"] else None
-
-
-def _captured_at_from_name(source: Source) -> str | None:
-    path = path_of(source)
-    return None if path is None else captured_at_from_name(path)

@@ -18,11 +18,11 @@ class CloudEdgeError(Exception):
 
     def __init__(self, problem: str, path: str | None = None) -> None:
         super().__init__(problem, path)  # both in `args`, from which pickle calls __init__ again
-        self.problem = _printable(problem)
+        self.problem = printable(problem)
         self.path = path
 
     def __str__(self) -> str:
-        return self.problem if self.path is None else f"{_printable(self.path)}: {self.problem}"
+        return self.problem if self.path is None else f"{printable(self.path)}: {self.problem}"
 
 
 class ImageError(CloudEdgeError):
@@ -55,7 +55,8 @@ def brief(error: Exception) -> str:
     return text if len(text) <= 200 else text[:197] + "..."
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """Escape what can break a line or a terminal, so that a text stays on its line."""
     return "".join(
         c.encode("unicode_escape").decode("ascii") if unicodedata.category(c) in _UNPRINTABLE else c for c in text
     )

@@ -20,11 +20,11 @@ class Genus:
     rain: str
 
 
-_BASE: dict[Level, str] = {"low": "< 2000 m", "middle": "2000 - 6000 m", "high": "> 6000 m"}
+BASES: dict[Level, str] = {"low": "< 2000 m", "middle": "2000 - 6000 m", "high": "> 6000 m"}
 
 
 def _genus(name: str, abbreviation: str, level: Level, look: str, rain: str) -> Genus:
-    return Genus(name, abbreviation, level, _BASE[level], look, rain)
+    return Genus(name, abbreviation, level, BASES[level], look, rain)
 
 
 GENERA: tuple[Genus, ...] = (
@@ -43,6 +43,14 @@ GENERA: tuple[Genus, ...] = (
 _BY_NAME = {genus.name: genus for genus in GENERA}
 
 
+_FULL_NAMES = {genus.abbreviation: genus.name for genus in GENERA}
+
+
 def by_name(name: str) -> Genus:
     """Return the genus of that name; raise KeyError for any other name."""
     return _BY_NAME[name]
+
+
+def full_name(text: str) -> str:
+    """Return the name of the genus with this abbreviation, such as Cu; any other text as it is."""
+    return _FULL_NAMES.get(text, text)

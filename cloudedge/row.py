@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
-from cloudedge.genera import Level
+from cloudedge.errors import printable
+from cloudedge.genera import Level, full_name
+from cloudedge.photo.capture_time import TimeSource
 
 if TYPE_CHECKING:  # both load numpy
     import numpy as np
@@ -19,11 +21,12 @@ Reason: TypeAlias = Literal["low_confidence", "unfamiliar", "dark", "clear"]
 
 REASONS = {
     "low_confidence": "no genus stands out",
-    "unfamiliar": "the photo is unlike the skies that the model knows",
-    "dark": "the photo is too dark",
-    "clear": "the sky looks clear",
+    "unfamiliar": "unlike the skies that the model knows",
+    "dark": "too little light to tell",
+    "clear": "hardly any cloud to name",
 }
-NAMELESS = ("unfamiliar", "dark", "clear")  # the reasons for which a photo shows nothing that has a cloud's name
+# The reasons for which a photo shows nothing that has a cloud's name, and what it shows instead.
+NAMELESS = {"clear": "Clear sky", "dark": "Too dark", "unfamiliar": "Not a sky I know"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +45,13 @@ class GenusProbability:
     probability: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Classification:
     """What cloudedge says about one photo: the row that every output format is made of.
 
-    With status "error" every field about the cloud is None, `top` is empty and `error` is one line.
+    Genus, abbreviation, probability, level, base and rain are None where the photo shows nothing that has a cloud's
+    name (the reasons dark, clear and unfamiliar); `top` holds the guesses all the same. With status "error" every field
+    about the cloud is None, `top` is empty and `error` is one line.
     """
 
     path: str | None
@@ -62,25 +67,49 @@ class Classification:
     rain: str | None
     top: tuple[GenusProbability, ...]
     captured_at: str | None
+    time_source: TimeSource | None
     model: str
-    maps: EvidenceMaps | None = field(default=None, repr=False, compare=False)  # not part of the row
+
+    # Each result has its own, but they are not a field: they belong neither to the row nor to what `asdict` returns.
+    _maps: ClassVar[Any] = None
+
+    def __str__(self) -> str:
+        return f"{printable(self.path or '-')}: {summary(self.to_dict())}"
+
+    @property
+    def state(self) -> str:
+        """The state of the sky in one word: the genus, else the reason why there is none, else "error"."""
+        return self.genus or self.reason or self.status
+
+    @property
+    def maps(self) -> EvidenceMaps | None:
+        """The evidence maps, None where the model gives no evidence."""
+        maps: EvidenceMaps | None = self._maps
+        return maps
+
+    def with_maps(self, maps: EvidenceMaps | None) -> Classification:
+        """Return the same result with other evidence maps."""
+        result = replace(self)
+        object.__setattr__(result, "_maps", maps)
+        return result
 
     def to_dict(self) -> dict[str, Any]:
         """Return the row as plain dicts, lists, strings and numbers, its keys in the order of the fields."""
-        row = asdict(replace(self, maps=None))
-        del row["maps"]
+        row = asdict(self)
         return {**row, "top": list(row["top"])}
 
     def evidence(self, genus: str | None = None) -> npt.NDArray[np.float32]:
-        """Return the evidence for a genus (by default the row's) at each pixel of the upright photo, float32 (H, W).
+        """Return the evidence for a genus at each pixel of the upright photo, float32 (H, W).
 
-        In units of the logit: positive speaks for the genus, negative against it; 0 where the model did not look.
-        Raises ValueError for a genus that the model does not know, for a row with status "error", and where the model
-        gives no evidence.
+        `genus` is a name or an abbreviation, by default that of the best guess. In units of the logit: positive speaks
+        for the genus, negative against it; 0 where the model did not look. Raises ValueError for a genus that the model
+        does not know, for a row with status "error", and where the model gives no evidence.
         """
-        if self.maps is None or self.genus is None:
-            raise ValueError(f"{self.model} gives no evidence" if self.genus else "there is no evidence for an error")
-        return self.maps.on_photo(genus or self.genus)
+        if self.status == "error":
+            raise ValueError("there is no evidence for an error")
+        if self.maps is None:
+            raise ValueError(f"{self.model} gives no evidence")
+        return self.maps.on_photo(full_name(genus or self.top[0].genus))
 
 
 def row_of(result: Classification) -> dict[str, Any]:
@@ -95,7 +124,7 @@ def flat_columns(top_k: int) -> list[str]:
     columns += ["level_name", "level_probability", "base", "rain"]
     for rank in range(1, top_k + 1):
         columns += [f"top{rank}_genus", f"top{rank}_probability"]
-    return [*columns, "captured_at", "model"]
+    return [*columns, "captured_at", "time_source", "model"]
 
 
 def flatten(row: Row, columns: Sequence[str]) -> Iterator[Any]:
@@ -105,3 +134,41 @@ def flatten(row: Row, columns: Sequence[str]) -> Iterator[Any]:
     for rank, entry in enumerate(row["top"], start=1):
         values[f"top{rank}_genus"], values[f"top{rank}_probability"] = entry["genus"], entry["probability"]
     return map(values.get, columns)
+
+
+def percent(probability: float) -> str:
+    """Return a probability for people to read: what a photo shows is never 0 or 100 % certain."""
+    if probability < 0.005:
+        return "<1%"
+    return ">99%" if probability >= 0.995 else f"{probability:.0%}"
+
+
+def summary(row: Row) -> str:
+    """Return what a row says in one line, without its path; a doubt stands at the end."""
+    if row["status"] == "error":
+        return f"error: {printable(row['error'])}"
+    if row["genus"] is None:
+        text = f"{NAMELESS[row['reason']]}, best guess {guesses(row['top'][:1])}"
+    else:
+        text = ", ".join([f"{row['genus']} {percent(row['probability'])}", *setting(row)])
+    return text if row["certain"] else f"{text}; {doubt(row)}"
+
+
+def guesses(top: Sequence[Row]) -> str:
+    """Return entries of `top` as words."""
+    return ", ".join(f"{entry['genus']} {percent(entry['probability'])}" for entry in top)
+
+
+def setting(row: Row) -> list[str]:
+    """Return the level, the base and the rain of a row with a genus, as words."""
+    level, rain = row["level"], row["rain"]
+    return [
+        f"{level['name']} level {percent(level['probability'])}",
+        f"base {row['base']}",
+        rain[:1].lower() + rain[1:],
+    ]
+
+
+def doubt(row: Row) -> str:
+    """Return why a row is not certain, as words."""
+    return f"not certain: {REASONS.get(row['reason'], row['reason'])}"

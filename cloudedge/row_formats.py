@@ -14,26 +14,20 @@ from functools import partial
 from typing import Any
 
 from cloudedge.errors import CloudEdgeError
-from cloudedge.genera import GENERA
-from cloudedge.row import Row, flat_columns, flatten
+from cloudedge.genera import BASES, GENERA
+from cloudedge.row import NAMELESS, Row, flat_columns, flatten
 
 _GENERA = {genus.name for genus in GENERA}
 _LONGEST = 1 << 20  # bytes of a line; a device may never end one
 _OF_NO_ROW = (b"", b"[", b"]", b"[]")
 _NUMBERS = ("probability", "level_probability")
+_OF_A_GENUS = ("genus", "abbreviation", "probability", "level", "level_name", "level_probability", "base", "rain")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def printable(text: str) -> str:
     """Escape line ends, other control characters and undecodable bytes, so that a file's name stays on its line."""
     return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
-
-
-def percent(probability: float) -> str:
-    """Return a probability for people to read: what a photo shows is never 0 or 100 % certain."""
-    if probability < 0.005:
-        return "<1%"
-    return ">99%" if probability >= 0.995 else f"{probability:.0%}"
 
 
 def to_json(rows: Iterable[Row]) -> Iterator[str]:
@@ -72,11 +66,11 @@ def csv_line(cells: Iterable[Any]) -> str:
 
 
 def read_rows(path: str) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a file, whose format is detected; a row of CSV stays flat.
+    """Yield the rows of a file, whose format is detected, as rows of version 2; a row of CSV stays flat.
 
     JSON may be Lines, or the array that `classify` writes, a row on each line. A last line without its end is still
-    being written and is left out; so are empty lines, and repeated headers, where outputs have been joined. Raises
-    CloudEdgeError for a line that is not a row, OSError for a file that cannot be read.
+    being written and is left out; so are empty lines. Outputs of CSV may have been joined, each with its header.
+    Raises CloudEdgeError for a line that is not a row, OSError for a file that cannot be read.
     """
     columns: list[str] | None = None
     with open(path, "rb") as stream:
@@ -84,9 +78,9 @@ def read_rows(path: str) -> Iterator[dict[str, Any]]:
             if not line.endswith(b"\n") and len(line) < _LONGEST:
                 return
             header = csv_header(line)
-            if number == 1 and header:
+            if header and (columns or number == 1):
                 columns = header
-            elif not (columns and header == columns) and line.strip() not in _OF_NO_ROW:
+            elif line.strip() not in _OF_NO_ROW:
                 yield parse(line if columns else line.rstrip(b",\r\n"), columns, path, number)
 
 
@@ -98,12 +92,15 @@ def csv_header(line: bytes) -> list[str] | None:
 
 
 def parse(line: bytes, columns: Sequence[str] | None, path: str, number: int) -> dict[str, Any]:
-    """Return the row on a line, JSON or CSV with these columns; raise CloudEdgeError if it is not a row."""
+    """Return the row on a line, JSON or CSV with these columns; raise CloudEdgeError if it is not a row.
+
+    A row of version 1 becomes one of version 2.
+    """
     try:
         row = json.loads(line.decode("utf-8-sig")) if columns is None else _from_csv(line.decode(), columns)
         if _is_row(row):
-            return dict(row)
-    except (ValueError, KeyError, TypeError, csv.Error, RecursionError):
+            return _upgraded(row)
+    except (ValueError, KeyError, TypeError, AttributeError, csv.Error, RecursionError):
         pass
     raise CloudEdgeError(f"line {number} is not a cloudedge row; use a file that `classify` or `watch` wrote", path)
 
@@ -119,12 +116,30 @@ def _csv_cell(value: Any) -> str:
 
 
 def _is_row(row: dict[str, Any]) -> bool:
-    texts = (row["path"], row["model"], row["error"] or "", row["reason"] or "", row["captured_at"] or "")
+    texts = [row["path"], row["model"], row["error"] or "", row["reason"] or "", row["captured_at"] or ""]
+    texts.append(row.get("time_source") or "")
     if not all(isinstance(text, str) for text in texts):
         return False
     if row["status"] == "error":
         return True
-    return row["status"] == "ok" and row["genus"] in _GENERA and 0 <= row["probability"] <= 1 and "certain" in row
+    is_named = row["genus"] in _GENERA and 0 <= row["probability"] <= 1
+    is_nameless = row["genus"] is None and row["reason"] in NAMELESS
+    return row["status"] == "ok" and "certain" in row and (is_named or is_nameless)
+
+
+def _upgraded(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of version 1, flat or not, as one of version 2, and one of version 2 as it is.
+
+    Version 1 had no `time_source`. It named a genus, and what follows from it, where none can be named; and its `base`
+    was that of the genus, which may be of another level than the row.
+    """
+    if "time_source" in row:
+        return row
+    row = {"time_source": None, **row}
+    if row["status"] == "ok" and row["reason"] in NAMELESS:
+        return {**row, **{name: None for name in _OF_A_GENUS if name in row}}
+    level = row.get("level_name") or (row.get("level") or {}).get("name")
+    return {**row, "base": BASES[level]} if level else row
 
 
 def _from_csv(line: str, columns: Sequence[str]) -> dict[str, Any]:

@@ -88,11 +88,11 @@ class Journal(Ledger):
         super().__init__(settings)
         self.path = os.path.realpath(path)
         self.models: dict[str, int] = {}  # name -> number of rows
-        self._columns = [*flat_columns(top_k), "key"] if format_ == "csv" else None
         self._last: dict[str, int] = {}  # path of a photo that has ever failed -> hash of its last line
         self._superseded = False  # whether a failure is followed by another row of its path
         self._stream = _open_locked(self.path)
         try:
+            self._columns = _columns_of(self.path, top_k) if format_ == "csv" else None
             self._load(replay)
         except BaseException:
             self._stream.close()
@@ -195,6 +195,14 @@ class Journal(Ledger):
             with suppress(OSError):
                 self._stream.truncate(end)
             raise
+
+
+def _columns_of(path: str, top_k: int) -> list[str]:
+    """Return the columns of a journal as CSV; one that version 1 began keeps its columns, without `time_source`."""
+    columns = [*flat_columns(top_k), "key"]
+    of_version_1 = [name for name in columns if name != "time_source"]
+    with open(path, "rb") as stream:
+        return of_version_1 if csv_header(stream.readline(1 << 20)) == of_version_1 else columns
 
 
 def refuse_to_replace(path: str) -> None:

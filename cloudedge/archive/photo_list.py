@@ -56,5 +56,5 @@ def collected(photos: Iterable[str], by_time: bool = False) -> Iterator[PhotoLis
 
 
 def _instant(path: str) -> float | None:
-    time = capture_time.captured_at(path)
+    time, _ = capture_time.place_in_time(path)
     return capture_time.instant(time) if time else None

@@ -96,18 +96,21 @@ def taken_between(
     photos: Iterable[str],
     since: datetime | None,
     until: datetime | None,
-    on_left_out: Callable[[str | None], object] = lambda time: None,
+    on_left_out: Callable[[str | None, bool], object] = lambda time, by_file: None,
 ) -> Iterator[str]:
-    """Yield the photos with since <= captured_at < until; the times of the others, or None, go to `on_left_out`."""
+    """Yield the photos with since <= captured_at < until.
+
+    Of the others, the time or None goes to `on_left_out`, and whether it is the file's time of change.
+    """
     for path in photos:
-        text = capture_time.captured_at(path)
+        text, by_file = capture_time.place_in_time(path)
         time = datetime.fromisoformat(text) if text else None
         if (
             time is None
             or (since and capture_time.is_before(time, since))
             or (until and not capture_time.is_before(time, until))
         ):
-            on_left_out(text)
+            on_left_out(text, by_file)
         else:
             yield path
 

@@ -16,7 +16,7 @@ from typing import Any
 from cloudedge.archive.hints import Hints
 from cloudedge.archive.journal import Ledger, Signature, signature
 from cloudedge.archive.photos import is_wanted, photos_below
-from cloudedge.row import NAMELESS, Classification
+from cloudedge.row import Classification
 
 PATIENCE_SECONDS = 60.0  # how long an unreadable file may take to become a photo
 _AT_ONCE = 10_000  # captures to wait for at a time, so that a large archive does not fill the memory
@@ -139,8 +139,8 @@ class Watch:
 class Changes:
     """Tells when the sky has changed: when a number of captures in a row agree on something new.
 
-    They agree when they name the same genus, certain or not, or when all show something that has no cloud's name
-    (dark, clear, unfamiliar). Failures count for nothing.
+    They agree when they name the same genus, certain or not, or have the same reason to name none (dark, clear,
+    unfamiliar). Failures count for nothing.
     """
 
     def __init__(self, number: int) -> None:
@@ -152,7 +152,7 @@ class Changes:
         """Take the next row, and return whether the sky has changed with it."""
         if row["status"] == "error":
             return False
-        sky = "no cloud's name" if row["reason"] in NAMELESS else row["genus"]
+        sky = row["genus"] or row["reason"]
         self._agreeing = self._agreeing + 1 if sky == self._candidate else 1
         self._candidate = sky
         if sky == self._sky or self._agreeing < self._number:

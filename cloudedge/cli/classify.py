@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -21,12 +21,16 @@ from cloudedge.cli.exit_codes import EXIT_CODES, INTERRUPTED, NOT_ALL_CLASSIFIED
 from cloudedge.cli.inputs import STDIN, open_classifier, standard_input
 from cloudedge.cli.options import Answer, Moment, Shard, answer_options, glob_option, model_options
 from cloudedge.cli.outputs import STDOUT, colour, count, format_of, open_journal, open_output, writer
+from cloudedge.cli.text import fit
 from cloudedge.photo.capture_time import is_before
 from cloudedge.row import Row, row_of
 from cloudedge.row_formats import printable
 
 if TYPE_CHECKING:
     from cloudedge.photo.read import Source
+
+
+_SHOWN_FAILURES = 10
 
 
 @dataclass
@@ -39,20 +43,30 @@ class Tally:
     skipped: int = 0
     left_out: int = 0  # by --since and --until, those without a time among them
     undated: int = 0
+    dated_by_file: int = 0  # by its time of change, among all of them
     of_other_shards: int = 0
     unreadable_folders: int = 0
+    skies: Counter[str] = field(default_factory=Counter)  # by genus, else by the reason why there is none
+    failures: list[str] = field(default_factory=list)  # the first ones
     began: float = field(default_factory=time.monotonic)
 
     def add(self, row: Row) -> None:
         self.photos += 1
-        self.failed += row["status"] == "error"
+        self.dated_by_file += row["time_source"] == "file"
+        if row["status"] == "ok":
+            self.skies[row["genus"] or row["reason"]] += 1
+            return
+        self.failed += 1
+        if len(self.failures) < _SHOWN_FAILURES:
+            self.failures.append(f"{printable(row['path'])}: {printable(row['error'])}")
 
     def skip(self, path: str) -> None:
         self.skipped += 1
 
-    def leave_out(self, time: str | None) -> None:
+    def leave_out(self, time: str | None, by_file: bool) -> None:
         self.left_out += 1
         self.undated += time is None
+        self.dated_by_file += by_file
 
     def report_folder(self, error: OSError) -> None:
         self.unreadable_folders += 1
@@ -148,7 +162,7 @@ def command(
         kept = "; the same command resumes from here" if resume else kept
         click.echo(f"Interrupted after {count(tally.photos, 'photo')}{kept}.", err=True)
         raise click.exceptions.Exit(INTERRUPTED) from None
-    _close(tally, quiet)
+    _close(tally, quiet, target, by_time=bool(since or until or sort == "time"))
 
 
 def _selected(
@@ -237,13 +251,28 @@ def _progress(length: int, tally: Tally, stack: ExitStack) -> Callable[[], objec
     return lambda: bar.update(1)
 
 
-def _close(tally: Tally, quiet: bool) -> None:
+def _close(tally: Tally, quiet: bool, target: str | None, by_time: bool) -> None:
     """Print the summary of the run, and exit with the code that matches it."""
     found = tally.photos + tally.done_before
     if found == 0 and not tally.of_other_shards:
         click.echo(f"No photo found{tally.rest}.", err=True)
         raise click.exceptions.Exit(NOT_ALL_CLASSIFIED)
     if not quiet and (found != 1 or tally.rest):
-        click.echo(str(tally), err=True)
+        for line in _summary(tally, target, by_time):
+            click.echo(fit(line, sys.stderr), err=True)
     if tally.failed or tally.unreadable_folders:
         raise click.exceptions.Exit(NOT_ALL_CLASSIFIED)
+
+
+def _summary(tally: Tally, target: str | None, by_time: bool) -> Iterator[str]:
+    """Yield what happened, how many photos show what, what failed, and where the rows are."""
+    yield str(tally)
+    if tally.skies:
+        yield ", ".join(f"{sky} {number}" for sky, number in tally.skies.most_common())
+    yield from (f"failed: {failure}" for failure in tally.failures)
+    if others := tally.failed - len(tally.failures):
+        yield f"failed: {others} more"
+    if by_time and tally.dated_by_file:
+        yield f"{count(tally.dated_by_file, 'photo')} placed by the file's time of change"
+    if target not in (None, STDOUT):
+        yield f"rows in {printable(str(target))}"

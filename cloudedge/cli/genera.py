@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from dataclasses import asdict
 
 import click
 
+from cloudedge.cli.text import wrapped
 from cloudedge.genera import GENERA
 
 
@@ -20,5 +23,10 @@ def command(format_: str) -> None:
         return
     table.insert(0, {key: key.capitalize() if key != "abbreviation" else "" for key in table[0]})
     widths = {key: max(len(genus[key]) for genus in table) for key in table[0]}
-    for genus in table:
-        click.echo("  ".join(genus[key].ljust(width) for key, width in widths.items()).rstrip())
+    lines = ["  ".join(genus[key].ljust(width) for key, width in widths.items()).rstrip() for genus in table]
+    if sys.stdout.isatty() and max(map(len, lines)) > shutil.get_terminal_size().columns:
+        lines = []
+        for genus in table[1:]:
+            lines += [f"{genus['name']} ({genus['abbreviation']}): {genus['level']} level, base {genus['base']}"]
+            lines += wrapped(f"{genus['look']}. {genus['rain']}.", "  ")
+    click.echo("\n".join(lines))

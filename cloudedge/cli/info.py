@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -12,16 +13,29 @@ import click
 from cloudedge import __version__
 from cloudedge.cli.inputs import broken_library
 from cloudedge.cli.options import model_options
+from cloudedge.cli.text import fit
 from cloudedge.row_formats import printable
+
+# What is shown of the model without --verbose: all of it fits a screen of 24 lines.
+_SHORT = ("path", "sha256", "checksum", "name", "version", "temperature", "thresholds", "licence")
 
 
 @click.command("info", short_help="Show versions and the model.")
 @model_options
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def command(model: str, threads: int | None, format_: str) -> None:
+@click.option("-v", "--verbose", is_flag=True, help="The whole description, as JSON has it.")
+def command(model: str, threads: int | None, format_: str, verbose: bool) -> None:
     """Show versions, providers, threads, and the model's description."""
     facts = _facts(model, threads)
-    click.echo(json.dumps(facts, indent=2, allow_nan=False) if format_ == "json" else "\n".join(_lines(facts)))
+    if format_ == "json":
+        click.echo(json.dumps(facts, indent=2, allow_nan=False))
+        return
+    if not verbose:
+        facts["model"] = {key: value for key, value in facts["model"].items() if key in _SHORT}
+    for line in _lines(facts):
+        click.echo(fit(line, sys.stdout))
+    if not verbose:
+        click.echo("(--verbose adds the input, the recipe, the data and the measurements)")
 
 
 def _facts(model: str, threads: int | None) -> dict[str, Any]:

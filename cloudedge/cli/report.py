@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cloudedge.cli.options import Zone
-from cloudedge.cli.outputs import open_output
+from cloudedge.cli.outputs import count, open_output
 from cloudedge.errors import CloudEdgeError
 from cloudedge.row_formats import printable, read_rows
 
@@ -57,3 +57,6 @@ def command(results: str, target: str | None, zone: ZoneInfo | None) -> None:
         stream = open_output(target, stack)
         for piece in make_page(summary, results):
             click.echo(piece, file=stream, nl=False)
+    if by_file := summary.dated_by_file:
+        of_all = f"{by_file} of {count(summary.captures, 'capture')}"
+        click.echo(f"{of_all} placed by the file's time of change; the photos carry no other.", err=True)

@@ -1,4 +1,4 @@
-"""When a photo was taken: from its EXIF data, else from the name of its file and folders, else unknown.
+"""When a photo was taken: from its EXIF data, else from the name of its file and folders, else from the file's time.
 
 Times are ISO 8601 text. Without an offset in the source they are local to the camera and have none.
 """
@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import re
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal, TypeAlias
+
+TimeSource: TypeAlias = Literal["exif", "name", "file", "fetched"]
 
 _DATE = r"(?P<year>(?:19|20)[0-9]{2})(?P<dash>[-_.]?)(?P<month>[0-9]{2})(?P=dash)(?P<day>[0-9]{2})"
 _HALF = r"(?:[ _\u202f]?(?P<half>[AaPp])[Mm](?![A-Za-z]))?"  # of the day, behind a clock of twelve hours
@@ -49,8 +51,43 @@ _CLOCK = re.compile(
 _EPOCH = re.compile(r"(?<![0-9A-Za-z])(1[1-9][0-9]{8})(?:[0-9]{3}|[.][0-9]{1,6})?$")
 
 
+def time_of(path: str | None, exif: str | None = None) -> tuple[str | None, TimeSource | None]:
+    """Return when a photo was taken and where that is known from: EXIF, else its name, else its file's time of change.
+
+    `exif` is what `exif_time` returned; a photo without a path has no other time.
+    """
+    if exif:
+        return exif, "exif"
+    if path is None:
+        return None, None
+    if named := captured_at_from_name(path):
+        return named, "name"
+    changed = _time_of_change(path)
+    return changed, "file" if changed else None
+
+
+def place_in_time(path: str) -> tuple[str | None, bool]:
+    """Return when a photo was taken, as its row will show, and whether that is its file's time of change."""
+    if time := captured_at(path):
+        return time, False
+    changed = _time_of_change(path)
+    return changed, changed is not None
+
+
+def _time_of_change(path: str) -> str | None:
+    """Return when a file was last changed, with the offset of the local time, to the second.
+
+    A time before 1990 was set by nobody: it is the start of a file system's or an archive's count.
+    """
+    try:
+        changed = datetime.fromtimestamp(os.stat(path).st_mtime).astimezone()
+    except (OSError, ValueError, OverflowError):
+        return None
+    return changed.isoformat(timespec="seconds") if changed.year >= 1990 else None
+
+
 def captured_at(path: str) -> str | None:
-    """Return when a photo was taken, as its row will show: from EXIF, else from its name.
+    """Return the time that a photo carries: from EXIF, else from its name.
 
     No pixel is decoded, except in a PNG whose EXIF data do not come before the pixels. For a file that cannot be read
     only the name counts.
@@ -95,9 +132,12 @@ def captured_at_from_name(path: str) -> str | None:
 
 
 def instant(time: str) -> float:
-    """Return a time as seconds since 1970, to sort by; one without an offset is taken as UTC."""
+    """Return a time as seconds since 1970, to sort by; one without an offset is taken as local, as files' times are."""
     moment = datetime.fromisoformat(time)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    try:
+        return moment.timestamp()
+    except (OverflowError, ValueError, OSError):  # at the ends of the calendar, the local time has no UTC
+        return moment.replace(tzinfo=UTC).timestamp()
 
 
 def is_before(time: datetime, other: datetime) -> bool:

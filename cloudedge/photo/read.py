@@ -55,8 +55,9 @@ class Photo:
 
 
 def read(source: Source, size: int | None = None, max_pixels: int = MAX_JPEG_PIXELS) -> Photo:
-    """Read a photo from a path, bytes, a binary file object, a PIL image or an array uint8 (H, W, 3).
+    """Read a photo from a path, bytes, a binary file object, a PIL image or an array.
 
+    An array is uint8 and RGB (H, W, 3), RGBA (H, W, 4) or grey (H, W), and is taken as the PIL image of it would be.
     `size` is the side in pixels that the caller will resize to: a JPEG is then decoded at a fraction of its size, and
     any other file averaged down by a whole number, to no less than `OVERSAMPLING` times `size`. None leaves it whole. A
     file that declares more than `max_pixels` is not decoded. File objects are read from where they stand and stay open,
@@ -86,8 +87,10 @@ def _read(source: Source, size: int | None, max_pixels: int) -> Photo:
     path = path_of(source)
     try:
         if isinstance(source, np.ndarray):
-            height, width = _checked(source).shape[:2]
-            return Photo(source, (width, height))
+            array = _checked(source)
+            height, width = array.shape[:2]
+            is_rgb = array.ndim == 3 and array.shape[2] == 3
+            return Photo(array if is_rgb else np.asarray(to_rgb(Image.fromarray(array))), (width, height))
         if isinstance(source, Image.Image):
             if 0 in source.size:
                 raise ImageError("the image has no pixels; use one that has")
@@ -116,8 +119,10 @@ def path_of(source: Source) -> str | None:
 
 
 def _checked(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or array.size == 0:
-        raise ImageError(f"the array is {array.dtype} {array.shape}; give uint8 (height, width, 3), RGB")
+    is_picture = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
+    if array.dtype != np.uint8 or not is_picture or array.size == 0:
+        kinds = "(height, width, 3) RGB, (height, width, 4) RGBA or (height, width) grey"
+        raise ImageError(f"the array is {array.dtype} {array.shape}; give uint8 {kinds}")
     return array
 
 

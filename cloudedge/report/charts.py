@@ -13,7 +13,8 @@ from datetime import date, timedelta
 from html import escape
 from itertools import groupby
 
-from cloudedge.report.summary import LEVELS, NO_CLOUD, SKIES, Summary
+from cloudedge.report.summary import LEVELS, SKIES, Summary
+from cloudedge.row import NAMELESS
 
 _TITLES_UP_TO_DAYS = 1100  # beyond, the words on each cell of the calendar would make the page too large
 
@@ -39,7 +40,7 @@ def by_genus() -> dict[str, list[str]]:
 
 def by_level() -> dict[str, list[str]]:
     """Return the genera of each level as a group, and the other skies, without dark."""
-    others = {sky: [sky] for sky in NO_CLOUD if sky != "dark"}
+    others = {sky: [sky] for sky in NAMELESS if sky != "dark"}
     return {**{f"level-{name}": skies for name, skies in LEVELS.items()}, **others}
 
 
@@ -78,7 +79,7 @@ def _runs(summary: Summary, day: date) -> Iterator[_Run]:
         if skies := summary.by_hour_of_day.get((day.toordinal(), hour)):
             number = sum(skies.values())
             sky = max(SKIES, key=lambda name: skies.get(name, 0))
-            is_doubtful = sky not in NO_CLOUD and (2 * summary.uncertain_by_hour_of_day[day.toordinal(), hour] > number)
+            is_doubtful = sky not in NAMELESS and (2 * summary.uncertain_by_hour_of_day[day.toordinal(), hour] > number)
             cells.append((hour, f"{sky} doubt" if is_doubtful else sky, number))
         else:
             cells.append((hour, "", 0))

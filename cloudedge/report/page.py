@@ -12,14 +12,14 @@ from importlib.resources import files
 from itertools import islice
 
 from cloudedge.report import charts
-from cloudedge.report.summary import LEVELS, NO_CLOUD, SKIES, Capture, Summary
-from cloudedge.row import REASONS
-from cloudedge.row_formats import percent, printable
+from cloudedge.report.summary import LEVELS, SKIES, Capture, Summary
+from cloudedge.row import NAMELESS, REASONS, percent
+from cloudedge.row_formats import printable
 
 _TYPICAL, _DOUBTFUL, _LISTED_DOUBTFUL = 3, 9, 24
 _SHOWN_ERRORS = 12
 _THUMBNAIL = (320, 240)
-_GROUPS = {**{f"{level.capitalize()} clouds": skies for level, skies in LEVELS.items()}, "No cloud's name": [*NO_CLOUD]}
+_GROUPS = {**{f"{level.capitalize()} clouds": skies for level, skies in LEVELS.items()}, "No cloud's name": [*NAMELESS]}
 
 
 def make_page(summary: Summary, source: str) -> Iterator[str]:
@@ -50,7 +50,7 @@ def make_page(summary: Summary, source: str) -> Iterator[str]:
 
 def _figures(summary: Summary) -> Iterator[str]:
     named = summary.lit - summary.skies["clear"]
-    genera = {sky: number for sky, number in summary.skies.items() if sky not in NO_CLOUD}
+    genera = {sky: number for sky, number in summary.skies.items() if sky not in NAMELESS}
     most = max(genera, key=lambda sky: genera[sky]) if genera else None
     tiles = [
         (f"{summary.captures:,}", "captures"),
@@ -61,6 +61,8 @@ def _figures(summary: Summary) -> Iterator[str]:
     ]
     if summary.undated:
         tiles.append((f"{summary.undated:,}", "without a time, so only in the table"))
+    if summary.dated_by_file:
+        tiles.append((f"{summary.dated_by_file:,}", "placed by the file's time of change"))
     yield '<section class="tiles">'
     yield "".join(f"<div><strong>{_text(value)}</strong><span>{words}</span></div>" for value, words in tiles)
     yield "</section>\n"
@@ -180,9 +182,9 @@ def _picture(capture: Capture) -> str | None:
 
 
 def _words(capture: Capture) -> str:
-    """Name the sky, and how sure a genus is; the probability says nothing about a sky without a cloud's name."""
+    """Name the sky, and how sure a genus is."""
     name = SKIES[capture.sky]
-    return name if capture.sky in NO_CLOUD else f"{name}, {percent(capture.probability)}"
+    return name if capture.probability is None else f"{name}, {percent(capture.probability)}"
 
 
 def _when(capture: Capture) -> str:
@@ -198,7 +200,7 @@ def _legend() -> str:
 
 
 def _level_legend() -> str:
-    names = {**{f"level-{level}": f"{level.capitalize()} clouds" for level in LEVELS}, **NO_CLOUD}
+    names = {**{f"level-{level}": f"{level.capitalize()} clouds" for level in LEVELS}, **NAMELESS}
     items = "".join(f"<li>{_swatch(style)}{names[style]}</li>" for style in charts.by_level())
     return f'<div class="legend"><ul class="row">{items}</ul></div>\n'
 

@@ -7,13 +7,13 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
+from itertools import count
 
 from cloudedge.genera import GENERA
-from cloudedge.row import Row
+from cloudedge.row import NAMELESS, Row
 
 # The skies in the order in which they are drawn: the genera from high to low, then those without a cloud's name.
-NO_CLOUD = {"clear": "Clear sky", "dark": "Too dark to see", "unfamiliar": "Unfamiliar sky"}
-SKIES = {**{genus.abbreviation: genus.name for genus in GENERA}, **NO_CLOUD}
+SKIES = {**{genus.abbreviation: genus.name for genus in GENERA}, **NAMELESS}
 LEVELS = {level: [g.abbreviation for g in GENERA if g.level == level] for level in ("high", "middle", "low")}
 _DOUBTS = ("low_confidence", "unfamiliar")
 _ABBREVIATIONS = {genus.name: genus.abbreviation for genus in GENERA}
@@ -30,7 +30,7 @@ class Capture:
     path: str
     captured_at: str
     sky: str
-    probability: float
+    probability: float | None  # of the genus
 
 
 @dataclass
@@ -40,6 +40,7 @@ class Summary:
     captures: int = 0
     failed: int = 0
     undated: int = 0
+    dated_by_file: int = 0  # by its time of change
     models: Counter[str] = field(default_factory=Counter)
     skies: Counter[str] = field(default_factory=Counter)
     uncertain: Counter[str] = field(default_factory=Counter)  # by reason; dark and clear are not doubts
@@ -79,8 +80,14 @@ class Summary:
         return sorted((capture for (name, _), capture in self.typical.items() if name == sky), reverse=True)
 
     def most_doubtful(self) -> list[Capture]:
-        """Return the least sure captures, from different days where they have the same reason, the least sure first."""
-        return sorted(self.doubtful.values(), reverse=True)
+        """Return the least sure captures, from different days where they have the same reason, the least sure first.
+
+        Those of one reason take turns with those of another, because no probability compares them.
+        """
+        ranks = {reason: count() for reason in _DOUBTS}
+        least_sure = sorted(self.doubtful.items(), key=lambda item: item[1], reverse=True)
+        ranked = [(next(ranks[reason]), capture) for (reason, _), capture in least_sure]
+        return [capture for _, capture in sorted(ranked, key=lambda pair: pair[0])]
 
 
 def without_repeats(read: Callable[[], Iterable[Row]]) -> Iterator[Row]:
@@ -113,6 +120,7 @@ def summarise(rows: Iterable[Row], zone: tzinfo | None = None) -> Summary:
         moment = _moment(row["captured_at"], zone)
         if moment is None:
             summary.undated += 1
+        summary.dated_by_file += moment is not None and row.get("time_source") == "file"
         if row["status"] == "error":
             _add_failure(summary, row)
         else:
@@ -140,7 +148,8 @@ def _add_failure(summary: Summary, row: Row) -> None:
 
 def _add(summary: Summary, row: Row, moment: datetime | None) -> None:
     reason, probability = row["reason"], row["probability"]
-    sky = reason if reason in NO_CLOUD else _ABBREVIATIONS[row["genus"]]
+    sky = _ABBREVIATIONS[row["genus"]] if row["genus"] else reason
+    sureness = probability or 0.0  # the same for all without a cloud's name
     summary.skies[sky] += 1
     day = "" if moment is None else date.isoformat(moment)
     if moment is not None:
@@ -152,8 +161,8 @@ def _add(summary: Summary, row: Row, moment: datetime | None) -> None:
             summary.uncertain_by_hour_of_day[hour] += 1
     if reason in _DOUBTS:
         summary.uncertain[reason] += 1
-        best, key, worth = summary.doubtful, (reason, day), -probability
+        best, key, worth = summary.doubtful, (reason, day), -sureness
     else:
-        best, key, worth = summary.typical, (sky, day), probability
+        best, key, worth = summary.typical, (sky, day), sureness
     if key not in best or worth > best[key].worth:
         best[key] = Capture(worth, row["path"], row["captured_at"] or "", sky, probability)

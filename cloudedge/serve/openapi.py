@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from cloudedge.genera import GENERA
+from cloudedge.photo.capture_time import TimeSource
 from cloudedge.row import REASONS
 
 Schema = dict[str, Any]
@@ -92,24 +93,33 @@ def _object(**properties: Schema) -> Schema:
     return {"type": "object", "required": list(properties), "properties": properties}
 
 
-def _or_null(schema: Schema) -> Schema:
-    return {"anyOf": [schema, {"type": "null"}]}
+def _or_null(schema: Schema, text: str | None = None) -> Schema:
+    nullable: Schema = {"anyOf": [schema, {"type": "null"}]}
+    return {**nullable, "description": text} if text else nullable
 
+
+# What is null where the photo shows nothing that has a cloud's name.
+_NAMELESS = "Null where `reason` is dark, clear or unfamiliar."
 
 _ROW = _object(
     path={"type": "string", "description": "The file's name as it was sent, or - without one."},
     status={"type": "string", "enum": ["ok", "error"]},
     error=_or_null(_TEXT),
-    genus=_or_null(_GENUS),
-    abbreviation=_or_null(_TEXT),
-    probability=_or_null(_PROBABILITY),
+    genus=_or_null(_GENUS, _NAMELESS),
+    abbreviation=_or_null(_TEXT, _NAMELESS),
+    probability=_or_null(_PROBABILITY, _NAMELESS),
     certain={"type": ["boolean", "null"]},
     reason={"enum": [None, *REASONS]},
-    level=_or_null(_object(name=_LEVEL, probability=_PROBABILITY)),
-    base=_or_null(_TEXT),
-    rain=_or_null(_TEXT),
-    top={"type": "array", "items": _object(genus=_GENUS, probability=_PROBABILITY)},
+    level=_or_null(_object(name=_LEVEL, probability=_PROBABILITY), _NAMELESS),
+    base=_or_null(_TEXT, f"The range of the level. {_NAMELESS}"),
+    rain=_or_null(_TEXT, _NAMELESS),
+    top={
+        "type": "array",
+        "items": _object(genus=_GENUS, probability=_PROBABILITY),
+        "description": "The guesses, best first; also where `genus` is null.",
+    },
     captured_at=_or_null({"type": "string", "description": "ISO 8601."}),
+    time_source={"enum": [None, *get_args(TimeSource)], "description": "Where `captured_at` comes from."},
     model=_TEXT,
 )
 _ROW["properties"]["evidence"] = _or_null({"$ref": "#/components/schemas/Evidence"})
@@ -124,7 +134,8 @@ _EVIDENCE = _object(
     },
     maps={
         "type": "object",
-        "description": "For each genus in `top`, rows of numbers from top to bottom; above 0 speaks for the genus.",
+        "description": "For each genus in `top`, rows of numbers from top to bottom, in units of the "
+        "logit; above 0 speaks for the genus.",
         "additionalProperties": {"type": "array", "items": {"type": "array", "items": {"type": "number"}}},
     },
 )

@@ -45,12 +45,18 @@ class Workers:
 
     def _answer(self, upload: Upload, with_evidence: bool) -> Answer:
         try:
-            result = self._classifier.classify(upload.data)
+            result, status = self._classifier.classify(upload.data), 200
         except ImageError as error:
-            return Answer(row_of(self._classifier.error_row(upload.name or upload.data, error)), _STATUS[type(error)])
-        taken = result.captured_at or (captured_at_from_name(upload.name) if upload.name else None)
-        row = row_of(replace(result, path=upload.name, captured_at=taken))
-        return Answer({**row, "evidence": _evidence(result)} if with_evidence else row, 200)
+            result, status = self._classifier.error_row(upload.data, error), _STATUS[type(error)]
+        row = row_of(_named(result, upload.name))
+        return Answer({**row, "evidence": _evidence(result)} if with_evidence and status == 200 else row, status)
+
+
+def _named(result: Classification, name: str | None) -> Classification:
+    """Add the name of an upload, and the time in it; no file of that name here is looked at."""
+    if result.captured_at is None and name and (time := captured_at_from_name(name)):
+        result = replace(result, captured_at=time, time_source="name")
+    return replace(result, path=name)
 
 
 def _evidence(result: Classification) -> dict[str, Any] | None:

@@ -18,6 +18,7 @@ sys.path.insert(0, str(ROOT / "examples"))
 from draw_cumulus import draw
 
 from cloudedge.genera import GENERA
+from cloudedge.row import NAMELESS
 
 PICTURES = ROOT / "docs" / "pictures"
 SKY = ROOT / "examples" / "cumulus.jpg"
@@ -66,13 +67,16 @@ def month() -> list[dict[str, object]]:
             probability = min(0.99, chance.betavariate(4, 1.6))
             doubt = "dark" if not 5 <= hour <= 21.5 else "low_confidence" if probability < 0.58 else None
             doubt = "clear" if doubt is None and kind is weather["fair"] and chance.random() < 0.12 else doubt
+            named = {
+                "genus": genus.name, "abbreviation": genus.abbreviation, "probability": probability,
+                "level": {"name": genus.level, "probability": probability}, "base": genus.base, "rain": genus.rain,
+            }  # fmt: skip
             rows.append(
                 {
-                    "path": f"webcam/{time:%Y%m%d_%H%M%S}.jpg", "status": "ok", "error": None, "genus": genus.name,
-                    "abbreviation": genus.abbreviation, "probability": probability, "certain": doubt is None,
-                    "reason": doubt, "level": {"name": genus.level, "probability": probability}, "base": genus.base,
-                    "rain": genus.rain, "top": [{"genus": genus.name, "probability": probability}],
-                    "captured_at": time.isoformat(), "model": "made up",
+                    "path": f"webcam/{time:%Y%m%d_%H%M%S}.jpg", "status": "ok", "error": None,
+                    **(dict.fromkeys(named) if doubt in NAMELESS else named), "certain": doubt is None,
+                    "reason": doubt, "top": [{"genus": genus.name, "probability": probability}],
+                    "captured_at": time.isoformat(), "time_source": "name", "model": "made up",
                 }
             )  # fmt: skip
     return rows

@@ -11,7 +11,7 @@ from PIL import Image
 
 from cloudedge import CloudClassifier, explain
 from cloudedge.genera import GENERA, by_name
-from cloudedge.row_formats import percent
+from cloudedge.row import percent
 
 from .conftest import MODEL, Browser, server
 
@@ -66,10 +66,9 @@ ALPHAS = """
 def opacity(photo, genus) -> np.ndarray:
     """How opaque `cloudedge explain` makes each point of the photo, of those that are looked at, 0..255."""
     result = CloudClassifier(*MODEL[1:]).classify(photo)
-    evidence = replace(result, maps=replace(result.maps, size=(960, 720))).evidence(genus)
+    evidence = result.with_maps(replace(result.maps, size=(960, 720))).evidence(genus)
     weak, strong = explain._OPACITY
-    strength = np.clip(evidence / evidence.max(), 0, 1)
-    return 255 * (weak + (strong - weak) * strength)[::STEP, ::STEP]
+    return 255 * (weak + (strong - weak) * explain.strength(evidence))[::STEP, ::STEP]
 
 
 def test_the_evidence_is_switched_on_and_off(browser, cumulus, rows):
@@ -84,7 +83,7 @@ def test_the_evidence_is_switched_on_and_off(browser, cumulus, rows):
     assert (button.text, button.get_attribute("aria-pressed")) == ("Where it is seen", "true")
     assert overlay.get_attribute("aria-label").startswith(f"What speaks for {row['genus']} lies mostly ")
     assert browser.text("#status") == overlay.get_attribute("aria-label")
-    assert f"speaks for {row['genus']}" in browser.text(".legend")
+    assert f"speaks for {row['genus']} (logit): at most " in browser.text(".legend")
     alphas = browser.run(ALPHAS, overlay, STEP)
     expected = opacity(cumulus, row["genus"])
     assert np.ptp(expected) > 100
@@ -95,6 +94,23 @@ def test_the_evidence_is_switched_on_and_off(browser, cumulus, rows):
     assert row["top"][1]["genus"] in overlay.get_attribute("aria-label")
     button.click()
     assert not overlay.is_displayed()
+    assert browser.complaints() == []
+
+
+def test_a_photo_without_a_cloud_to_name_is_called_what_it_is(browser, tmp_path, rows):
+    night = tmp_path / "night.png"
+    Image.new("RGB", (640, 480), (4, 4, 6)).save(night)
+    browser.open()
+    browser.choose(night)
+    (card,) = browser.wait_for_cards(1)
+    (row,) = rows(night)
+    assert (row["genus"], row["reason"]) == (None, "dark")
+    assert card.find_element("css selector", "h2").text == "Too dark"
+    text = " ".join(card.text.split())
+    assert "Cloud base" not in text
+    for entry in row["top"]:
+        assert f"{entry['genus']} {percent(entry['probability'])}" in text
+    assert browser.text("#status").startswith("night.png: Too dark; the best guess is ")
     assert browser.complaints() == []
 
 

@@ -23,6 +23,7 @@ from serving import Client, Reply, program
 from worker import measured, memory
 
 from cloudedge import CloudClassifier
+from cloudedge.row import NAMELESS
 from cloudedge.serve.upload import Limits
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux tells what a process has used")
@@ -62,7 +63,11 @@ def fault(row: dict[str, Any], path: Path) -> str | None:
 
 def unsound(row: dict[str, Any]) -> str | None:
     if row["status"] == "ok":
-        return None if 0 <= row["probability"] <= 1 and row["genus"] and row["error"] is None else f"{row}"
+        best = row["top"][0]
+        is_named = (row["genus"], row["probability"]) == (best["genus"], best["probability"])
+        is_nameless = row["reason"] in NAMELESS and row["genus"] is None and row["probability"] is None
+        is_sound = (is_named or is_nameless) and 0 <= best["probability"] <= 1 and row["error"] is None
+        return None if is_sound else f"{row}"
     return unclear(row["error"]) or (None if row["genus"] is None and row["top"] == [] else f"{row}")
 
 

@@ -28,6 +28,7 @@ from cloudedge.photo.crop import crop_pixels
 from cloudedge.photo.read import read
 from cloudedge.preprocess import prepare
 from cloudedge.report.summary import summarise
+from cloudedge.row import NAMELESS
 from cloudedge.row_formats import printable, read_rows, to_csv, to_json, to_jsonl
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
@@ -43,7 +44,8 @@ def classifier() -> CloudClassifier:
 @st.composite
 def rows(draw: st.DrawFn) -> dict[str, Any]:
     """A row as `Classification.to_dict` makes it."""
-    common = {"path": draw(TEXT), "captured_at": draw(st.none() | st.datetimes().map(datetime.isoformat))}
+    path, captured_at = draw(TEXT), draw(st.none() | st.datetimes().map(datetime.isoformat))
+    source = draw(st.sampled_from(["exif", "name", "file", "fetched"])) if captured_at else None
     if draw(st.integers(0, 4)) == 0:
         empty = dict.fromkeys(("genus", "abbreviation", "probability", "certain", "reason", "level", "base", "rain"))
         row = {"status": "error", "error": draw(TEXT.filter(bool)), **empty, "top": []}
@@ -57,7 +59,9 @@ def rows(draw: st.DrawFn) -> dict[str, Any]:
             "level": {"name": genus.level, "probability": draw(UNIT)}, "base": genus.base, "rain": genus.rain,
             "top": [{"genus": genus.name, "probability": probability}],
         }  # fmt: skip
-    return {"path": common["path"], **row, "captured_at": common["captured_at"], "model": "tiny 0.0.1"}
+        if reason in NAMELESS:
+            row |= dict.fromkeys(("genus", "abbreviation", "probability", "level", "base", "rain"))
+    return {"path": path, **row, "captured_at": captured_at, "time_source": source, "model": "tiny 0.0.1"}
 
 
 @given(pixels=hnp.arrays(np.uint8, st.tuples(st.integers(1, 90), st.integers(1, 90), st.just(3))))
@@ -132,7 +136,7 @@ def test_rows_come_back_from_csv_with_all_that_a_report_needs(tmp_path: Path, wr
     found = list(read_rows(str(path)))
     assert len(found) == len(written)
     for row, before in zip(found, written, strict=True):
-        for name in ("status", "genus", "probability", "certain", "reason", "captured_at", "model"):
+        for name in ("status", "genus", "probability", "certain", "reason", "captured_at", "time_source", "model"):
             assert row[name] == before[name], name
         assert (row["path"] or "") == printable(before["path"])
 

@@ -7,11 +7,16 @@ import logging
 import multiprocessing
 import os
 import pickle
+import subprocess
+import sys
 import threading
+import time
 import warnings
 import weakref
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import FrozenInstanceError, fields, replace
+from dataclasses import FrozenInstanceError, asdict, fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -20,7 +25,7 @@ from PIL import Image, ImageFile
 
 from cloudedge import Classification, CloudClassifier, ImageError, ModelError
 from cloudedge.errors import ImageTooLargeError
-from cloudedge.genera import GENERA, by_name
+from cloudedge.genera import BASES, GENERA, by_name
 from cloudedge.model import Outputs, usable_cpus
 from cloudedge.photo.read import read
 
@@ -60,11 +65,13 @@ def test_a_model_is_opened_with_as_many_threads_as_asked_for_or_may_be_open_alre
 def test_the_row_is_that_of_the_documentation(classifier, photos):
     row = classifier.classify(photos[0]).to_dict()
     assert " ".join(row) == (
-        "path status error genus abbreviation probability certain reason level base rain top captured_at model"
+        "path status error genus abbreviation probability certain reason level base rain top"
+        " captured_at time_source model"
     )
     assert (row["path"], row["status"], row["error"], row["model"]) == (str(photos[0]), "ok", None, "tiny 0.0.1")
     genus = by_name(row["genus"])
-    assert (row["abbreviation"], row["base"], row["rain"]) == (genus.abbreviation, genus.base, genus.rain)
+    assert (row["abbreviation"], row["rain"]) == (genus.abbreviation, genus.rain)
+    assert row["base"] == BASES[row["level"]["name"]]
     assert len(row["top"]) == 3
     assert row["top"][0] == {"genus": row["genus"], "probability": row["probability"]}
     assert set(row["level"]) == {"name", "probability"}
@@ -76,7 +83,7 @@ def test_results_are_frozen_and_survive_pickling(classifier, sky):
     with pytest.raises(FrozenInstanceError):
         result.genus = "Cirrus"
     assert pickle.loads(pickle.dumps(result)) == result
-    assert [field.name for field in fields(Classification) if field.compare] == list(result.to_dict())
+    assert [field.name for field in fields(Classification)] == list(result.to_dict())
 
 
 def test_probabilities_are_the_softmax_of_the_logits_over_the_temperature(tiny, fixtures, metadata):
@@ -155,7 +162,18 @@ def test_the_probability_of_a_level_is_never_more_than_one(low, tiny, sky):
 def test_the_gravest_reason_for_doubt_is_given(thresholds, reason, make_model, metadata, sky):
     result = CloudClassifier(make_model({**metadata, "thresholds": thresholds}, "outputs")).classify(sky)
     assert (result.reason, result.certain) == (reason, reason is None)
-    assert result.genus is not None
+    of_a_genus = {result.genus, result.abbreviation, result.probability, result.level, result.base, result.rain}
+    assert (of_a_genus == {None}) == (reason in ("dark", "clear", "unfamiliar"))
+    assert (None in of_a_genus) == (of_a_genus == {None})
+    assert len(result.top) == 3  # the guesses are there all the same
+    assert result.state == (result.genus or reason)
+
+
+def test_the_base_is_that_of_the_level_even_where_the_genus_is_of_another(tiny, sky):
+    logits = dict.fromkeys(CloudClassifier(tiny).model.spec.classes, -1000.0)
+    logits |= {"Altocumulus": 1.0, "Stratocumulus": 0.9, "Cumulus": 0.9}
+    result = answering(tiny, list(logits.values())).classify(sky)
+    assert (result.genus, result.level.name, result.base) == ("Altocumulus", "low", "< 2000 m")
 
 
 @pytest.mark.parametrize(
@@ -221,10 +239,48 @@ def test_the_time_of_capture_comes_from_exif_or_else_from_the_name(classifier, s
     exif[0x8769] = {0x9003: "2023:01:02 03:04:05"}
     named = tmp_path / "cam_20240601_123045.jpg"
     named.write_bytes(encode(sky, "JPEG"))
-    assert classifier.classify(named).captured_at == "2024-06-01T12:30:45"
+    assert time_of(classifier.classify(named)) == ("2024-06-01T12:30:45", "name")
     named.write_bytes(encode(sky, "JPEG", exif=exif.tobytes()))
-    assert classifier.classify(named).captured_at == "2023-01-02T03:04:05"
-    assert classifier.classify(sky).captured_at is None
+    assert time_of(classifier.classify(named)) == ("2023-01-02T03:04:05", "exif")
+    assert time_of(classifier.classify(named.read_bytes())) == ("2023-01-02T03:04:05", "exif")
+
+
+def time_of(result):
+    return result.captured_at, result.time_source
+
+
+@pytest.fixture
+def vienna(monkeypatch):
+    monkeypatch.setenv("TZ", "Europe/Vienna")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the time zone of a process cannot be set on this system")
+def test_a_photo_that_carries_no_time_has_that_of_its_file_with_the_local_offset(classifier, photos, vienna):
+    latest = photos[0].rename(photos[0].with_name("latest.jpg"))
+    cut = photos[0].with_name("cut.jpg")
+    cut.write_bytes(latest.read_bytes()[:400])
+    for path in (latest, cut):
+        os.utime(path, (0, datetime(2024, 6, 1, 10, 30, 45, 999_000, UTC).timestamp()))
+    good, bad, missing = classifier.classify_many([latest, cut, "missing.jpg"])
+    assert time_of(good) == ("2024-06-01T12:30:45+02:00", "file")
+    assert (bad.status, *time_of(bad)) == ("error", "2024-06-01T12:30:45+02:00", "file")
+    assert time_of(missing) == (None, None)
+
+
+def test_what_is_not_a_file_has_no_time(classifier, photos):
+    with photos[0].open("rb") as file:
+        for source in (photos[0].read_bytes(), file, Image.open(photos[1]), np.asarray(Image.open(photos[2]))):
+            assert time_of(classifier.classify(source)) == (None, None)
+
+
+@pytest.mark.parametrize("seconds", [0, 1, 315_532_800])  # 1970, and 1980 as FAT and ZIP count
+def test_the_start_of_a_count_is_not_the_time_of_a_photo(classifier, photos, seconds):
+    os.utime(photos[0], (seconds, seconds))
+    assert time_of(classifier.classify(photos[0])) == (None, None)
 
 
 def test_a_photo_that_cannot_be_read_is_an_error(classifier, tmp_path):
@@ -252,12 +308,107 @@ def test_a_large_jpeg_gives_nearly_the_row_of_its_whole_pixels(classifier, draw_
     assert reduced.probability == pytest.approx(whole.probability, abs=0.02)
 
 
+# The library
+
+
+def test_grey_and_rgba_arrays_are_taken_as_their_pil_images_are(classifier, sky):
+    grey = sky[..., 0]
+    alpha = np.tile(np.linspace(0, 255, 96, dtype=np.uint8), (64, 1))
+    for array in (grey, np.dstack([sky, alpha])):
+        assert classifier.classify(array) == classifier.classify(Image.fromarray(array))
+    assert classifier.classify(np.dstack([sky, alpha])) != classifier.classify(sky)
+
+
+@pytest.mark.parametrize("shape", [(4, 4, 2), (4, 4, 1), (4,), (0, 4), (2, 4, 4, 3)])
+def test_an_array_of_another_shape_is_refused_with_the_shapes_that_are_taken(classifier, shape):
+    with pytest.raises(ImageError, match=r"\(height, width, 4\) RGBA or \(height, width\) grey"):
+        classifier.classify(np.zeros(shape, np.uint8))
+
+
+def test_one_photo_where_several_are_asked_for_is_a_mistake_that_is_named(classifier, photos, sky):
+    with photos[0].open("rb") as file:
+        one = [str(photos[0]), photos[0], photos[0].read_bytes(), file, sky, sky[..., 0], Image.fromarray(sky)]
+        for source in one:
+            with pytest.raises(TypeError, match=r"takes several photos, not one \(.+\); use classify"):
+                classifier.classify_many(source)
+    assert len(list(classifier.classify_many(np.stack([sky, sky])))) == 2  # a stack of frames
+
+
+def test_a_result_is_its_row_for_those_who_turn_dataclasses_into_something_else(make_model, metadata, sky):
+    """As pandas and FastAPI do: both go by `dataclasses.asdict` or the fields."""
+    result = CloudClassifier(make_model(metadata, "outputs")).classify(sky)
+    assert result.maps is not None
+    assert {**asdict(result), "top": list(asdict(result)["top"])} == result.to_dict()
+    json.dumps(asdict(result))
+
+
+def test_the_evidence_survives_pickling_and_is_not_compared(make_model, metadata, sky):
+    result = CloudClassifier(make_model(metadata, "outputs")).classify(sky)
+    copy = pickle.loads(pickle.dumps(result))
+    assert copy == result == result.with_maps(None)
+    assert np.array_equal(copy.evidence(), result.evidence())
+
+
+def test_a_result_is_one_line_of_text(tiny, make_model, metadata, photos):
+    dark = CloudClassifier(make_model({**metadata, "thresholds": {"low_confidence": 0.0, "dark": 256}}))
+    sure = CloudClassifier(tiny, min_confidence=0)
+    good, bad = sure.classify_many([photos[0], "no\nsuch.jpg"])
+    assert str(good).startswith(f"{photos[0]}: {good.genus} ")
+    assert f", base {good.base}, " in str(good)
+    assert str(bad) == "no\\nsuch.jpg: error: there is no such file; check the path"
+    night = dark.classify(photos[0].read_bytes())
+    assert str(night).startswith(f"-: Too dark, best guess {night.top[0].genus} ")
+    assert (good.state, night.state, bad.state) == (good.genus, "dark", "error")
+
+
+def test_programs_that_use_the_library_pass_a_strict_type_check_without_asserts(tmp_path):
+    pytest.importorskip("mypy", reason="mypy is a tool of developers")
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", tmp_path / "cache", program],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=Path(__file__).parents[2],
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "Success: no issues found in 1 source file")
+
+
+PROGRAM = """
+import numpy as np
+from cloudedge import Box, Classification, CloudClassifier, ImageError, Reason, Source
+
+crop: Box = (0, 0, 1, 0.8)
+classifier = CloudClassifier(threads=1, crop=crop)
+
+
+def look(photo: Source) -> str:
+    try:
+        cloud = classifier.classify(photo)
+    except ImageError as error:
+        return str(error)
+    guess = cloud.top[0]
+    why: Reason | None = cloud.reason
+    if cloud.level:  # None where no cloud can be named
+        print(cloud.level.name.upper(), round(cloud.level.probability, 2))
+    print(cloud, guess.genus.upper(), round(guess.probability, 2), why, cloud.evidence("Cu").max())
+    return cloud.state.upper()
+
+
+look("a.jpg")
+look(np.zeros((4, 4, 3), np.uint8))
+skies: list[str] = [cloud.state for cloud in classifier.classify_many(["a.jpg", b""])]
+rows: list[Classification] = list(classifier.classify_many(["a.jpg"]))
+"""
+
+
 # Many photos
 
 
 def test_rows_come_in_order_and_bad_photos_are_rows(classifier, photos, tmp_path):
     (tmp_path / "text_20240601_123045.jpg").write_text("no photo")
-    bad = [tmp_path / "text_20240601_123045.jpg", tmp_path, "missing.jpg", b"", np.zeros((2, 2)), None]
+    bad = [tmp_path / "text_20240601_123045.jpg", tmp_path, "missing.jpg", b"", np.zeros((2, 2)), None]  # floats
     mixed = [source for pair in zip(photos, bad, strict=False) for source in pair]
     rows = list(classifier.classify_many(mixed))
     assert [row.status for row in rows] == ["ok", "error"] * len(bad)

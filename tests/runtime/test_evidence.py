@@ -24,6 +24,7 @@ def test_evidence_has_the_shape_of_the_upright_photo(explaining, draw_sky, encod
     evidence = result.evidence()
     assert (evidence.shape, evidence.dtype) == ((1600, 1201), np.float32)
     np.testing.assert_array_equal(evidence, result.evidence(result.genus))
+    np.testing.assert_array_equal(evidence, result.evidence(result.abbreviation))
     assert not np.allclose(evidence, result.evidence("Cirrus" if result.genus != "Cirrus" else "Cumulus"))
 
 
@@ -55,6 +56,13 @@ def test_the_margin_of_the_centre_crop_was_not_seen(metadata):
 def test_a_part_thinner_than_a_pixel_has_no_evidence_or_a_pixel_of_it(box):
     maps = EvidenceMaps(("Cirrus",), np.ones((1, 4, 4), np.float32), (50, 30), box)
     assert maps.on_photo("Cirrus").shape == (30, 50)
+
+
+def test_without_a_genus_the_evidence_is_that_of_the_best_guess(make_model, metadata, sky):
+    model = make_model({**metadata, "thresholds": {"low_confidence": 0.0, "dark": 256}}, "outputs")
+    night = CloudClassifier(model, threads=1).classify(sky)
+    assert night.genus is None
+    np.testing.assert_array_equal(night.evidence(), night.evidence(night.top[0].genus))
 
 
 def test_what_has_no_evidence_says_so(explaining, tiny, sky):

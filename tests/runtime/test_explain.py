@@ -15,7 +15,7 @@ from PIL import Image
 
 from cloudedge import CloudClassifier, preprocess
 from cloudedge.evidence import EvidenceMaps
-from cloudedge.explain import LONG_SIDE, colours, explain, overlay
+from cloudedge.explain import FULL, LONG_SIDE, colours, explain, overlay, strength
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,7 +45,9 @@ def result(explaining, draw_sky):
     classes = found.maps.classes
     values[classes.index("Cumulus"), 3, 0] = 2.5
     values[classes.index("Cirrus")] = -1.0
-    return replace(found, genus="Cumulus", maps=EvidenceMaps(classes, values, (640, 480), (0.0, 0.0, 1.0, 1.0)))
+    best = replace(found.top[0], genus="Cumulus")
+    cumulus = replace(found, genus="Cumulus", top=(best, *found.top[1:]))
+    return cumulus.with_maps(EvidenceMaps(classes, values, (640, 480), (0.0, 0.0, 1.0, 1.0)))
 
 
 def lightness(rgb: np.ndarray) -> np.ndarray:
@@ -77,16 +79,45 @@ def test_the_colour_lies_where_the_evidence_is(result, draw_sky):
     assert colourful[:200, 300:].mean() < 20
 
 
-def test_the_contour_is_closed_around_the_stronger_half():
+def cone(peak: float) -> np.ndarray:
+    """Evidence that falls from `peak` in the middle to 0, float32 (120, 120)."""
     y, x = np.mgrid[-1:1:120j, -1:1:120j]
-    strength = np.clip(1 - np.hypot(x, y), 0, 1).astype(np.float32)
-    light = overlay(np.zeros((120, 120, 3), np.uint8), strength).min(axis=2) > 200
+    return (peak * np.clip(1 - np.hypot(x, y), 0, 1)).astype(np.float32)
+
+
+def test_the_contour_is_closed_around_what_adds_more_than_one_to_the_logit():
+    y, x = np.mgrid[-1:1:120j, -1:1:120j]
+    light = overlay(np.zeros((120, 120, 3), np.uint8), strength(cone(2.0))).min(axis=2) > 200
     radius = np.hypot(x, y)[light]
     assert light.any()
     assert radius.min() > 0.44
     assert radius.max() < 0.56
     angles = np.floor(np.arctan2(y, x)[light] / np.pi * 18).astype(int)
     assert len(set(angles)) == 36  # in every direction
+
+
+def test_a_weak_peak_does_not_glow_like_a_strong_one():
+    """The scale is fixed, so that the same colour means the same evidence in every picture."""
+    grey = np.full((120, 120, 3), 128, np.uint8)
+    weak, strong = (overlay(grey, strength(cone(peak))).astype(int) for peak in (0.4, 5.5))
+    glow = [np.ptp(picture[50:70, 50:70], axis=2).mean() for picture in (weak, strong)]
+    assert glow[1] > 6 * glow[0]
+    assert lightness(strong[60, 60]) > lightness(weak[60, 60]) + 20
+    assert not (weak.min(axis=2) > 200).any()  # no line: nowhere is it as strong as that
+    alike = np.isclose(cone(5.5), 0.2, atol=0.03)
+    colour = strong[alike].mean(axis=0)
+    assert np.abs(colour - weak[np.isclose(cone(0.4), 0.2, atol=0.03)].mean(axis=0)).max() < 3
+
+
+def test_the_legend_ends_where_the_scale_does():
+    assert strength(np.array([-1.0, 0.0, FULL / 2, FULL, 2 * FULL], np.float32)).tolist() == [0, 0, 0.5, 1, 1]
+
+
+def test_a_photo_without_a_cloud_to_name_is_explained_by_its_best_guess(make_model, metadata, photo, tmp_path):
+    model = make_model({**metadata, "thresholds": {"low_confidence": 0.0, "dark": 256}}, "outputs")
+    done = program(photo, "-o", tmp_path / "why.png", "--model", model)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"{photo}: Too dark, best guess ")
 
 
 def test_where_nothing_speaks_for_a_genus_nothing_is_coloured(result, draw_sky):
@@ -99,7 +130,7 @@ def test_where_nothing_speaks_for_a_genus_nothing_is_coloured(result, draw_sky):
 def test_the_picture_is_neither_huge_nor_too_small_to_read(result, size):
     width, height = size
     pixels = np.full((height, width, 3), 128, np.uint8)
-    picture = explain(replace(result, maps=replace(result.maps, size=size)), pixels)
+    picture = explain(result.with_maps(replace(result.maps, size=size)), pixels)
     assert 480 <= picture.width <= LONG_SIDE
     assert picture.height <= 5 * LONG_SIDE
 
@@ -108,7 +139,7 @@ def test_the_words_name_the_genus_and_its_probability(result, draw_sky):
     """Other words make another picture below the photo, and only there."""
     pixels = draw_sky(640, 480)
     top = tuple(replace(entry, probability=0.123) for entry in result.top)
-    one, other = explain(result, pixels), explain(replace(result, top=top), pixels)
+    one, other = explain(result, pixels), explain(replace(result, top=top).with_maps(result.maps), pixels)
     difference = np.abs(np.asarray(one, np.int16) - np.asarray(other, np.int16)).max(axis=(1, 2))
     assert not difference[:480].any()
     assert difference[480:].any()

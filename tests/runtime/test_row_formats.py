@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -14,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudedge.cli.text import to_terminal, to_text
-from cloudedge.row import Classification, GenusProbability, LevelProbability, flat_columns
-from cloudedge.row_formats import percent, to_csv, to_json, to_jsonl
+from cloudedge.errors import CloudEdgeError
+from cloudedge.row import Classification, GenusProbability, LevelProbability, flat_columns, percent
+from cloudedge.row_formats import read_rows, to_csv, to_json, to_jsonl
 
 NAMES = st.text(st.characters(codec=None, exclude_categories=()), min_size=1)  # surrogates too: names are bytes
 
@@ -35,13 +38,21 @@ def good(path: str = "a.jpg", **changes: Any) -> dict[str, Any]:
         rain="Occasional showers",
         top=(GenusProbability("Cumulus", 0.75), GenusProbability("Stratus", 0.125), GenusProbability("Cirrus", 0.001)),
         captured_at="2024-06-01T12:30:45",
+        time_source="name",
         model="tiny 1.0.0",
     ).to_dict()
     return {**row, **changes}
 
 
+OF_A_GENUS = ("genus", "abbreviation", "probability", "level", "base", "rain")
+
+
+def nameless(path: str, reason: str, **changes: Any) -> dict[str, Any]:
+    return good(path, certain=False, reason=reason, **dict.fromkeys(OF_A_GENUS), **changes)
+
+
 def bad(path: str = "bad.jpg") -> dict[str, Any]:
-    nothing = ("genus", "abbreviation", "probability", "certain", "reason", "level", "base", "rain", "captured_at")
+    nothing = (*OF_A_GENUS, "certain", "reason", "captured_at", "time_source")
     return good(path, status="error", error="is empty", top=[], **dict.fromkeys(nothing))
 
 
@@ -85,6 +96,7 @@ def test_csv_flattens_the_row() -> None:
         "top3_genus": "Cirrus",
         "top3_probability": "0.001",
         "captured_at": "2024-06-01T12:30:45",
+        "time_source": "name",
         "model": "tiny 1.0.0",
     }
     assert {key: value for key, value in error.items() if value} == {
@@ -102,17 +114,19 @@ def test_csv_has_a_column_for_each_key_of_a_row() -> None:
 
 def test_csv_has_as_many_columns_as_asked_for_even_where_the_model_knows_fewer_genera() -> None:
     header, line = csv.reader(io.StringIO("".join(to_csv([good()], top_k=5))))
-    assert len(header) == len(line) == 24
+    assert len(header) == len(line) == 25
     assert line[header.index("top5_genus")] == ""
 
 
 def test_text_is_one_plain_line_per_row() -> None:
     unsure = good("b.jpg", certain=False, reason="low_confidence")
-    dark = good("c.jpg", certain=False, reason="dark")
-    assert "".join(to_text([good(), unsure, dark, bad()])).splitlines() == [
+    skies = [nameless(f"{reason}.jpg", reason) for reason in ("dark", "clear", "unfamiliar")]
+    assert "".join(to_text([good(), unsure, *skies, bad()])).splitlines() == [
         "a.jpg: Cumulus 75%, low level 88%, base < 2000 m, occasional showers",
         "b.jpg: Cumulus 75%, low level 88%, base < 2000 m, occasional showers; not certain: no genus stands out",
-        "c.jpg: not certain: the photo is too dark; best guess Cumulus 75%",
+        "dark.jpg: Too dark, best guess Cumulus 75%; not certain: too little light to tell",
+        "clear.jpg: Clear sky, best guess Cumulus 75%; not certain: hardly any cloud to name",
+        "unfamiliar.jpg: Not a sky I know, best guess Cumulus 75%; not certain: unlike the skies that the model knows",
         "bad.jpg: error: is empty",
     ]
 
@@ -124,7 +138,7 @@ def test_no_genus_is_written_as_wholly_sure_or_impossible() -> None:
 
 def test_a_terminal_gets_a_paragraph_per_row() -> None:
     unsure = good("b.jpg", certain=False, reason="low_confidence", captured_at=None)
-    dark = good("c.jpg", certain=False, reason="dark", captured_at=None)
+    dark = nameless("c.jpg", "dark", time_source="file")  # a copied photo has the time of the copy
     pieces = list(to_terminal([good(), unsure, dark, bad()]))
     assert [click.unstyle(piece).splitlines() for piece in pieces] == [
         [
@@ -137,15 +151,15 @@ def test_a_terminal_gets_a_paragraph_per_row() -> None:
         [
             "b.jpg",
             "  Cumulus (Cu)  ██████████████████░░░░░░  75%",
+            "  not certain: no genus stands out",
             "  low level 88% · base < 2000 m · occasional showers",
             "  or Stratus 12%, Cirrus <1%",
-            "  not certain: no genus stands out",
         ],
         [
             "c.jpg",
-            "  not certain: the photo is too dark; the best guess:",
-            "  Cumulus (Cu)  ██████████████████░░░░░░  75%",
-            "  or Stratus 12%, Cirrus <1%",
+            "  Too dark",
+            "  not certain: too little light to tell",
+            "  best guess Cumulus 75%, Stratus 12%, Cirrus <1%",
         ],
         ["bad.jpg", "  error: is empty"],
     ]
@@ -176,3 +190,82 @@ def test_each_row_is_written_before_the_next_is_asked_for(write: Any) -> None:
     while "first.jpg" not in next(pieces):
         pass
     assert asked == ["first.jpg"]
+
+
+def test_no_line_on_a_terminal_is_wider_than_it_or_breaks_within_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    top = [{"genus": "Stratocumulus", "probability": 0.1}] * 10
+    error = "is damaged or cut short (broken data stream when reading image file); copy or download it again"
+    rows = [good(top=top), nameless("b.jpg", "unfamiliar", top=top), {**bad(), "error": error}]
+    text = click.unstyle("".join(to_terminal(rows)))
+    lines = [line.strip() for line in text.splitlines()]
+    assert max(map(len, lines)) <= 58
+    assert "or Stratocumulus 10%, Stratocumulus 10%," in lines
+    assert not any(line.startswith(("10%", "<")) for line in lines)  # what belongs to a word stays with it
+    assert error in " ".join(lines)
+
+
+def test_a_terminal_gets_colours_that_can_be_read_on_white_and_on_black() -> None:
+    unsure = good("b.jpg", certain=False, reason="low_confidence")
+    text = "".join(to_terminal([good(), unsure, nameless("c.jpg", "dark"), bad()]))
+    used = set(re.findall("\x1b\\[([0-9;]+)m", text))
+    assert used <= {"0", "1", "2", "31", "35"}  # nothing, bold, dim, red, magenta
+    assert {"31", "35"} <= used
+
+
+VERSION_1 = """\
+{"path": "a.jpg", "status": "ok", "error": null, "genus": "Altocumulus", "abbreviation": "Ac", "probability": 0.4, \
+"certain": false, "reason": "REASON", "level": {"name": "low", "probability": 0.6}, "base": "2000 - 6000 m", \
+"rain": "No rain", "top": [{"genus": "Altocumulus", "probability": 0.4}], "captured_at": null, "model": "tiny 1.0.0"}
+"""
+VERSION_1_CSV = """\
+path,status,error,genus,abbreviation,probability,certain,reason,level_name,level_probability,base,rain,top1_genus,\
+top1_probability,captured_at,model
+a.jpg,ok,,Altocumulus,Ac,0.4,false,REASON,low,0.6,2000 - 6000 m,No rain,Altocumulus,0.4,,tiny 1.0.0
+"""
+
+
+def old_row(path: Path, text: str, reason: str) -> dict[str, Any]:
+    path.write_text(text.replace("REASON", reason))
+    (row,) = read_rows(str(path))
+    return row
+
+
+@pytest.mark.parametrize("text", [VERSION_1, VERSION_1_CSV], ids=["jsonl", "csv"])
+def test_a_row_of_version_1_is_read_as_one_of_version_2(tmp_path: Path, text: str) -> None:
+    row = old_row(tmp_path / "old", text, "low_confidence")
+    assert (row["genus"], row["abbreviation"], row["probability"]) == ("Altocumulus", "Ac", 0.4)
+    assert row["base"] == "< 2000 m"  # that of the level
+    assert row["time_source"] is None
+
+
+@pytest.mark.parametrize("reason", ["dark", "clear", "unfamiliar"])
+@pytest.mark.parametrize("text", [VERSION_1, VERSION_1_CSV], ids=["jsonl", "csv"])
+def test_a_row_of_version_1_without_a_cloud_to_name_loses_its_genus(tmp_path: Path, text: str, reason: str) -> None:
+    row = old_row(tmp_path / "old", text, reason)
+    names = {"genus", "abbreviation", "probability", "level", "level_name", "level_probability", "base", "rain"}
+    assert {row[name] for name in names & set(row)} == {None}
+    assert row["reason"] == reason
+
+
+def test_rows_are_read_back_as_they_were_written(tmp_path: Path) -> None:
+    rows = [good(), nameless("b.jpg", "clear"), bad()]
+    (tmp_path / "rows").write_text("".join(to_jsonl(rows)))
+    assert list(read_rows(str(tmp_path / "rows"))) == rows
+    (tmp_path / "rows").write_text("".join(to_csv(rows, 3)))
+    for read, row in zip(read_rows(str(tmp_path / "rows")), rows, strict=True):
+        for name in ("path", "status", "genus", "probability", "certain", "reason", "captured_at", "time_source"):
+            assert read[name] == row[name]
+
+
+def test_outputs_of_both_versions_may_be_joined(tmp_path: Path) -> None:
+    joined = tmp_path / "joined.csv"
+    joined.write_text(VERSION_1_CSV.replace("REASON", "clear") + "".join(to_csv([good("b.jpg")], 3)))
+    assert [(row["genus"], row["time_source"]) for row in read_rows(str(joined))] == [(None, None), ("Cumulus", "name")]
+
+
+@pytest.mark.parametrize("changes", [{"reason": None}, {"reason": "low_confidence"}, {"reason": "night"}])
+def test_a_row_without_a_genus_needs_a_reason_for_that(tmp_path: Path, changes: dict[str, Any]) -> None:
+    (tmp_path / "rows").write_text("".join(to_jsonl([{**nameless("b.jpg", "clear"), **changes}])))
+    with pytest.raises(CloudEdgeError, match="line 1 is not a cloudedge row"):
+        list(read_rows(str(tmp_path / "rows")))

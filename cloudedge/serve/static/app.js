@@ -1,7 +1,7 @@
 // The page: photos go to the server one by one, and each has a card that says what was seen.
 
-import { Card } from "./card.js";
-import { make, percent } from "./elements.js";
+import { Card, inOneLine } from "./card.js";
+import { make } from "./elements.js";
 
 const AT_ONCE = 2; // photos on their way
 const TRIES = 20; // while the server says that it is busy
@@ -70,7 +70,7 @@ async function classify(card) {
     } else if (status === 200) {
       const [row] = body;
       card.show(row, genera[row.genus]?.look ?? "");
-      last = `${card.file.name}: ${row.certain ? "" : "not sure, perhaps "}${row.genus}, ${percent(row.probability)}.`;
+      last = `${card.file.name}: ${inOneLine(row)}.`;
       return undefined;
     } else {
       return refuse(card, body?.error ?? `was answered with the status ${status}`, status >= 500 || status === 408);

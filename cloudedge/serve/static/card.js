@@ -1,16 +1,26 @@
 // The card of one photo.
 
 import { make, percent } from "./elements.js";
-import { draw, drawRamp, place } from "./overlay.js";
+import { CONTOUR, FULL, draw, drawRamp, place } from "./overlay.js";
 
 const LONG_SIDE = 960; // of a photo on the page, in pixels
 
 const DOUBTS = {
   low_confidence: "no genus stands out. The best guess and what else it may be:",
-  unfamiliar: "this photo is unlike the skies that the model knows. Its best guess all the same:",
-  dark: "the photo is too dark to tell. The best guess all the same:",
-  clear: "the sky looks clear, with hardly any cloud to name. The best guess all the same:",
+  unfamiliar: "this photo is unlike the skies that the model knows. Its guesses all the same:",
+  dark: "there is too little light to tell. The guesses all the same:",
+  clear: "there is hardly any cloud to name. The guesses all the same:",
 };
+
+// What a photo shows in which no cloud can be named.
+const NAMELESS = { clear: "Clear sky", dark: "Too dark", unfamiliar: "Not a sky I know" };
+
+/** Say what a row says, for those who listen. */
+export function inOneLine(row) {
+  const [best] = row.top;
+  if (row.genus === null) return `${NAMELESS[row.reason]}; the best guess is ${best.genus}, ${percent(best.probability)}`;
+  return `${row.certain ? "" : "not sure, perhaps "}${row.genus}, ${percent(row.probability)}`;
+}
 
 /** What a photo is shown in: first how far it is, then what was seen in it or what went wrong. */
 export class Card {
@@ -57,9 +67,7 @@ export class Card {
   show(row, look) {
     this.row = row;
     this.find(".progress").hidden = true;
-    const heading = make("h2", {}, row.genus, " ", make("abbr", { textContent: row.abbreviation }));
-    const sure = make("strong", { className: "probability", textContent: percent(row.probability) });
-    this.words(make("div", { className: "title" }, heading, sure));
+    this.words(this.title(row));
     if (!row.certain) {
       const doubt = DOUBTS[row.reason] ?? row.reason;
       this.add(make("p", { className: "notice" }, make("strong", { textContent: "Not sure: " }), doubt));
@@ -67,7 +75,15 @@ export class Card {
     this.add(make("ol", { className: "bars" }, ...row.top.map((entry) => this.bar(entry))));
     this.add(this.setting(row, look));
     this.find(".why").hidden = !(row.evidence && this.find(".photo"));
-    this.choose(row.genus);
+    this.choose(row.top[0].genus);
+  }
+
+  /** The genus and its probability, or what the photo shows instead. */
+  title(row) {
+    if (row.genus === null) return make("div", { className: "title" }, make("h2", { textContent: NAMELESS[row.reason] }));
+    const heading = make("h2", {}, row.genus, " ", make("abbr", { textContent: row.abbreviation }));
+    const sure = make("strong", { className: "probability", textContent: percent(row.probability) });
+    return make("div", { className: "title" }, heading, sure);
   }
 
   words(...children) {
@@ -90,16 +106,16 @@ export class Card {
   }
 
   setting(row, look) {
-    const pairs = [
+    const pairs = row.genus === null ? [] : [
       ["Level", `${row.level.name} (${percent(row.level.probability)})`],
       ["Cloud base", row.base],
       ["Rain", row.rain],
     ];
     if (row.captured_at) pairs.push(["Taken", row.captured_at.replace("T", " ")]);
-    pairs.push([`What ${row.genus} looks like`, look]);
+    if (row.genus !== null) pairs.push([`What ${row.genus} looks like`, look]);
     const list = make("dl", {}, ...pairs.map(([name, value]) => make("div", {},
       make("dt", { textContent: name }), make("dd", { textContent: value }))));
-    const link = make("a", { href: `#genus-${row.genus}`, textContent: "Compare the ten genera" });
+    const link = make("a", { href: row.genus === null ? "#genera" : `#genus-${row.genus}`, textContent: "Compare the ten genera" });
     return make("div", {}, list, make("p", { className: "more" }, link));
   }
 
@@ -133,8 +149,9 @@ export class Card {
     drawRamp(this.find(".ramp"));
     const where = peak > 0 ? `What speaks for ${genus} lies mostly ${place(maps[genus], box)}` : `Nothing speaks for ${genus}`;
     overlay.setAttribute("aria-label", where);
-    this.find(".about").textContent = `speaks for ${genus}`;
-    this.find(".peak").textContent = Math.max(peak, 0).toFixed(1);
+    const strongest = Math.max(peak, 0).toFixed(1);
+    this.find(".about").textContent = `speaks for ${genus} (logit): at most ${strongest}; line: ${CONTOUR}`;
+    this.find(".full").textContent = `${FULL}+`;
   }
 
   fail(problem, again = false) {

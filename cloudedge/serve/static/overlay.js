@@ -4,21 +4,23 @@
 const VIRIDIS = (
   "440154 48186a 472d7b 424086 3b528b 33638d 2c728e 26828e 21918c 1f9f88 27ad81 3dbc74 5cc863 81d34d aadc32 d5e21a fde725"
 ).split(" ").map((colour) => [0, 2, 4].map((at) => parseInt(colour.slice(at, at + 2), 16)));
-const OPACITY = [0.12, 0.72]; // where nothing speaks for the genus, and where most does
-const CONTOUR = 0.5; // of the strongest evidence
+const OPACITY = [0.12, 0.72]; // where nothing speaks for the genus, and where the strength is 1
 
-/** Draw the evidence onto a transparent canvas that lies over the photo; return its strongest value. */
+// In units of the logit: where the scale ends, and where the line is. The same for every photo and genus, so that weak
+// evidence looks weak.
+export const FULL = 4;
+export const CONTOUR = 1;
+
+/** Draw the evidence, in units of the logit, onto a transparent canvas that lies over the photo; return its strongest value. */
 export function draw(canvas, values, box) {
   const { width, height } = canvas;
   const [left, top, right, bottom] = box.map((edge, i) => Math.round(edge * (i % 2 ? height : width)));
   const inside = resample(values, right - left, bottom - top);
   const peak = Math.max(...inside.map((line) => Math.max(...line)));
   const strength = new Float32Array(width * height);
-  if (peak > 0) {
-    inside.forEach((line, y) => line.forEach((value, x) => {
-      strength[(top + y) * width + left + x] = Math.min(Math.max(value / peak, 0), 1);
-    }));
-  }
+  inside.forEach((line, y) => line.forEach((value, x) => {
+    strength[(top + y) * width + left + x] = Math.min(Math.max(value / FULL, 0), 1);
+  }));
   paint(canvas, strength);
   return peak;
 }
@@ -59,7 +61,7 @@ function paint(canvas, strength) {
     for (let x = 0; x < width; x++, i++) {
       const value = strength[i];
       const slope = Math.hypot(difference(strength, i, x, width, 1), difference(strength, i, y, height, width));
-      const distance = Math.abs(value - CONTOUR) / Math.max(slope, 1e-6);
+      const distance = Math.abs(value - CONTOUR / FULL) / Math.max(slope, 1e-6);
       const light = cover(distance, 1.6 * unit), dark = cover(distance, 3.2 * unit);
       const opacity = OPACITY[0] + (OPACITY[1] - OPACITY[0]) * value;
       const at = value * (VIRIDIS.length - 1), low = Math.min(Math.floor(at), VIRIDIS.length - 2);

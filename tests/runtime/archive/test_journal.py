@@ -36,6 +36,7 @@ def good(path: str) -> dict[str, Any]:
         "rain": "Occasional showers",
         "top": [{"genus": "Cumulus", "probability": 0.75}],
         "captured_at": None,
+        "time_source": None,
         "model": "tiny 1.0.0",
     }
 
@@ -309,3 +310,32 @@ def test_rows_of_before_are_replayed_in_order(tmp_path: Path, format_: Any) -> N
         ("b.jpg", "error", None, None),
         ("c.jpg", "ok", True, 0.75),
     ]
+
+
+def as_version_1(target: Path, format_: str) -> None:
+    """Take `time_source` out of a journal, as if version 1 had written it."""
+    lines = target.read_text().splitlines()
+    if format_ == "csv":
+        place = lines[0].split(",").index("time_source")
+        cells = [line.split(",") for line in lines]
+        lines = [",".join(line[:place] + line[place + 1 :]) for line in cells]
+    else:
+        lines = [line.replace('"time_source": null, ', "") for line in lines]
+    target.write_text("\n".join(lines) + "\n")
+    assert "time_source" not in target.read_text()
+
+
+@FORMATS
+def test_a_journal_of_version_1_is_resumed(tmp_path: Path, format_: str) -> None:
+    target = tmp_path / "rows"
+    write(target, format_, good("a.jpg"), bad("b.jpg"))
+    as_version_1(target, format_)
+    before = target.read_text()
+    assert is_done(target, format_, "a.jpg")
+    assert target.read_text() == before
+    night = dict.fromkeys(("genus", "abbreviation", "probability", "level", "base", "rain"))
+    write(target, format_, {**good("c.jpg"), **night, "certain": False, "reason": "dark"})
+    assert target.read_text().startswith(before)
+    found = [(row["path"], row["genus"], row["reason"]) for row in read_rows(str(target))]
+    assert found == [("a.jpg", "Cumulus", None), ("b.jpg", None, None), ("c.jpg", None, "dark")]
+    assert is_done(target, format_, "c.jpg")

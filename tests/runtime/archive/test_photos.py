@@ -189,6 +189,22 @@ def test_photos_between_two_times(tmp_path: Path) -> None:
     assert list(taken_between(names, since, until)) == names[1:3]
     assert list(taken_between(names, since, None)) == names[1:5]
     assert list(taken_between(names, None, until)) == names[:3]
-    left_out: list[str | None] = []
-    list(taken_between(names, since, until, left_out.append))
-    assert left_out == ["2024-06-01T12:00:00", "2024-06-04T12:00:00", "2024-06-05T12:00:00", None]
+    left_out: list[tuple[str | None, bool]] = []
+    list(taken_between(names, since, until, lambda *place: left_out.append(place)))
+    times = ["2024-06-01T12:00:00", "2024-06-04T12:00:00", "2024-06-05T12:00:00", None]
+    assert left_out == [(time, False) for time in times]  # the last file does not exist
+
+
+def test_a_photo_that_carries_no_time_is_placed_by_that_of_its_file(tmp_path: Path) -> None:
+    names = ["20240601_120000.jpg", "latest.jpg", "20240601_140000.jpg", "no-such.jpg"]
+    paths = [str(tmp_path / name) for name in names]
+    for path in paths[:3]:
+        Path(path).touch()
+        os.utime(path, (0, datetime(2024, 6, 1, 13).timestamp()))  # local time
+    left_out: list[tuple[str | None, bool]] = []
+    since = datetime(2024, 6, 1, 12, 30)
+    assert list(taken_between(paths, since, None, lambda *place: left_out.append(place))) == paths[1:3]
+    assert list(taken_between(paths, None, since, lambda *place: left_out.append(place))) == paths[:1]
+    assert [by_file for _, by_file in left_out] == [False, False, True, False, False]
+    with collected(reversed(paths), by_time=True) as photos:
+        assert list(photos) == paths

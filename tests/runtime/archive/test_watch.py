@@ -200,7 +200,8 @@ def test_a_folder_that_comes_later_brings_nothing_new_with_it(camera: Camera) ->
 def row(sky: str) -> dict[str, Any]:
     status = "error" if sky == "error" else "ok"
     reason = sky if sky in ("dark", "clear", "unfamiliar", "low_confidence") else None
-    return {"status": status, "genus": "Cumulus" if reason else sky, "reason": reason}
+    genus = "Cumulus" if reason == "low_confidence" else None if reason else sky
+    return {"status": status, "genus": genus, "reason": reason}
 
 
 @pytest.mark.parametrize(
@@ -209,7 +210,8 @@ def row(sky: str) -> dict[str, Any]:
         ("Cumulus Cumulus Cumulus Cumulus", [2]),
         ("Cumulus Cumulus Cumulus Stratus Cumulus Stratus Stratus Cumulus", [2]),
         ("Cumulus Cumulus Cumulus Stratus Stratus Stratus Stratus Cumulus Cumulus Cumulus", [2, 5, 9]),
-        ("Cumulus Cumulus Cumulus dark clear unfamiliar dark", [2, 5]),
+        ("Cumulus Cumulus Cumulus dark clear unfamiliar dark", [2]),
+        ("Cumulus Cumulus Cumulus dark dark dark clear clear clear", [2, 5, 8]),
         ("Cumulus error Cumulus error error Cumulus", [5]),
         ("Stratus Stratus Stratus low_confidence Cumulus low_confidence", [2, 5]),
         ("error error error", []),

@@ -68,7 +68,7 @@ def test_a_row_for_each_photo_and_nothing_else_on_stdout(photos: list[Path]) -> 
     assert done.returncode == 0
     assert [row["path"] for row in rows(done)] == [str(path) for path in photos]
     assert {row["status"] for row in rows(done)} == {"ok"}
-    assert done.stderr == "12 photos, 0 failed\n"
+    assert done.stderr.splitlines()[0] == "12 photos, 0 failed"
 
 
 def test_rows_are_what_the_library_says(photos: list[Path]) -> None:
@@ -86,7 +86,7 @@ def test_a_bad_photo_is_a_row_and_leaves_the_others_as_they_are(zoo: Path, photo
     assert good == alone
     assert sorted(bad) == ["cut.jpg", "empty.jpg", "no-such.jpg", "page.jpg", "text.jpg"]
     assert all(error and "\n" not in error for error in bad.values())
-    assert done.stderr == "17 photos, 5 failed, 1 other file skipped\n"
+    assert done.stderr.splitlines()[0] == "17 photos, 5 failed, 1 other file skipped"
 
 
 def test_every_format_holds_the_same_rows(zoo: Path) -> None:
@@ -113,6 +113,7 @@ def test_a_photo_on_stdin_is_a_row_of_the_path_given(photos: list[Path]) -> None
         done = classify("--format", "jsonl", "-", photos[1], stdin=stream)
     assert done.returncode == 0
     assert [row["path"] for row in rows(done)] == ["-", str(photos[1])]
+    assert rows(done)[0]["captured_at"] is None
     assert {**rows(done)[0], "path": None} == cloudedge.CloudClassifier(TINY).classify(photos[0].read_bytes()).to_dict()
 
 
@@ -138,7 +139,7 @@ def test_standard_input_without_an_end_is_an_error_row(photos: list[Path]) -> No
     with open("/dev/zero", "rb") as stdin:
         command = [sys.executable, "-c", program, "classify", "--model", TINY, str(photos[0]), "-", str(photos[1])]
         done = subprocess.run(command, stdin=stdin, capture_output=True, encoding="utf-8", timeout=60)
-    assert (done.returncode, done.stderr) == (1, "3 photos, 1 failed\n")
+    assert (done.returncode, done.stderr.splitlines()[0]) == (1, "3 photos, 1 failed")
     assert done.stdout.splitlines()[1].startswith("-: error: is larger than 1 MB, or than the memory")
 
 
@@ -220,7 +221,7 @@ def test_an_output_file_holds_what_stdout_would(zoo: Path) -> None:
     expected = classify("--format", "csv", zoo).stdout
     done = classify("--format", "csv", "-o", target, zoo)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "16 photos, 4 failed, 2 other files skipped\n"  # rows.csv is one of the two
+    assert done.stderr.splitlines()[0] == "16 photos, 4 failed, 2 other files skipped"  # rows.csv is one of the two
     assert target.read_text(encoding="utf-8") == expected
     assert not list(zoo.glob(".*"))
 
@@ -300,11 +301,16 @@ def test_text_reaches_a_stream_that_knows_only_ascii(photos: list[Path]) -> None
 
 def on_terminal(*arguments: str | Path, stdout: int | None = None, variables: dict[str, str] | None = None) -> str:
     """Run `classify` on a terminal, or with just its messages there if `stdout` is given; return what is shown."""
+    return screen("classify", "--model", TINY, *arguments, stdout=stdout, variables=variables)
+
+
+def screen(*arguments: str | Path, stdout: int | None = None, variables: dict[str, str] | None = None) -> str:
+    """Run any command on a terminal of 80 columns."""
     import pty
 
     controller, terminal = pty.openpty()
-    env = {**os.environ, "TERM": "xterm", "NO_COLOR": "", **(variables or {})}
-    command = [*CLOUDEDGE, "classify", "--model", TINY, *arguments]
+    env = {**os.environ, "TERM": "xterm", "NO_COLOR": "", "COLUMNS": "80", **(variables or {})}
+    command = [*CLOUDEDGE, *arguments]
     shown = b""
     with subprocess.Popen(command, stdout=terminal if stdout is None else stdout, stderr=terminal, env=env):
         os.close(terminal)
@@ -387,13 +393,28 @@ def test_info_is_readable_too() -> None:
     assert "  name: tiny" in lines
 
 
+@posix
+@pytest.mark.parametrize("model", ["resnet34", "lite0"])
+def test_info_and_genera_fit_a_screen_and_break_no_word(model: str) -> None:
+    shown = screen("info", "--model", model).splitlines()
+    assert len(shown) <= 23  # and the prompt
+    assert any(line.startswith("(--verbose adds") for line in shown)
+    genera = screen("genera").splitlines()
+    assert len(genera) == 20
+    assert "Continuous rain or snow likely." in genera[11]
+    assert max(map(len, shown + genera)) <= 80
+    whole = run("info", "--model", model, "--verbose").stdout
+    assert len(whole.splitlines()) > 24
+    assert "  recipe:\n" in whole
+
+
 def test_a_figure_of_no_photo_is_null_and_a_dash_to_read(
     make_model: Callable[..., Path], metadata: dict[str, Any]
 ) -> None:
     model = make_model({**metadata, "metrics": {"fog": {"value": None, "n": 0}}})
     facts = json.loads(run("info", "--model", model, "--format", "json").stdout)
     assert facts["model"]["metrics"] == {"fog": {"value": None, "n": 0}}
-    lines = run("info", "--model", model).stdout.splitlines()
+    lines = run("info", "--model", model, "--verbose").stdout.splitlines()
     assert lines[lines.index("    fog:") :][1:3] == ["      value: -", "      n: 0"]
 
 

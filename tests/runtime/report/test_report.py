@@ -34,6 +34,7 @@ def row(
     probability: float = 0.9,
     path: str = "a.jpg",
     error: str | None = None,
+    time_source: str | None = "name",
 ) -> dict[str, Any]:
     found = by_name(genus)
     answer = {
@@ -47,10 +48,12 @@ def row(
         "rain": found.rain,
         "top": [{"genus": genus, "probability": probability}],
     }
+    if reason in ("dark", "clear", "unfamiliar"):
+        answer |= dict.fromkeys(("genus", "abbreviation", "probability", "level", "base", "rain"))
     if error:
         answer = {**dict.fromkeys(answer), "top": []}
     head = {"path": path, "status": "error" if error else "ok", "error": error}
-    return {**head, **answer, "captured_at": captured_at, "model": "tiny 1.0.0"}
+    return {**head, **answer, "captured_at": captured_at, "time_source": time_source, "model": "tiny 1.0.0"}
 
 
 def year(number: int) -> list[dict[str, Any]]:
@@ -179,7 +182,7 @@ def test_the_strip_of_a_month_shows_the_most_frequent_sky_of_each_hour() -> None
     assert re.findall(r'<path class="([^"]+)" d="([^"]+)"><title>([^<]+)', strip) == [
         ("Cu", "M28 10h1v2h-1z", "29 February 2024, 10-12 h: Cumulus (7)"),
         ("Cu doubt", "M28 12h1v1h-1z", "29 February 2024, 12-13 h: Cumulus, mostly uncertain (1)"),
-        ("dark", "M28 23h1v1h-1z", "29 February 2024, 23-24 h: Too dark to see (1)"),
+        ("dark", "M28 23h1v1h-1z", "29 February 2024, 23-24 h: Too dark (1)"),
     ]
 
 
@@ -326,6 +329,41 @@ def test_a_json_array_and_empty_lines_are_read_and_a_line_without_end_is_not(tmp
         done = run("/dev/zero")
         assert done.returncode == 2
         assert "line 1 is not a cloudedge row" in done.stderr
+
+
+def test_captures_placed_by_the_time_of_their_file_are_counted_aloud(tmp_path: Path) -> None:
+    rows = [row(), row("2024-06-01T13:00:00+02:00", path="b.jpg", time_source="file"), row(None, path="c.jpg")]
+    (tmp_path / "rows.jsonl").write_text("".join(to_jsonl(rows)))
+    done = run(tmp_path / "rows.jsonl", "-o", tmp_path / "page.html")
+    assert done.returncode == 0
+    assert "1 of 3 captures placed by the file's time of change; the photos carry no other.\n" in done.stderr
+    summary = summarise(rows)
+    assert (summary.undated, summary.dated_by_file, sum(map(Counter.total, summary.by_hour_of_day.values()))) == (
+        1,
+        1,
+        2,
+    )
+
+
+def test_rows_of_version_1_make_the_page_of_version_2(tmp_path: Path) -> None:
+    of_version_1 = []
+    for entry in year(100):
+        old = {key: value for key, value in entry.items() if key != "time_source"}
+        if entry["status"] == "ok" and entry["genus"] is None:  # it named a genus even there
+            old |= {"genus": "Cumulonimbus", "abbreviation": "Cb", "probability": 0.9, "base": "< 2000 m"}
+            old |= {"level": {"name": "low", "probability": 0.9}, "rain": "Heavy rain and thunderstorms"}
+        of_version_1.append(old)
+    (tmp_path / "rows").write_text("".join(to_jsonl(of_version_1)))
+    assert summarise(read_rows(str(tmp_path / "rows"))) == summarise(year(100))
+
+
+def test_photos_without_a_genus_and_uncertain_ones_take_turns_among_the_least_sure() -> None:
+    days = [f"2024-06-{day:02}T12:00:00" for day in range(1, 7)]
+    strange = [row(day, reason="unfamiliar", path=f"strange{day}.jpg") for day in days]
+    unsure = [row(day, reason="low_confidence", probability=0.2 + i / 10) for i, day in enumerate(days[:3])]
+    shown = summarise([*strange, *unsure]).most_doubtful()
+    assert [capture.sky for capture in shown] == ["unfamiliar", "Cu"] * 3 + ["unfamiliar"] * 3
+    assert [capture.probability for capture in shown if capture.sky == "Cu"] == pytest.approx([0.2, 0.3, 0.4])
 
 
 def test_the_page_never_replaces_the_rows(tmp_path: Path) -> None:

@@ -72,7 +72,11 @@ def test_a_form_gives_the_rows_of_the_command_line(client, explaining, photos):
     chosen = [dated, broken, *photos[2:5]]
     reply = client.form(*((path.name, path.read_bytes()) for path in chosen))
     assert reply.status == 200
-    assert reply.json == rows_of_the_command_line(explaining, chosen, dated.parent)
+    expected = rows_of_the_command_line(explaining, chosen, dated.parent)
+    uploaded = [
+        row if row["time_source"] == "name" else row | {"captured_at": None, "time_source": None} for row in expected
+    ]
+    assert reply.json == uploaded  # an upload has no file whose time could count
     assert reply.json[0]["captured_at"] == "2024-06-01T12:30:45"
     assert reply.json[1]["status"] == "error"
 
@@ -92,6 +96,20 @@ def test_evidence_comes_only_when_asked_for(client, jpeg, classifier):
     values = result.maps.values[result.maps.classes.index(result.genus)]
     assert row["evidence"]["maps"][result.genus][0] == pytest.approx(values[0].tolist(), abs=1e-3)
     assert row["evidence"]["box"] == pytest.approx(result.maps.box)
+
+
+def test_no_file_of_the_server_is_looked_at_for_the_name_of_an_upload(client, jpeg, photos):
+    for body in (jpeg, b"no photo"):
+        (row,) = client.form((str(photos[0]), body), ("b.jpg", jpeg)).json[:1]
+        assert (row["captured_at"], row["time_source"]) == (None, None)
+
+
+def test_a_photo_without_a_cloud_to_name_is_a_row_with_guesses_and_their_evidence(make_model, metadata, jpeg):
+    model = make_model({**metadata, "thresholds": {"low_confidence": 0.0, "dark": 256}}, "outputs")
+    with served(CloudClassifier(model, threads=1)) as client:
+        (row,) = client.post(jpeg, "?evidence=true").json
+    assert (row["genus"], row["level"], row["base"], row["rain"], row["reason"]) == (None, None, None, None, "dark")
+    assert set(row["evidence"]["maps"]) == {entry["genus"] for entry in row["top"]}
 
 
 def test_a_model_without_evidence_says_so_with_null(tiny, jpeg):
