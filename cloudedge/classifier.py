@@ -19,6 +19,7 @@ from cloudedge.model import Model, Outputs
 from cloudedge.photo.capture_time import captured_at_from_name
 from cloudedge.photo.crop import WHOLE, Box, check_box, crop_pixels, side_to_decode
 from cloudedge.photo.formats import MAX_JPEG_PIXELS
+from cloudedge.photo.name_time import Neighbours
 from cloudedge.photo.read import Source, drop_tracebacks, out_of_memory, path_of, read
 from cloudedge.row import Classification, GenusProbability, LevelProbability, Reason
 
@@ -66,6 +67,7 @@ class CloudClassifier:
         self.crop = crop
         self.max_pixels = max_pixels
         self.min_confidence = min_confidence
+        self._neighbours = Neighbours()
 
     def classify(self, source: Source) -> Classification:
         """Classify one photo: a path, bytes, a binary file object, a PIL image or an array uint8 (H, W, 3) RGB.
@@ -151,7 +153,7 @@ class CloudClassifier:
             base=genus.base,
             rain=genus.rain,
             top=tuple(GenusProbability(entry.name, p) for entry, p in ranked[: self.top_k]),
-            captured_at=photo.captured_at or _captured_at_from_name(source),
+            captured_at=photo.captured_at or self._captured_at_from_name(source),
             model=self._model_name,
             maps=maps,
         )
@@ -171,9 +173,13 @@ class CloudClassifier:
             base=None,
             rain=None,
             top=(),
-            captured_at=_captured_at_from_name(source),
+            captured_at=self._captured_at_from_name(source),
             model=self._model_name,
         )
+
+    def _captured_at_from_name(self, source: Source) -> str | None:
+        path = path_of(source)
+        return None if path is None else captured_at_from_name(path, self._neighbours)
 
     @property
     def _model_name(self) -> str:

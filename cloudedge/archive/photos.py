@@ -9,6 +9,7 @@ from pathlib import PurePath
 
 from cloudedge.files import TEMPORARY_PREFIX
 from cloudedge.photo import capture_time
+from cloudedge.photo.name_time import Neighbours
 
 # A file whose name ends like this claims to be a photo.
 PHOTO_EXTENSIONS = (
@@ -99,8 +100,9 @@ def taken_between(
     on_left_out: Callable[[str | None], object] = lambda time: None,
 ) -> Iterator[str]:
     """Yield the photos with since <= captured_at < until; the times of the others, or None, go to `on_left_out`."""
+    neighbours = Neighbours()
     for path in photos:
-        text = capture_time.captured_at(path)
+        text = capture_time.captured_at(path, neighbours)
         time = datetime.fromisoformat(text) if text else None
         if (
             time is None
