@@ -166,6 +166,20 @@ def test_a_glob_chooses(tmp_path: Path, photo: bytes) -> None:
     assert camera.look("1200_hd.jpg", "1200_lo.jpg") + camera.look(None) == [("1200_hd.jpg", "ok")]
 
 
+def test_thumbnails_and_what_is_excluded_are_no_captures(
+    tmp_path: Path, photo: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloudedge.archive.watch._AT_ONCE", 2)  # they must not take the places of captures
+    camera = Camera(tmp_path / "cam", photo, settle=0.0, exclude=("keogram", "/2024/startrails"))
+    left = ["@eaDir/a.jpg/S.jpg", "@eaDir/a.jpg/M.jpg", "2024/thumbnails/b.jpg", "2024/thumbnails/c.jpg"]
+    left += ["2024/keogram/k.jpg", "2024/keogram/l.jpg", "2024/startrails/s.jpg", "2024/startrails/t.jpg"]
+    for name in [*left, "2024/b.jpg", "startrails/s.jpg"]:
+        camera.put(name)
+    assert camera.look(*left, "@eaDir", "2024/thumbnails", "2024/keogram", "2024/startrails", after=1) == []
+    found = [row for _ in range(3) for row in camera.look(None, after=3)]
+    assert sorted(found) == [("2024/b.jpg", "ok"), ("startrails/s.jpg", "ok")]
+
+
 def test_more_captures_than_are_waited_for_at_a_time_all_get_their_turn(
     camera: Camera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
