@@ -350,6 +350,19 @@ def test_what_came_while_it_was_down_comes_first_and_nothing_twice(tmp_path: Pat
     assert paths_in(journal, root) == ["0.jpg", "1.jpg", "2.jpg"]
 
 
+def test_the_command_passes_over_thumbnails_and_what_is_excluded(tmp_path: Path, photo: bytes) -> None:
+    root, journal = tmp_path / "cam", tmp_path / "rows.jsonl"
+    camera = Camera(root, photo)
+    for name in ("a/keogram/k.jpg", "a/x.jpg", "a/x-clean.jpg", "@eaDir/x.jpg/S.jpg", "z.jpg"):
+        camera.put(name)
+    with watching(root, "-o", journal, "--poll", "0.2", "--exclude", "keogram", "--exclude", "*-clean.*"):
+        wait_for(lambda: "z.jpg" in paths_in(journal, root))
+        camera.put("a/keogram/l.jpg")
+        camera.put("zz.jpg")
+        wait_for(lambda: "zz.jpg" in paths_in(journal, root))
+    assert paths_in(journal, root) == [os.path.join("a", "x.jpg"), "z.jpg", "zz.jpg"]
+
+
 @posix
 def test_changes_alone_are_printed_and_a_command_that_fails_is_not_fatal(tmp_path: Path, photo: bytes) -> None:
     root, journal = tmp_path / "cam", tmp_path / "rows.csv"
