@@ -20,6 +20,7 @@ from cloudedge.model import Model, Outputs
 from cloudedge.photo.capture_time import TimeSource, time_of
 from cloudedge.photo.crop import WHOLE, Box, check_box, crop_pixels, side_to_decode
 from cloudedge.photo.formats import MAX_JPEG_PIXELS
+from cloudedge.photo.name_time import Neighbours
 from cloudedge.photo.read import Source, drop_tracebacks, out_of_memory, path_of, read
 from cloudedge.row import NAMELESS, Classification, GenusProbability, LevelProbability, Reason
 
@@ -67,6 +68,7 @@ class CloudClassifier:
         self.crop = crop
         self.max_pixels = max_pixels
         self.min_confidence = min_confidence
+        self._neighbours = Neighbours()
 
     def classify(self, source: Source) -> Classification:
         """Classify one photo: a path, bytes, a binary file object, a PIL image or an array.
@@ -124,7 +126,12 @@ class CloudClassifier:
         photo = read(source, side_to_decode(spec.resize.size, self.crop), self.max_pixels)
         pixels = preprocess.resize(crop_pixels(photo.pixels, self.crop), spec)
         array = preprocess.normalise(pixels, spec)
-        return _Prepared(array, preprocess.luminance(pixels), time_of(path_of(source), photo.captured_at), photo.size)
+        return _Prepared(
+            array,
+            preprocess.luminance(pixels),
+            time_of(path_of(source), photo.captured_at, self._neighbours),
+            photo.size,
+        )
 
     def _finish(self, source: Source, started: Future[_Prepared | ImageError]) -> Classification:
         prepared = started.result()
@@ -168,7 +175,7 @@ class CloudClassifier:
 
     def error_row(self, source: Source, error: ImageError) -> Classification:
         """Return the row of a photo that cannot be read."""
-        captured_at, time_source = time_of(path_of(source))
+        captured_at, time_source = time_of(path_of(source), neighbours=self._neighbours)
         return Classification(
             path=path_of(source),
             status="error",

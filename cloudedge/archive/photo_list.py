@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from cloudedge.errors import CloudEdgeError
 from cloudedge.photo import capture_time
+from cloudedge.photo.name_time import Neighbours
 
 if TYPE_CHECKING:
     import sqlite3
@@ -40,7 +41,8 @@ def collected(photos: Iterable[str], by_time: bool = False) -> Iterator[PhotoLis
     """
     import sqlite3
 
-    rows = ((os.fsencode(path), _instant(path) if by_time else None) for path in photos)
+    neighbours = Neighbours()
+    rows = ((os.fsencode(path), _instant(path, neighbours) if by_time else None) for path in photos)
     database = sqlite3.connect("")
     try:
         try:
@@ -55,6 +57,6 @@ def collected(photos: Iterable[str], by_time: bool = False) -> Iterator[PhotoLis
         database.close()
 
 
-def _instant(path: str) -> float | None:
-    time, _ = capture_time.place_in_time(path)
+def _instant(path: str, neighbours: Neighbours) -> float | None:
+    time, _ = capture_time.place_in_time(path, neighbours)
     return capture_time.instant(time) if time else None

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from fnmatch import translate
 from pathlib import PurePath
 
 from cloudedge.files import TEMPORARY_PREFIX
 from cloudedge.photo import capture_time
+from cloudedge.photo.name_time import Neighbours
 
 # A file whose name ends like this claims to be a photo.
 PHOTO_EXTENSIONS = (
     ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo", ".png", ".tif", ".tiff", ".webp"
 )  # fmt: skip
+
+
+# What is not a capture: thumbnails, deleted files, old versions and what a file system has found. By name, in any case;
+# Synology, QNAP, Windows, Syncthing, Linux, Allsky and Frigate make them.
+LEFTOVERS = (
+    "@eaDir", "#recycle", "#snapshot", "@Recycle", "@Recently-Snapshot", "$RECYCLE.BIN", "System Volume Information",
+    ".stversions", "lost+found", "thumbnails", "thumbs", "thumbnail-*",
+)  # fmt: skip
+_LEFTOVER = re.compile("|".join(f"({translate(name)})" for name in LEFTOVERS), re.IGNORECASE)
 
 
 def find_photos(
@@ -22,6 +34,8 @@ def find_photos(
     on_error: Callable[[OSError], object] = lambda error: None,
     glob: str | None = None,
     recursive: bool = True,
+    exclude: Sequence[str] = (),
+    on_passed_over: Callable[[str], object] = lambda pattern: None,
 ) -> Iterator[str]:
     """Yield the path of each photo that `paths` name, lazily; a relative path stays relative.
 
@@ -30,7 +44,7 @@ def find_photos(
     """
     for path in paths:
         if os.path.isdir(path):
-            yield from photos_below(path, on_skipped, on_error, glob, recursive)
+            yield from photos_below(path, on_skipped, on_error, glob, recursive, exclude, on_passed_over)
         else:
             yield path
 
@@ -41,18 +55,28 @@ def photos_below(
     on_error: Callable[[OSError], object] = lambda error: None,
     glob: str | None = None,
     recursive: bool = True,
+    exclude: Sequence[str] = (),
+    on_passed_over: Callable[[str], object] = lambda pattern: None,
+    root: str | None = None,
 ) -> Iterator[str]:
     """Yield the photos in a folder and, if `recursive`, in its sub-folders, sorted by name, lazily.
 
     Every file with a photo's extension is yielded, even if it turns out to be something else, so that its reader can
     report what is wrong with it; with `glob`, only if its name (or the end of its path: `noon/*.jpg`) matches. Hidden
-    files, other files and links to folders (which may form loops) go to `on_skipped`. A folder that cannot be read goes
-    to `on_error`.
+    files, other files and links to folders (which may form loops) go to `on_skipped`. Of a file or a folder that is
+    passed over (see `passed_over`) the pattern goes to `on_passed_over`; `root` is the folder that was given, if that
+    is not `folder`. A folder that cannot be read goes to `on_error`.
     """
+    root = root or folder
+    if _lies_in_passed_over(folder, root, exclude):
+        return
+    begin = len(os.path.join(root, ""))
     pending = _last_first(folder, on_error)  # a stack, not recursion: folders may nest deeper than Python's calls
     while pending:
         entry = pending.pop()
-        if entry.name.startswith("."):
+        if pattern := passed_over(entry.path[begin:], exclude):
+            on_passed_over(pattern)
+        elif entry.name.startswith("."):
             if not entry.name.startswith(TEMPORARY_PREFIX):
                 on_skipped(entry.path)
         elif entry.is_dir(follow_symlinks=False):
@@ -66,12 +90,23 @@ def photos_below(
             on_skipped(entry.path)
 
 
+def passed_over(relative: str, exclude: Sequence[str] = ()) -> str | None:
+    """Return the pattern by which a file or a folder, with all it holds, is not looked at; None if it is.
+
+    `relative` is its path from the folder that was given. That is the name of a leftover, or one of `exclude`: a
+    pattern that fits its name or the end of its path, or with a slash in front (`/noon`) the path as a whole.
+    """
+    if leftover := _LEFTOVER.fullmatch(os.path.basename(relative)):
+        return LEFTOVERS[(leftover.lastindex or 1) - 1]
+    return next((pattern for pattern in exclude if PurePath(f"/{relative}").match(pattern)), None)
+
+
 def claims_to_be_photo(path: str) -> bool:
     """Return whether a file's extension is that of a photo."""
     return path.lower().endswith(PHOTO_EXTENSIONS)
 
 
-def is_wanted(path: str, root: str, glob: str | None) -> bool:
+def is_wanted(path: str, root: str, glob: str | None, exclude: Sequence[str] = ()) -> bool:
     """Return whether `photos_below(root)` would yield an existing path."""
     names = os.path.relpath(path, root).split(os.sep)
     parents = (os.path.join(root, *names[:depth]) for depth in range(1, len(names)))
@@ -79,9 +114,18 @@ def is_wanted(path: str, root: str, glob: str | None) -> bool:
         claims_to_be_photo(path)
         and not os.path.isdir(path)
         and not any(name.startswith(".") for name in names)
+        and not _lies_in_passed_over(path, root, exclude)
         and not any(os.path.islink(parent) for parent in parents)
         and (glob is None or PurePath(path).match(glob))
     )
+
+
+def _lies_in_passed_over(path: str, root: str, exclude: Sequence[str]) -> bool:
+    """Return whether a path below `root`, or a folder on the way to it, is passed over."""
+    if path == root:
+        return False
+    names = os.path.relpath(path, root).split(os.sep)
+    return any(passed_over(os.path.join(*names[:depth]), exclude) for depth in range(1, len(names) + 1))
 
 
 def in_shard(path: str, number: int, count: int) -> bool:
@@ -102,8 +146,9 @@ def taken_between(
 
     Of the others, the time or None goes to `on_left_out`, and whether it is the file's time of change.
     """
+    neighbours = Neighbours()
     for path in photos:
-        text, by_file = capture_time.place_in_time(path)
+        text, by_file = capture_time.place_in_time(path, neighbours)
         time = datetime.fromisoformat(text) if text else None
         if (
             time is None

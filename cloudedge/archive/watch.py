@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -46,9 +46,11 @@ class Watch:
         patience: float = PATIENCE_SECONDS,
         glob: str | None = None,
         clock: Callable[[], float] = time.monotonic,
+        exclude: Sequence[str] = (),
     ) -> None:
         self._root, self._classify, self._ledger = root, classify, ledger
-        self._settle, self._patience, self._glob, self._clock = settle, patience, glob, clock
+        self._settle, self._patience, self._clock = settle, patience, clock
+        self._glob, self._exclude = glob, exclude
         self._waiting: dict[str, _Arrival] = {}
         self._folders: dict[str, float] = {}  # new ones, to be scanned once more: their first files give no hint
         self._more = False
@@ -90,7 +92,7 @@ class Watch:
                 self._meet(path)
 
     def _photos(self, path: str) -> Iterator[str]:
-        return photos_below(path, glob=self._glob)
+        return photos_below(path, glob=self._glob, exclude=self._exclude, root=self._root)
 
     def _is_new(self, path: str) -> bool:
         state = signature(path)
@@ -99,7 +101,7 @@ class Watch:
         return not self._ledger.holds(self._ledger.key(path, state))
 
     def _meet(self, path: str) -> None:
-        if is_wanted(path, self._root, self._glob):
+        if is_wanted(path, self._root, self._glob, self._exclude):
             now = self._clock()
             self._waiting[path] = _Arrival(signature(path), now, now + self._settle)
 

@@ -19,7 +19,7 @@ from cloudedge.archive.photo_list import collected
 from cloudedge.archive.photos import find_photos, in_shard, taken_between
 from cloudedge.cli.exit_codes import EXIT_CODES, INTERRUPTED, NOT_ALL_CLASSIFIED
 from cloudedge.cli.inputs import STDIN, open_classifier, standard_input
-from cloudedge.cli.options import Answer, Moment, Shard, answer_options, glob_option, model_options
+from cloudedge.cli.options import Answer, Moment, Shard, answer_options, exclude_option, glob_option, model_options
 from cloudedge.cli.outputs import STDOUT, colour, count, format_of, open_journal, open_output, writer
 from cloudedge.cli.text import fit
 from cloudedge.photo.capture_time import is_before
@@ -41,6 +41,7 @@ class Tally:
     failed: int = 0
     done_before: int = 0
     skipped: int = 0
+    passed_over: Counter[str] = field(default_factory=Counter)  # by the pattern that their names fit
     left_out: int = 0  # by --since and --until, those without a time among them
     undated: int = 0
     dated_by_file: int = 0  # by its time of change, among all of them
@@ -63,6 +64,9 @@ class Tally:
     def skip(self, path: str) -> None:
         self.skipped += 1
 
+    def pass_over(self, pattern: str) -> None:
+        self.passed_over[pattern] += 1
+
     def leave_out(self, time: str | None, by_file: bool) -> None:
         self.left_out += 1
         self.undated += time is None
@@ -83,7 +87,11 @@ class Tally:
     def rest(self) -> str:
         undated = f" ({self.undated} without a time)" if self.undated else ""
         left_out = f", {self.left_out} taken at another time{undated}" if self.left_out else ""
-        return left_out + (f", {count(self.skipped, 'other file')} skipped" if self.skipped else "")
+        skipped = f", {count(self.skipped, 'other file')} skipped" if self.skipped else ""
+        if not self.passed_over:
+            return left_out + skipped
+        number = count(self.passed_over.total(), "file or folder", "files and folders")
+        return f"{left_out}{skipped}, {number} passed over ({', '.join(map(printable, self.passed_over))})"
 
 
 @click.command("classify", epilog=EXIT_CODES, short_help="Print a row for each photo.")
@@ -97,6 +105,7 @@ class Tally:
 @click.option("-o", "--output", "target", metavar="FILE", help="Write to FILE, which is replaced at the end.")
 @click.option("--resume", is_flag=True, help="Append to FILE the photos that it does not hold yet; needs jsonl or csv.")
 @glob_option
+@exclude_option
 @click.option("--recursive/--no-recursive", default=True, show_default=True, help="Read sub-folders too.")
 @click.option("--since", type=Moment(), metavar="TIME", help="Only photos taken at TIME or later.")
 @click.option("--until", type=Moment(), metavar="TIME", help="Only photos taken before TIME.")
@@ -170,12 +179,15 @@ def _selected(
     tally: Tally,
     journal: Journal | None,
     glob: str | None,
+    exclude: tuple[str, ...],
     recursive: bool,
     since: datetime | None,
     until: datetime | None,
     shard: tuple[int, int] | None,
 ) -> Iterable[str]:
-    photos: Iterable[str] = find_photos(paths, tally.skip, tally.report_folder, glob or None, recursive)
+    photos: Iterable[str] = find_photos(
+        paths, tally.skip, tally.report_folder, glob or None, recursive, exclude, tally.pass_over
+    )
     if shard:
         photos = _of_shard(photos, shard, tally)
     if journal:

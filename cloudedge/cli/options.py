@@ -194,3 +194,11 @@ def answer_options(command: Callable[..., None]) -> Callable[..., None]:
 glob_option = click.option(
     "--glob", type=Glob(), metavar="PATTERN", help="In folders, only photos whose name matches, such as '*-noon.jpg'."
 )
+
+exclude_option = click.option(
+    "--exclude",
+    type=Glob(),
+    multiple=True,
+    metavar="PATTERN",
+    help="In folders, no file or sub-folder whose name matches, such as keogram or '*-clean.*'; may be repeated.",
+)

@@ -19,7 +19,7 @@ from cloudedge.archive.row_command import run_command
 from cloudedge.archive.watch import Changes, Watch
 from cloudedge.cli.exit_codes import EXIT_CODES, INTERRUPTED
 from cloudedge.cli.inputs import open_classifier, settings_of
-from cloudedge.cli.options import Answer, Command, Finite, answer_options, glob_option, model_options
+from cloudedge.cli.options import Answer, Command, Finite, answer_options, exclude_option, glob_option, model_options
 from cloudedge.cli.outputs import STDOUT, colour, format_of, open_journal, writer
 from cloudedge.installation import command_to_add
 from cloudedge.row import row_of
@@ -75,6 +75,7 @@ from cloudedge.row_formats import printable
     help="Look through the folder this often, instead of waiting for notifications; network shares send none.",
 )
 @glob_option
+@exclude_option
 @answer_options
 @model_options
 def command(
@@ -88,6 +89,7 @@ def command(
     settle: float,
     poll: float | None,
     glob: str | None,
+    exclude: tuple[str, ...],
     model: str,
     threads: int | None,
     **options: Any,
@@ -118,7 +120,7 @@ def command(
         ledger = Ledger(settings_of(classifier, answer))
         if target is not None:
             ledger = stack.enter_context(open_journal(target, kind, classifier, answer, changes.changed))
-        watcher = Watch(root, classifier.classify_many, ledger, settle, glob=glob or None)
+        watcher = Watch(root, classifier.classify_many, ledger, settle, glob=glob or None, exclude=exclude)
         if target is None:
             watcher.mark_existing_done()
         tick = min(1.0, max(settle / 2, 0.05), poll or 1.0)

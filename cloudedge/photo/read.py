@@ -19,7 +19,7 @@ from PIL import ExifTags, Image
 
 from cloudedge.errors import ImageError, ImageTooLargeError
 from cloudedge.photo.bounded_file import open_file
-from cloudedge.photo.capture_time import exif_time
+from cloudedge.photo.capture_time import exif_tags, exif_time
 from cloudedge.photo.formats import MAX_JPEG_PIXELS, open_image
 from cloudedge.photo.pixels import to_rgb
 
@@ -150,7 +150,7 @@ def _photo(image: Image.Image, whole: tuple[int, int] | None = None, size: int |
     try:
         exif = image.getexif()
         orientation = exif.get(ExifTags.Base.Orientation)
-        captured_at = exif_time(exif.get_ifd(ExifTags.IFD.Exif))
+        captured_at = exif_time(exif_tags(exif))
     except Exception:  # broken EXIF data do not make a photo unreadable
         orientation = captured_at = None
     image = to_rgb(image)

@@ -41,7 +41,18 @@ def seeds() -> Iterator[bytes]:
     for first in range(len(PARTS)):
         for second in range(len(PARTS)):
             yield bytes([first, second])
-    for name in ("2024-06-01T12:30:45.123Z.jpg", "2024/06/01/12-30-45.jpg", "20240601123045678", "1717245045.5.jpg"):
+    for name in (
+        "2024-06-01T12:30:45.123Z.jpg",
+        "2024/06/01/12-30-45.jpg",
+        "20240601123045678",
+        "1717245045.5.jpg",
+        "PXL_20240601_123045123.jpg",
+        "a-1717245045.12-x.jpg",
+        "image24-06-01_12-30-45-12.jpg",
+        "2024-06-01/1230.jpg",
+        "20240601T123045-0400.jpg",
+        "2024-06-01 - 12.30.45_UTC.jpg",
+    ):
         yield name.encode()
     for stamp in ("2024:06:01 12:30:45\n+02:00", "0001:01:01 00:00:00\n-23:59", "9999:12:31 23:59:59\nZ"):
         yield b"\n" + stamp.encode()

@@ -134,6 +134,90 @@ def test_a_glob_fits_the_name_or_the_end_of_the_path(tree: Path) -> None:
     assert found("sky/b.jpg") == list(find_photos(["sky/b.jpg"], glob="*.png"))
 
 
+LEFT = [
+    "@eaDir", "@EADIR", "#recycle", "#Recycle", "#snapshot", "@Recycle", "@Recently-Snapshot", "$RECYCLE.BIN",
+    "$Recycle.Bin", "System Volume Information", ".stversions", "lost+found", "thumbnails", "Thumbnails", "thumbs",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LEFT)
+def test_thumbnails_and_deleted_files_are_passed_over_at_any_depth(tree: Path, name: str) -> None:
+    for parent in ("", "2024"):
+        (tree / parent / name / "deep").mkdir(parents=True)
+        (tree / parent / name / "deep" / "x.jpg").touch()
+    patterns: list[str] = []
+    skipped: list[str] = []
+    photos = list(find_photos(["sky"], on_skipped=skipped.append, on_passed_over=patterns.append))
+    assert [os.path.basename(path) for path in photos] == ["c.jpeg", "d.webp", "a.PNG", "b.jpg"]
+    assert [pattern.lower() for pattern in patterns] == [name.lower()] * 2
+    assert len(skipped) == 3
+    assert not is_wanted(f"sky/2024/{name}/deep/x.jpg", "sky", None)
+    assert list(photos_below(f"sky/2024/{name}", root="sky")) == []
+    assert list(photos_below(f"sky/2024/{name}/deep", root="sky")) == []
+    if not name.startswith("."):
+        assert found(f"sky/{name}") == [f"sky/{name}/deep/x.jpg"]
+        assert is_wanted(f"sky/{name}/deep/x.jpg", f"sky/{name}", None)
+
+
+def test_names_that_only_begin_like_a_leftover_are_captures(tree: Path) -> None:
+    names = ["@eaDir2/x.jpg", "recycle/x.jpg", "my thumbnails/x.jpg", "lost/x.jpg", "thumbnail.jpg", "thumbnails.jpg"]
+    for name in names:
+        (tree / name).parent.mkdir(exist_ok=True)
+        (tree / name).touch()
+    (tree / "thumbnail-20240501.jpg").touch()
+    assert {f"sky/{name}" for name in names} == set(found("sky")) - {
+        "sky/2024/c.jpeg",
+        "sky/2024/d.webp",
+        "sky/a.PNG",
+        "sky/b.jpg",
+    }
+
+
+def test_a_leftover_that_cannot_be_read_is_no_failure(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tree / "lost+found").mkdir()
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:
+        if path.endswith("lost+found"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr("os.scandir", refuse)
+    errors: list[OSError] = []
+    assert len(list(find_photos(["sky"], on_error=errors.append))) == 4
+    assert errors == []
+
+
+@pytest.mark.parametrize(
+    ("exclude", "left"),
+    [
+        (["2024"], ["sky/a.PNG", "sky/b.jpg"]),
+        (["2024/"], ["sky/a.PNG", "sky/b.jpg"]),
+        (["*.jpeg", "a.*"], ["sky/2024/d.webp", "sky/b.jpg"]),
+        (["2024/*.webp"], ["sky/2024/c.jpeg", "sky/a.PNG", "sky/b.jpg"]),
+        (["/*.jpg"], ["sky/2024/c.jpeg", "sky/2024/d.webp", "sky/a.PNG"]),
+        (["/c.jpeg", "sky", "sky/b.jpg"], ["sky/2024/c.jpeg", "sky/2024/d.webp", "sky/a.PNG", "sky/b.jpg"]),
+    ],
+)
+@pytest.mark.parametrize("root", ["sky", "./sky", "sky/", "sky//"])
+def test_exclude_leaves_out_files_and_folders_below_the_folder_that_was_given(
+    tree: Path, exclude: list[str], left: list[str], root: str
+) -> None:
+    photos = [Path(path).as_posix() for path in find_photos([root], exclude=exclude)]
+    assert photos == left
+    everything = ["sky/2024/c.jpeg", "sky/2024/d.webp", "sky/a.PNG", "sky/b.jpg"]
+    assert [path for path in everything if is_wanted(path, root, None, exclude)] == left
+    below = [Path(path).as_posix() for path in photos_below("sky/2024", exclude=exclude, root="sky")]
+    assert below == [path for path in left if "2024" in path]
+
+
+def test_a_photo_that_is_given_is_taken_whatever_is_excluded(tree: Path) -> None:
+    patterns: list[str] = []
+    photos = find_photos(["sky/b.jpg", "sky/2024"], exclude=["b.jpg", "2024", "c.*"], on_passed_over=patterns.append)
+    assert [Path(path).name for path in photos] == ["b.jpg", "d.webp"]
+    assert patterns == ["c.*"]
+
+
 def test_sub_folders_may_be_left_out(tree: Path) -> None:
     assert [Path(path).name for path in find_photos(["sky"], recursive=False)] == ["a.PNG", "b.jpg"]
 

@@ -167,6 +167,20 @@ def test_a_glob_chooses(tmp_path: Path, photo: bytes) -> None:
     assert camera.look("1200_hd.jpg", "1200_lo.jpg") + camera.look(None) == [("1200_hd.jpg", "ok")]
 
 
+def test_thumbnails_and_what_is_excluded_are_no_captures(
+    tmp_path: Path, photo: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloudedge.archive.watch._AT_ONCE", 2)  # they must not take the places of captures
+    camera = Camera(tmp_path / "cam", photo, settle=0.0, exclude=("keogram", "/2024/startrails"))
+    left = ["@eaDir/a.jpg/S.jpg", "@eaDir/a.jpg/M.jpg", "2024/thumbnails/b.jpg", "2024/thumbnails/c.jpg"]
+    left += ["2024/keogram/k.jpg", "2024/keogram/l.jpg", "2024/startrails/s.jpg", "2024/startrails/t.jpg"]
+    for name in [*left, "2024/b.jpg", "startrails/s.jpg"]:
+        camera.put(name)
+    assert camera.look(*left, "@eaDir", "2024/thumbnails", "2024/keogram", "2024/startrails", after=1) == []
+    found = [row for _ in range(3) for row in camera.look(None, after=3)]
+    assert sorted(found) == [("2024/b.jpg", "ok"), ("startrails/s.jpg", "ok")]
+
+
 def test_more_captures_than_are_waited_for_at_a_time_all_get_their_turn(
     camera: Camera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -339,6 +353,19 @@ def test_what_came_while_it_was_down_comes_first_and_nothing_twice(tmp_path: Pat
     classify = [*CLOUDEDGE, "classify", "--model", TINY, "--quiet", str(root), "-o", str(journal), "--resume"]
     assert subprocess.run(classify, timeout=60).returncode == 0
     assert paths_in(journal, root) == ["0.jpg", "1.jpg", "2.jpg"]
+
+
+def test_the_command_passes_over_thumbnails_and_what_is_excluded(tmp_path: Path, photo: bytes) -> None:
+    root, journal = tmp_path / "cam", tmp_path / "rows.jsonl"
+    camera = Camera(root, photo)
+    for name in ("a/keogram/k.jpg", "a/x.jpg", "a/x-clean.jpg", "@eaDir/x.jpg/S.jpg", "z.jpg"):
+        camera.put(name)
+    with watching(root, "-o", journal, "--poll", "0.2", "--exclude", "keogram", "--exclude", "*-clean.*"):
+        wait_for(lambda: "z.jpg" in paths_in(journal, root))
+        camera.put("a/keogram/l.jpg")
+        camera.put("zz.jpg")
+        wait_for(lambda: "zz.jpg" in paths_in(journal, root))
+    assert paths_in(journal, root) == [os.path.join("a", "x.jpg"), "z.jpg", "zz.jpg"]
 
 
 @posix

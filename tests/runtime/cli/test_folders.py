@@ -220,6 +220,8 @@ def test_the_name_of_the_output_says_the_format(month: Path) -> None:
         ("--min-confidence", "2"),
         ("--min-confidence", "nan"),
         ("--glob", "."),
+        ("--exclude", "."),
+        ("--exclude", "a.jpg", "--exclude", ""),
     ],
 )
 def test_wrong_usage_exits_2_and_leaves_no_trace(tmp_path: Path, options: tuple[str, ...]) -> None:
