@@ -35,7 +35,7 @@ def find_photos(
     glob: str | None = None,
     recursive: bool = True,
     exclude: Sequence[str] = (),
-    on_passed_over: Callable[[str], object] = lambda pattern: None,
+    on_passed_over: Callable[[str, str], object] = lambda path, pattern: None,
 ) -> Iterator[str]:
     """Yield the path of each photo that `paths` name, lazily; a relative path stays relative.
 
@@ -56,16 +56,16 @@ def photos_below(
     glob: str | None = None,
     recursive: bool = True,
     exclude: Sequence[str] = (),
-    on_passed_over: Callable[[str], object] = lambda pattern: None,
+    on_passed_over: Callable[[str, str], object] = lambda path, pattern: None,
     root: str | None = None,
 ) -> Iterator[str]:
     """Yield the photos in a folder and, if `recursive`, in its sub-folders, sorted by name, lazily.
 
     Every file with a photo's extension is yielded, even if it turns out to be something else, so that its reader can
     report what is wrong with it; with `glob`, only if its name (or the end of its path: `noon/*.jpg`) matches. Hidden
-    files, other files and links to folders (which may form loops) go to `on_skipped`. Of a file or a folder that is
-    passed over (see `passed_over`) the pattern goes to `on_passed_over`; `root` is the folder that was given, if that
-    is not `folder`. A folder that cannot be read goes to `on_error`.
+    files, other files and links to folders (which may form loops) go to `on_skipped`. A file or a folder that is passed
+    over goes to `on_passed_over` with the pattern (see `passed_over`); `root` is the folder that was given, if that is
+    not `folder`. A folder that cannot be read goes to `on_error`.
     """
     root = root or folder
     if _lies_in_passed_over(folder, root, exclude):
@@ -75,7 +75,7 @@ def photos_below(
     while pending:
         entry = pending.pop()
         if pattern := passed_over(entry.path[begin:], exclude):
-            on_passed_over(pattern)
+            on_passed_over(entry.path, pattern)
         elif entry.name.startswith("."):
             if not entry.name.startswith(TEMPORARY_PREFIX):
                 on_skipped(entry.path)

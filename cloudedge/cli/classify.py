@@ -64,7 +64,7 @@ class Tally:
     def skip(self, path: str) -> None:
         self.skipped += 1
 
-    def pass_over(self, pattern: str) -> None:
+    def pass_over(self, path: str, pattern: str) -> None:
         self.passed_over[pattern] += 1
 
     def leave_out(self, time: str | None, by_file: bool) -> None:

@@ -47,11 +47,15 @@ def catalogue(root: Path) -> Catalogued:
         if os.path.islink(path) and os.path.isdir(path):
             left_out[os.path.relpath(path, root)] = "is a link to a folder; import the folder itself"
 
+    def leave(path: str, pattern: str) -> None:
+        left_out[os.path.relpath(path, root)] = f"holds no photos by its name ({pattern}); rename it if it does"
+
     def report(error: OSError) -> None:
         left_out[os.path.relpath(error.filename, root)] = f"cannot be read ({error.strerror}); check its permissions"
 
     labels, files, sums, thumbs = [], [], [], []
-    for path in tqdm(list(map(Path, photos_below(str(root), pass_over, report))), desc="photos", unit=""):
+    found = photos_below(str(root), pass_over, report, on_passed_over=leave)
+    for path in tqdm(list(map(Path, found)), desc="photos", unit=""):
         file = path.relative_to(root).as_posix()
         try:
             label, thumb = _label(file), thumbnail(read(path).pixels)

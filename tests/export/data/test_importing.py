@@ -78,6 +78,7 @@ def test_what_cannot_be_catalogued_is_told_and_the_rest_is_there(
     (tmp_path / "Cirrus").symlink_to(tmp_path / "Stratus")
     (tmp_path / "Ac").mkdir()
     (tmp_path / ".hidden").mkdir()
+    save(sky(4), tmp_path / "Stratus" / "@eaDir" / "b.png")
     scandir = os.scandir
 
     def refusing(path: str) -> object:  # as of a folder that one may not read, which root may
@@ -93,7 +94,12 @@ def test_what_cannot_be_catalogued_is_told_and_the_rest_is_there(
         ("Stratus/b.png", "Stratus"),
     ]
     left_out = (tmp_path / "left_out.csv").read_text(encoding="utf-8")
-    for problem in ("Ac,cannot be read (Permission", "Cirrus,is a link to a folder", "Fog (old)/c.png,"):
+    for problem in (
+        "Ac,cannot be read (Permission",
+        "Cirrus,is a link to a folder",
+        "Fog (old)/c.png,",
+        "Stratus/@eaDir,holds no photos",
+    ):
         assert problem in left_out
     assert ".hidden" not in left_out
     assert left_out.count("has a name that a CSV file cannot hold; rename it") == 2

@@ -147,7 +147,9 @@ def test_thumbnails_and_deleted_files_are_passed_over_at_any_depth(tree: Path, n
         (tree / parent / name / "deep" / "x.jpg").touch()
     patterns: list[str] = []
     skipped: list[str] = []
-    photos = list(find_photos(["sky"], on_skipped=skipped.append, on_passed_over=patterns.append))
+    photos = list(
+        find_photos(["sky"], on_skipped=skipped.append, on_passed_over=lambda path, pattern: patterns.append(pattern))
+    )
     assert [os.path.basename(path) for path in photos] == ["c.jpeg", "d.webp", "a.PNG", "b.jpg"]
     assert [pattern.lower() for pattern in patterns] == [name.lower()] * 2
     assert len(skipped) == 3
@@ -213,7 +215,11 @@ def test_exclude_leaves_out_files_and_folders_below_the_folder_that_was_given(
 
 def test_a_photo_that_is_given_is_taken_whatever_is_excluded(tree: Path) -> None:
     patterns: list[str] = []
-    photos = find_photos(["sky/b.jpg", "sky/2024"], exclude=["b.jpg", "2024", "c.*"], on_passed_over=patterns.append)
+    photos = find_photos(
+        ["sky/b.jpg", "sky/2024"],
+        exclude=["b.jpg", "2024", "c.*"],
+        on_passed_over=lambda path, pattern: patterns.append(pattern),
+    )
     assert [Path(path).name for path in photos] == ["b.jpg", "d.webp"]
     assert patterns == ["c.*"]
 

@@ -36,8 +36,7 @@ def test_a_month_of_a_device(tmp_path: Path, device: str) -> None:
     assert f"{len(rows)} photos, 0 failed" in done.stderr
     assert (f" {archive.skipped} other file" in done.stderr) == bool(archive.skipped)
     assert (f" {archive.passed_over} file" in done.stderr) == bool(archive.passed_over)
-    assert ("passed over" in done.stderr) == bool(archive.passed_over)
-    assert done.stderr.count("\n") == 1
+    assert sum("passed over" in line for line in done.stderr.splitlines()) == bool(archive.passed_over)
     assert all(pattern in done.stderr for pattern in archive.exclude)
 
 
