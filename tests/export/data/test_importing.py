@@ -59,7 +59,7 @@ def test_a_folder_per_genus_becomes_a_catalogue(tmp_path: Path) -> None:
     assert found["cu/b.png"]["sha256"] == hashlib.sha256(before[tmp_path / "cu" / "b.png"]).hexdigest()
     assert "Seagulls: is not a genus" in output
     assert "5 photos, 2 of them under two genera" in output
-    assert "Those count by their reviews alone" in output
+    assert "For these only reviews count" in output
     assert "loose.png: is not in the folder of a genus; move it into one; left out" in output
     assert 'Cirrus/bad.jpg,"is not a photo' in (tmp_path / "left_out.csv").read_text(encoding="utf-8")
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.png")} == before
