@@ -5,8 +5,10 @@ from __future__ import annotations
 import unicodedata
 
 # Control, format (bidirectional overrides among them) and surrogate characters, line and paragraph separators: what can
-# break a line or a terminal. All kinds of spaces stay: they are common in the names of screenshots.
+# break a line or a terminal, or hide what a name is. All kinds of spaces stay: they are common in the names of
+# screenshots. So do the joiners, of which emoji and the words of some languages are made.
 _UNPRINTABLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_JOINERS = "\u200c\u200d"
 
 
 class CloudEdgeError(Exception):
@@ -18,11 +20,11 @@ class CloudEdgeError(Exception):
 
     def __init__(self, problem: str, path: str | None = None) -> None:
         super().__init__(problem, path)  # both in `args`, from which pickle calls __init__ again
-        self.problem = _printable(problem)
+        self.problem = printable(problem)
         self.path = path
 
     def __str__(self) -> str:
-        return self.problem if self.path is None else f"{_printable(self.path)}: {self.problem}"
+        return self.problem if self.path is None else f"{printable(self.path)}: {self.problem}"
 
 
 class ImageError(CloudEdgeError):
@@ -41,6 +43,13 @@ class ModelError(CloudEdgeError):
     """A model file, or onnxruntime itself, cannot be used."""
 
 
+def printable(text: str) -> str:
+    """Escape what must not reach a terminal or a cell of a table: control characters, undecodable bytes and the like."""
+    if text.isprintable():
+        return text
+    return "".join(_escaped(c) if unicodedata.category(c) in _UNPRINTABLE else c for c in text)
+
+
 def check_size(width: int, height: int, limit: int) -> None:
     """Raise ImageTooLargeError for a photo of more than `limit` pixels."""
     if width * height > limit:
@@ -55,7 +64,5 @@ def brief(error: Exception) -> str:
     return text if len(text) <= 200 else text[:197] + "..."
 
 
-def _printable(text: str) -> str:
-    return "".join(
-        c.encode("unicode_escape").decode("ascii") if unicodedata.category(c) in _UNPRINTABLE else c for c in text
-    )
+def _escaped(character: str) -> str:
+    return character if character in _JOINERS else character.encode("unicode_escape").decode("ascii")

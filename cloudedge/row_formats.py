@@ -8,12 +8,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 from cloudedge.errors import CloudEdgeError
+from cloudedge.errors import printable as printable  # noqa: PLC0414  # the one escaper, of paths in rows too
 from cloudedge.genera import GENERA
 from cloudedge.row import Row, flat_columns, flatten
 
@@ -21,12 +21,6 @@ _GENERA = {genus.name for genus in GENERA}
 _LONGEST = 1 << 20  # bytes of a line; a device may never end one
 _OF_NO_ROW = (b"", b"[", b"]", b"[]")
 _NUMBERS = ("probability", "level_probability")
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-
-
-def printable(text: str) -> str:
-    """Escape line ends, other control characters and undecodable bytes, so that a file's name stays on its line."""
-    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def percent(probability: float) -> str:

@@ -21,7 +21,7 @@ _KINDS = (  # the beginning of a file, and what it is
         re.compile(rb"(\xef\xbb\xbf)?\s*<(!doctype html|html|head|body|\?xml[^>]*>\s*<(!doctype html|html))", re.I),
         _WEB_PAGE,
     ),
-    (re.compile(rb"\s*--[^\r\n]+\r?\n([\w-]+:[^\r\n]*\r?\n)*content-", re.I), _STREAM),
+    (re.compile(rb"\s*--[^\r\n]+\r?\n((--|[\w-]+:)[^\r\n]*\r?\n)*content-", re.I), _STREAM),
     (re.compile(rb"HTTP/\d"), _ANSWER),
     (re.compile(rb"....ftyp(isom|iso\d|mp4\d|avc1|qt  |M4V |3gp\d)|RIFF....AVI |\x1aE\xdf\xa3", re.S), _VIDEO),
     (re.compile(rb"....ftypcrx |II\*\0....CR|FUJIFILMCCD-RAW|FOVb|II(RO|RS|U\0)|MMOR", re.S), CAMERA_RAW),
