@@ -44,7 +44,7 @@ class ModelError(CloudEdgeError):
 
 
 def printable(text: str) -> str:
-    """Escape what must not reach a terminal or a cell of a table: control characters, undecodable bytes and the like."""
+    """Escape what must not reach a terminal or a table: control characters, undecodable bytes and the like."""
     if text.isprintable():
         return text
     return "".join(_escaped(c) if unicodedata.category(c) in _UNPRINTABLE else c for c in text)
@@ -53,8 +53,9 @@ def printable(text: str) -> str:
 def check_size(width: int, height: int, limit: int) -> None:
     """Raise ImageTooLargeError for a photo of more than `limit` pixels."""
     if width * height > limit:
-        megapixels = width * height / 1e6
-        problem = f"has {megapixels:.0f} million pixels, more than {limit / 1e6:.0f} million; scale it down"
+        found, most = width * height / 1e6, limit / 1e6
+        digits = next(digits for digits in range(7) if round(found, digits) != round(most, digits))
+        problem = f"has {found:.{digits}f} million pixels, more than {most:.{digits}f} million; scale it down"
         raise ImageTooLargeError(problem)
 
 

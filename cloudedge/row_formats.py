@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from cloudedge.errors import CloudEdgeError
-from cloudedge.errors import printable as printable  # noqa: PLC0414  # the one escaper, of paths in rows too
+from cloudedge.errors import printable as printable  # the one escaper, of paths in rows too
 from cloudedge.genera import GENERA
 from cloudedge.row import Row, flat_columns, flatten
 

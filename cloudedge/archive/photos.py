@@ -12,8 +12,8 @@ from cloudedge.photo import capture_time
 
 # A file whose name ends like this claims to be a photo.
 PHOTO_EXTENSIONS = (
-    ".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo", ".png", ".tif", ".tiff",
-    ".webp",
+    ".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo", ".png", ".tif",
+    ".tiff", ".webp",
 )  # fmt: skip
 
 
