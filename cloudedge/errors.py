@@ -5,8 +5,10 @@ from __future__ import annotations
 import unicodedata
 
 # Control, format (bidirectional overrides among them) and surrogate characters, line and paragraph separators: what can
-# break a line or a terminal. All kinds of spaces stay: they are common in the names of screenshots.
+# break a line or a terminal, or hide what a name is. All kinds of spaces stay: they are common in the names of
+# screenshots. So do the joiners, of which emoji and the words of some languages are made.
 _UNPRINTABLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_JOINERS = "\u200c\u200d"
 
 
 class CloudEdgeError(Exception):
@@ -41,11 +43,19 @@ class ModelError(CloudEdgeError):
     """A model file, or onnxruntime itself, cannot be used."""
 
 
+def printable(text: str) -> str:
+    """Escape what must not reach a terminal or a table: control characters, undecodable bytes and the like."""
+    if text.isprintable():
+        return text
+    return "".join(_escaped(c) if unicodedata.category(c) in _UNPRINTABLE else c for c in text)
+
+
 def check_size(width: int, height: int, limit: int) -> None:
     """Raise ImageTooLargeError for a photo of more than `limit` pixels."""
     if width * height > limit:
-        megapixels = width * height / 1e6
-        problem = f"has {megapixels:.0f} million pixels, more than {limit / 1e6:.0f} million; scale it down"
+        found, most = width * height / 1e6, limit / 1e6
+        digits = next(digits for digits in range(7) if round(found, digits) != round(most, digits))
+        problem = f"has {found:.{digits}f} million pixels, more than {most:.{digits}f} million; scale it down"
         raise ImageTooLargeError(problem)
 
 
@@ -55,8 +65,5 @@ def brief(error: Exception) -> str:
     return text if len(text) <= 200 else text[:197] + "..."
 
 
-def printable(text: str) -> str:
-    """Escape what can break a line or a terminal, so that a text stays on its line."""
-    return "".join(
-        c.encode("unicode_escape").decode("ascii") if unicodedata.category(c) in _UNPRINTABLE else c for c in text
-    )
+def _escaped(character: str) -> str:
+    return character if character in _JOINERS else character.encode("unicode_escape").decode("ascii")

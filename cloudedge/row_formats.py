@@ -8,12 +8,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 from cloudedge.errors import CloudEdgeError
+from cloudedge.errors import printable as printable  # the one escaper, of paths in rows too
 from cloudedge.genera import BASES, GENERA
 from cloudedge.row import NAMELESS, Row, flat_columns, flatten
 
@@ -22,12 +22,6 @@ _LONGEST = 1 << 20  # bytes of a line; a device may never end one
 _OF_NO_ROW = (b"", b"[", b"]", b"[]")
 _NUMBERS = ("probability", "level_probability")
 _OF_A_GENUS = ("genus", "abbreviation", "probability", "level", "level_name", "level_probability", "base", "rain")
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-
-
-def printable(text: str) -> str:
-    """Escape line ends, other control characters and undecodable bytes, so that a file's name stays on its line."""
-    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def to_json(rows: Iterable[Row]) -> Iterator[str]:

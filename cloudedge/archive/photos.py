@@ -15,7 +15,8 @@ from cloudedge.photo.name_time import Neighbours
 
 # A file whose name ends like this claims to be a photo.
 PHOTO_EXTENSIONS = (
-    ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo", ".png", ".tif", ".tiff", ".webp"
+    ".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo", ".png", ".tif",
+    ".tiff", ".webp",
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from cloudedge import signals
 from cloudedge.cli.exit_codes import INTERRUPTED
 from cloudedge.cli.inputs import open_classifier
 from cloudedge.cli.options import Answer, answer_options, model_options
+from cloudedge.errors import printable
 from cloudedge.installation import command_to_add
 
 
@@ -36,21 +37,47 @@ from cloudedge.installation import command_to_add
     metavar="SECRET",
     help="Answer only requests that carry this token; the page asks for it.",
 )
+@click.option(
+    "--allow-host",
+    multiple=True,
+    metavar="NAME[:PORT]",
+    help="Answer the page under this name too, as a proxy shows it that does not pass on the header Host. Repeatable.",
+)
+@click.option(
+    "--frame-ancestors",
+    default="'none'",
+    show_default=True,
+    metavar="SOURCES",
+    help="Who may show the page in a frame, as in the header Content-Security-Policy; \"'self'\" for Home Assistant.",
+)
 @answer_options
 @model_options
-def command(host: str, port: int, token: str | None, model: str, threads: int | None, **options: Any) -> None:
+def command(
+    host: str,
+    port: int,
+    token: str | None,
+    allow_host: tuple[str, ...],
+    frame_ancestors: str,
+    model: str,
+    threads: int | None,
+    **options: Any,
+) -> None:
     """Serve a page to drop photos on, and the API behind it.
 
     Photos stay in memory and are then forgotten. By default only this machine can reach the page. SIGTERM ends it with
     exit code 0; running requests have 30 seconds to finish.
     """
     try:
-        from cloudedge.serve import app, server
+        from cloudedge.serve import app, headers, server
         from cloudedge.serve.upload import Limits
     except ImportError as error:
         raise click.UsageError(f"{error}; to serve, run: {command_to_add('serve')}") from error
     if token is not None and not re.fullmatch("[!-~]+", token):  # no browser sends another
         raise click.UsageError("--token may contain only printable ASCII characters, and no spaces.")
+    try:
+        headers.check_ancestors(frame_ancestors)
+    except ValueError as error:
+        raise click.BadParameter(f"{printable(str(error))}.", param_hint="--frame-ancestors") from error
     received = _note_signals()
     limits = Limits()
     classifier = open_classifier(model, threads, Answer(**options), limits.photo_pixels)
@@ -62,8 +89,8 @@ def command(host: str, port: int, token: str | None, model: str, threads: int | 
     for name in ("uvicorn.error", "python_multipart"):  # bad requests of strangers are not worth a log line
         logging.getLogger(name).setLevel(logging.ERROR)
     _announce(listener, token)
-    application = app.make_app(classifier, token, limits)
-    server.make_server(application, limits.header_seconds).run(sockets=[listener])
+    application = app.make_app(classifier, token, limits, allow_host)
+    server.make_server(application, limits.header_seconds, frame_ancestors).run(sockets=[listener])
     raise click.exceptions.Exit(INTERRUPTED if signal.SIGINT in received else 0)
 
 
@@ -81,9 +108,19 @@ def _note_signals() -> list[int]:
 
 
 def _announce(listener: socket.socket, token: str | None) -> None:
-    address, port = listener.getsockname()[:2]
-    shown = f"[{address}]" if ":" in address else address
-    click.echo(f"Serving on http://{shown}:{port}/ (Ctrl-C ends it)", err=True)
-    if not ipaddress.ip_address(address.partition("%")[0]).is_loopback:
-        advice = "" if token else ", without a token; --token SECRET asks for one"
-        click.echo(f"Warning: everybody on this network can reach it, unencrypted{advice}.", err=True)
+    host, port = listener.getsockname()[:2]
+    address = ipaddress.ip_address(host.partition("%")[0])
+    own = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # no browser opens the address that means all
+    click.echo(f"Serving on {_url(own, port)} (Ctrl-C ends it)", err=True)
+    if address.is_loopback:
+        return
+    from cloudedge.serve.addresses import other_addresses
+
+    if address.is_unspecified and (others := other_addresses(listener.family)):
+        click.echo(f"From other devices: {', '.join(_url(other, port) for other in others)}", err=True)
+    advice = "" if token else ", without a token; --token SECRET asks for one"
+    click.echo(f"Warning: everybody on this network can reach it, unencrypted{advice}.", err=True)
+
+
+def _url(address: str, port: int) -> str:
+    return f"http://[{address}]:{port}/" if ":" in address else f"http://{address}:{port}/"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 from importlib import import_module
 from typing import Any, BinaryIO
 
 from PIL import Image, ImageFile
 
 from cloudedge.errors import ImageError, UnknownFormatError, check_size
+from cloudedge.photo import other_files
 from cloudedge.photo.bounded_file import MAX_GIF_HEADER, BoundedFile
 
 # Limits by the size that a file's header declares, checked before a pixel is decoded. JPEG may be larger because it is
@@ -18,8 +18,9 @@ from cloudedge.photo.bounded_file import MAX_GIF_HEADER, BoundedFile
 MAX_JPEG_PIXELS = 200_000_000
 MAX_PIXELS = 1024 * 1024 * 1024 // 4 // 3
 
+_HEAD = 512  # bytes that identify a format, or say what else a file is
 _HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1"}
-TILE_WIDTH, TILE_LENGTH, TILE_BYTES, STRIP_BYTES = 322, 323, 325, 279  # tags of TIFF 6.0
+_AVIF_BRANDS = {b"avif", b"avis"}
 
 
 def read_exif(stream: BinaryIO) -> Image.Exif:
@@ -52,13 +53,19 @@ def open_image(stream: BinaryIO, max_pixels: int = MAX_JPEG_PIXELS) -> Image.Ima
 
 def _head(stream: BinaryIO) -> bytes:
     """Return the bytes that identify the format, and go back to the start."""
-    head = stream.read(16)
+    head = stream.read(_HEAD)
     stream.seek(0)
     return head
 
 
 def _is_heif(head: bytes) -> bool:
-    return head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS
+    return head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS and not _is_avif(head)
+
+
+def _is_avif(head: bytes) -> bool:
+    """Return whether one of the brands, the first or a compatible one, is AVIF's."""
+    size = min(int.from_bytes(head[:4]), len(head))
+    return head[4:8] == b"ftyp" and any(head[at : at + 4] in _AVIF_BRANDS for at in range(8, size, 4))
 
 
 def _opener(head: bytes) -> Callable[[BinaryIO], Image.Image]:
@@ -69,18 +76,28 @@ def _opener(head: bytes) -> Callable[[BinaryIO], Image.Image]:
     images through `warnings`, whose filters cannot be set for one call or one thread alone.
     """
     if head.startswith(b"\xff\xd8\xff"):
-        return _jpeg  # MPO too: its first picture
+        from cloudedge.photo.jpeg import open_jpeg
+
+        return open_jpeg
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return partial(_opened, _png())
+        from cloudedge.photo.png import open_png
+
+        return open_png
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return partial(_opened, _plugin("WebP"))
-    if head.startswith((b"II*\0", b"MM\0*", b"II+\0")):  # Pillow does not read a big-endian BigTIFF, "MM\0+"
-        return _tiff
+    if (
+        head.startswith((b"II*\0", b"MM\0*", b"II+\0")) and head[8:10] != b"CR"
+    ):  # Canon's raw; Pillow does not read a big-endian BigTIFF, "MM\0+"
+        from cloudedge.photo.tiff import open_tiff
+
+        return partial(open_tiff, max_pixels=MAX_PIXELS)
     if head.startswith(b"BM"):
         return partial(_opened, _plugin("Bmp"))
     if head.startswith((b"GIF87a", b"GIF89a")):
         return partial(_opened, _plugin("Gif"), header_left=MAX_GIF_HEADER)
-    raise UnknownFormatError("is not a photo in a known format; convert it to JPEG, PNG, WebP, TIFF, BMP, GIF or HEIC")
+    if _is_avif(head):
+        return _avif
+    raise UnknownFormatError(other_files.problem(head))
 
 
 def _plugin(kind: str) -> Any:
@@ -94,31 +111,7 @@ def _opened(plugin: Any, stream: BinaryIO, header_left: int | None = None) -> Im
     return image
 
 
-def _jpeg(stream: BinaryIO) -> Image.Image:
-    image = _opened(_plugin("Jpeg"), stream)
-    image.decodermaxblock = 1 << 14  # bytes read at a time, so that empty scans take seconds at most
-    return image
-
-
-@cache
-def _png() -> Any:
-    """Before version 13, Pillow fills a whole canvas, of any size, for the first picture of an animation."""
-
-    class Png(_plugin("Png")):  # type: ignore[misc]
-        def _seek(self, frame: int, rewind: bool = False) -> None:
-            self.info.pop("disposal", None)  # nothing lies under the first picture
-            super()._seek(frame, rewind)
-
-    return Png
-
-
-def _tiff(stream: BinaryIO) -> Image.Image:
-    """libtiff decodes tiles whole, however little of them is in the picture, and bytes as often as they are named."""
-    image = _opened(_plugin("Tiff"), stream)
-    (width, height), tags = image.size, image.tag_v2  # type: ignore[attr-defined]
-    across, down = tags.get(TILE_WIDTH, 1), tags.get(TILE_LENGTH, 1)
-    check_size(-(-width // across) * across, -(-height // down) * down, MAX_PIXELS)
-    named = sum(tags.get(TILE_BYTES) or tags.get(STRIP_BYTES) or ())
-    if image.info.get("compression") != "raw" and named > stream.seek(0, os.SEEK_END):
-        raise ImageError("is damaged (it names more bytes than it has); copy or download it again")
-    return image
+def _avif(stream: BinaryIO) -> Image.Image:
+    if not other_files.can_read_avif():
+        raise UnknownFormatError("is an AVIF photo; to read those, run: pip install 'pillow>=11.3'")
+    return _opened(_plugin("Avif"), stream)

@@ -5,6 +5,11 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
+# The largest value of 12, 14 and 16 bits: what cameras give. A whole picture below a sixteenth of 16 bits is far more
+# often one of 12 bits than one of a night without a star, a lamp or a hot pixel.
+_FULL_16 = (4095.0, 16383.0, 65535.0)
+_FULL = {"I": (255.0, *_FULL_16), "F": (1.0, 255.0, *_FULL_16)}
+
 
 def to_rgb(image: Image.Image) -> Image.Image:
     """Return an image as RGB; what is transparent becomes white."""
@@ -25,9 +30,5 @@ def _grey(image: Image.Image) -> Image.Image:
     values = np.asarray(image).astype(np.float32)
     values[~np.isfinite(values)] = 0
     peak = float(values.max())
-    if image.mode.startswith("I;16"):
-        full = 65535.0
-    else:
-        ranges = (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0)
-        full = next((top for top in ranges if peak <= top), peak)
+    full = next((top for top in _FULL.get(image.mode, _FULL_16) if peak <= top), peak)
     return Image.fromarray(np.rint(values.clip(0) * (255 / full)).astype(np.uint8))

@@ -5,24 +5,24 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Collection, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from importlib.resources import files
 from typing import Any, TypeVar
 
 from starlette.applications import Starlette
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cloudedge import __version__
 from cloudedge.classifier import CloudClassifier
-from cloudedge.errors import ModelError
+from cloudedge.errors import ModelError, printable
 from cloudedge.genera import GENERA
 from cloudedge.serve.openapi import description
 from cloudedge.serve.upload import Capacity, Limits, receive
@@ -37,25 +37,23 @@ _PAGE = {
     "/icon.svg": ("icon.svg", "image/svg+xml"),
     **{
         f"/{name}.js": (f"{name}.js", "text/javascript; charset=utf-8")
-        for name in ("app", "card", "elements", "overlay")
+        for name in ("app", "card", "elements", "overlay", "overview")
     },
 }
 _OPEN_TO_ALL = {*_PAGE, "/healthz", "/openapi.json"}
 _FLAGS = {"": False, "0": False, "false": False, "1": True, "true": True}
 
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-cache",
-}
 
+def make_app(
+    classifier: CloudClassifier,
+    token: str | None = None,
+    limits: Limits | None = None,
+    allowed_hosts: Collection[str] = (),
+) -> Starlette:
+    """Make the application; with `token`, only requests that carry it may classify or ask for the model.
 
-def make_app(classifier: CloudClassifier, token: str | None = None, limits: Limits | None = None) -> Starlette:
-    """Make the application; with `token`, only requests that carry it may classify or ask for the model."""
+    Pages at `allowed_hosts` may use it too: a proxy may show this server's page under a name of its own.
+    """
     limits = limits or Limits()
     workers, capacity = Workers(classifier), Capacity(limits)
     spec = classifier.model.spec
@@ -66,8 +64,8 @@ def make_app(classifier: CloudClassifier, token: str | None = None, limits: Limi
 
     async def classify(request: Request) -> Response:
         with_evidence = _flag(request, "evidence")
-        if _is_of_another_site(request.headers):
-            raise HTTPException(403, "this request comes from another site's page; open this server's page instead")
+        if problem := _problem_of_origin(request.headers, allowed_hosts):
+            raise HTTPException(403, problem)
         with capacity.enter() as hold:
             uploads = await receive(request, limits, hold)
             answers = await _unless_gone(request, workers.answers(uploads, with_evidence))
@@ -109,25 +107,18 @@ def make_app(classifier: CloudClassifier, token: str | None = None, limits: Limi
 
 
 class _Guard:
-    """Puts the headers on every answer, and asks for the token if there is one."""
+    """Asks for the token if there is one."""
 
     def __init__(self, app: ASGIApp, token: str | None) -> None:
         self._app, self._token = app, token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
         if scope["type"] != "http" or scope["path"] in _OPEN_TO_ALL or self._may_pass(Headers(scope=scope)):
-            await self._app(scope, receive, send_with_headers)
+            await self._app(scope, receive, send)
         else:
             problem = _json({"error": "this server needs a token; send it as `Authorization: Bearer TOKEN`"})
             response = _respond(problem, 401, {"WWW-Authenticate": "Bearer"})
-            await response(scope, receive, send_with_headers)
+            await response(scope, receive, send)
 
     def _may_pass(self, headers: Headers) -> bool:
         shown = headers.get("authorization", "").encode()
@@ -154,11 +145,23 @@ async def _hang_up(request: Request) -> None:
         pass
 
 
-def _is_of_another_site(headers: Headers) -> bool:
-    """Return whether a page of another site asks; browsers say so plainly only to addresses that they trust."""
-    if site := headers.get("sec-fetch-site"):
-        return site == "cross-site"
-    return "origin" in headers and headers["origin"].partition("://")[2] != headers.get("host")
+def _problem_of_origin(headers: Headers, allowed_hosts: Collection[str]) -> str | None:
+    """Return what is wrong if another site's page asks; browsers say so plainly only to addresses that they trust."""
+    site, host = headers.get("sec-fetch-site"), headers.get("host", "")
+    if site == "cross-site":
+        return "this request comes from another site's page; open this server's page instead"
+    if site or "origin" not in headers:
+        return None
+    asking = headers["origin"].partition("://")[2]
+    if asking in (host, *allowed_hosts):
+        return None
+    if not asking:
+        return "this request comes from a page without an address; open this server's page instead"
+    asking, host = printable(asking[:200]), printable(host[:200])
+    return (
+        f"this request comes from a page at {asking}, and asks the host {host}; if that is a proxy's page of this "
+        f"server, let the proxy pass on the header Host, or start the server with --allow-host {asking}"
+    )
 
 
 def _flag(request: Request, name: str) -> bool:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 
+import h11
 import uvicorn
 from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from cloudedge.serve.headers import NOBODY, security_headers
 
 _CONNECTIONS = 256
 _SECONDS_TO_END = 30
@@ -19,8 +22,12 @@ def listen(host: str, port: int) -> socket.socket:
     return socket.create_server(address[:2], family=family, backlog=128)
 
 
-def make_server(app: Starlette, header_seconds: float) -> uvicorn.Server:
-    """Return a server that runs until SIGINT or SIGTERM; running requests then have `_SECONDS_TO_END` to finish."""
+def make_server(app: Starlette, header_seconds: float, frame_ancestors: str = NOBODY) -> uvicorn.Server:
+    """Return a server that runs until SIGINT or SIGTERM; running requests then have `_SECONDS_TO_END` to finish.
+
+    Every answer has the security headers, also those that are not the application's: after a crash, or when the server
+    is too busy.
+    """
 
     class Protocol(_PatientProtocol):
         patience = header_seconds
@@ -33,6 +40,7 @@ def make_server(app: Starlette, header_seconds: float) -> uvicorn.Server:
         log_config=None,  # warnings go to standard error as they are, and nobody's loggers are changed
         access_log=False,
         server_header=False,
+        headers=list(security_headers(frame_ancestors).items()),
         proxy_headers=False,
         limit_concurrency=_CONNECTIONS,
         timeout_graceful_shutdown=_SECONDS_TO_END,
@@ -59,6 +67,16 @@ class _PatientProtocol(H11Protocol):
             self._wait()
         else:
             self._stop_waiting()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is not HTTP: as uvicorn does, but with the headers."""
+        body = msg.encode("ascii", "replace")
+        headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
+        length = (b"content-length", str(len(body)).encode())
+        answer = h11.Response(status_code=400, headers=[*self.server_state.default_headers, *headers, length])
+        for event in (answer, h11.Data(data=body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()

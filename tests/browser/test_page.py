@@ -178,7 +178,7 @@ def test_a_photo_of_too_many_pixels_is_told_so(browser, tmp_path):
     browser.open()
     browser.drop(huge)
     (card,) = browser.wait_for_cards(1)
-    assert "56 million pixels, more than 50 million" in card.text
+    assert "56 million pixels, more than 51 million" in card.text
 
 
 @pytest.mark.parametrize("width", [320, 390])

@@ -131,6 +131,15 @@ def test_text_is_one_plain_line_per_row() -> None:
     ]
 
 
+@pytest.mark.parametrize("write", [to_text, to_terminal, lambda rows: to_csv(rows, top_k=1)])
+def test_no_name_of_a_file_hides_its_end_and_emoji_stay_whole(write: Any) -> None:
+    family = "\U0001f468\u200d\U0001f467 \u2601\ufe0f"
+    written = "".join(write([good(f"{family}\u202egpj.exe"), bad("\u2067\xad.jpg")]))
+    assert f"{family}\\u202egpj.exe" in written
+    assert "\\u2067\\xad.jpg" in written
+    assert not {"\u202e", "\u2067", "\xad"}.intersection(written)
+
+
 def test_no_genus_is_written_as_wholly_sure_or_impossible() -> None:
     shown = [percent(probability) for probability in (0.0, 0.004, 0.006, 0.5, 0.994, 0.996, 1.0)]
     assert shown == ["<1%", "<1%", "1%", "50%", "99%", ">99%", ">99%"]

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,13 +63,15 @@ def form(*files: tuple[str, bytes]) -> bytes:
 
 
 @contextmanager
-def served(classifier: CloudClassifier, token: str | None = None, limits: Any = None) -> Iterator[Client]:
+def served(
+    classifier: CloudClassifier, token: str | None = None, limits: Any = None, allowed_hosts: Collection[str] = ()
+) -> Iterator[Client]:
     """Serve in a thread of this process."""
     from cloudedge.serve import app, server
     from cloudedge.serve.upload import Limits
 
     limits = limits or Limits()
-    application = app.make_app(classifier, token, limits)
+    application = app.make_app(classifier, token, limits, allowed_hosts)
     listener = server.listen("127.0.0.1", 0)
     running = server.make_server(application, limits.header_seconds)
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})

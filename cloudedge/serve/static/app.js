@@ -2,12 +2,15 @@
 
 import { Card, inOneLine } from "./card.js";
 import { make } from "./elements.js";
+import { entry, FORMATS, save, sentence } from "./overview.js";
 
 const AT_ONCE = 2; // photos on their way
 const TRIES = 20; // while the server says that it is busy
 
 const byId = (id) => document.getElementById(id);
 const waiting = [];
+let cards = []; // in the order of the page
+let number = 0; // of cards so far
 let onTheirWay = 0, done = 0, all = 0, last = "";
 let facts = { limits: {} }, genera = {};
 let thumbnails = Promise.resolve();
@@ -16,18 +19,47 @@ const megabytes = (bytes) => `${Math.ceil(bytes / 2 ** 20)} MB`;
 
 /** Take in files that were dropped, chosen, taken or pasted. */
 function take(files) {
-  const cards = [...files].map((file) => new Card(file, { announce, again: (card) => enqueue([card]) }));
-  if (!cards.length) return;
-  byId("results").prepend(...cards.map((card) => card.element));
-  for (const card of cards) thumbnails = thumbnails.then(() => card.showPhoto());
-  cards[0].element.scrollIntoView({ block: "nearest" });
-  enqueue(cards);
+  const added = [...files].map((file) => new Card(file, { announce, again: (card) => enqueue([card]) }));
+  if (!added.length) return;
+  for (const card of added) card.element.id = `photo-${++number}`;
+  cards = [...added, ...cards];
+  byId("results").prepend(...added.map((card) => card.element));
+  for (const card of added) thumbnails = thumbnails.then(() => card.showPhoto());
+  added[0].element.scrollIntoView({ block: "nearest" });
+  enqueue(added);
 }
 
-function enqueue(cards) {
+/** Remove a card, also one that still waits; a photo on its way gets its answer, which nobody sees. */
+function remove(card) {
+  const at = cards.indexOf(card), queued = waiting.indexOf(card);
+  cards.splice(at, 1);
+  card.element.remove();
+  if (queued >= 0) {
+    waiting.splice(queued, 1);
+    all -= 1;
+  }
+  overview();
+  announce(`${card.file.name} was removed. ${sentences()}`);
+  const next = byId("entries").children[Math.min(at, cards.length - 1)];
+  (byId("overview").hidden ? byId("files") : next.querySelector("button")).focus();
+}
+
+/** Show the list of the photos where there is more than one. */
+function overview() {
+  byId("overview").hidden = cards.length < 2;
+  byId("entries").replaceChildren(...cards.map((card) => entry(card, remove)));
+  for (const name of Object.keys(FORMATS)) byId(name).disabled = !cards.some((card) => card.result);
+}
+
+function sentences() {
+  const rows = cards.flatMap((card) => card.result ?? []);
+  return rows.length > 1 ? sentence(rows) : "";
+}
+
+function enqueue(added) {
   if (done === all) done = all = 0;
-  all += cards.length;
-  waiting.push(...cards);
+  all += added.length;
+  waiting.push(...added);
   last = "";
   work();
 }
@@ -46,7 +78,8 @@ function work() {
 }
 
 function report() {
-  if (all) announce(done < all ? `${done} of ${all} photos looked at` : `${all === 1 ? "" : `All ${all} photos looked at. `}${last}`);
+  overview();
+  if (all) announce(done < all ? `${done} of ${all} photos looked at` : all === 1 ? last : sentences());
 }
 
 function announce(words) {
@@ -69,14 +102,21 @@ async function classify(card) {
       return refuse(card, "did not get through: the server cannot be reached. Is cloudedge still running?", true);
     } else if (status === 200) {
       const [row] = body;
+      keep(card, row);
       card.show(row, genera[row.genus]?.look ?? "");
       last = `${card.file.name}: ${inOneLine(row)}.`;
       return undefined;
     } else {
+      if (body?.rows) keep(card, body.rows[0]);
       return refuse(card, body?.error ?? `was answered with the status ${status}`, status >= 500 || status === 408);
     }
   }
   return refuse(card, "had to wait too long: the server is busy", true);
+}
+
+/** Keep what the server said of a photo, without the maps, which no file of rows has. */
+function keep(card, { evidence, ...row }) {
+  card.result = row;
 }
 
 function refuse(card, problem, again) {
@@ -185,6 +225,17 @@ function listen() {
     });
   }
   byId("camera-choice").hidden = !matchMedia("(any-pointer: coarse)").matches;
+  for (const [name, { kind, write }] of Object.entries(FORMATS)) {
+    byId(name).addEventListener("click", () => save(`clouds.${name}`, write(cards.flatMap((card) => card.result ?? [])), kind));
+  }
+  byId("remove-all").addEventListener("click", () => {
+    for (const card of cards) card.element.remove();
+    all -= waiting.length;
+    waiting.length = cards.length = 0;
+    overview();
+    announce("All photos were removed.");
+    byId("files").focus();
+  });
   document.addEventListener("paste", (event) => take(event.clipboardData.files));
   for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
     document.addEventListener(name, (event) => {

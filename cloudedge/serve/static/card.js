@@ -1,6 +1,6 @@
 // The card of one photo.
 
-import { make, percent } from "./elements.js";
+import { make, NAMELESS, percent } from "./elements.js";
 import { CONTOUR, FULL, draw, drawRamp, place } from "./overlay.js";
 
 const LONG_SIDE = 960; // of a photo on the page, in pixels
@@ -11,9 +11,6 @@ const DOUBTS = {
   dark: "there is too little light to tell. The guesses all the same:",
   clear: "there is hardly any cloud to name. The guesses all the same:",
 };
-
-// What a photo shows in which no cloud can be named.
-const NAMELESS = { clear: "Clear sky", dark: "Too dark", unfamiliar: "Not a sky I know" };
 
 /** Say what a row says, for those who listen. */
 export function inOneLine(row) {

@@ -9,3 +9,6 @@ export function make(tag, properties = {}, ...children) {
 
 /** Write a probability for people to read. */
 export const percent = (p) => (p < 0.005 ? "<1%" : p >= 0.995 ? ">99%" : `${Math.round(100 * p)}%`);
+
+/** What a photo shows in which no cloud can be named, by the reason. */
+export const NAMELESS = { clear: "Clear sky", dark: "Too dark", unfamiliar: "Not a sky I know" };

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from cloudedge import CloudClassifier
 from cloudedge.genera import GENERA
@@ -31,7 +32,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from cloudedge import explain
+from cloudedge.serve import addresses
+from cloudedge.serve.addresses import other_addresses
 from cloudedge.serve.app import make_app
+from cloudedge.serve.headers import check_ancestors
 from cloudedge.serve.upload import Limits, receive
 
 STATIC = Path(explain.__file__).parent / "serve" / "static"
@@ -250,6 +254,22 @@ def test_another_site_cannot_make_it_work(client, jpeg):
     assert client.post(jpeg, origin="https://proxy.example", sec_fetch_site="same-origin").status == 200
 
 
+def test_behind_a_proxy_the_refusal_names_the_host_and_the_option_that_allows_it(classifier, jpeg):
+    with served(classifier) as client:
+        refused = client.post(jpeg, origin="https://sky.example:8443", host="10.0.0.5:8000")
+        assert refused.status == 403
+        assert "a page at sky.example:8443, and asks the host 10.0.0.5:8000" in refused.json["error"]
+        assert "--allow-host sky.example:8443" in refused.json["error"]
+        assert "page without an address" in client.post(jpeg, origin="null").json["error"]
+        hostile = client.post(jpeg, origin="http://" + "x" * 5000).json["error"]
+        assert len(hostile) < 1000
+    with served(classifier, allowed_hosts=["sky.example:8443"]) as client:
+        assert client.post(jpeg, origin="https://sky.example:8443", host="10.0.0.5:8000").status == 200
+        assert client.post(jpeg, origin="https://sky.example", host="10.0.0.5:8000").status == 403
+        elsewhere = client.post(jpeg, origin="https://sky.example:8443", sec_fetch_site="cross-site")
+        assert elsewhere.status == 403
+
+
 def test_a_name_of_any_length_is_refused(client, jpeg):
     refused = client.form(("x" * 1021 + ".jpg", jpeg))
     assert refused.status == 400
@@ -373,6 +393,71 @@ def test_the_page_may_use_this_server_and_nothing_else(client):
             assert not re.search("innerHTML|insertAdjacentHTML|document.write|eval", text)
 
 
+POLICY = {
+    "content-security-policy",
+    "cross-origin-opener-policy",
+    "cross-origin-resource-policy",
+    "referrer-policy",
+    "x-content-type-options",
+    "cache-control",
+}
+
+
+def test_every_answer_has_the_security_headers(make_model, metadata, jpeg, monkeypatch):
+    model = CloudClassifier(make_model(metadata, "fails"), threads=1)
+    with served(model, token="sesame") as client:
+        replies = [(client.get(path), code) for path, code in (("/", 200), ("/no-such", 404), ("/genera", 401))]
+        known = {"authorization": "Bearer sesame"}
+        replies += [(client.post(jpeg, **known), 500), (client.post(b"text", **known), 415)]
+        monkeypatch.setattr("cloudedge.serve.app.receive", None)  # a fault in the program
+        replies.append((client.post(jpeg, **known), 500))
+    for reply, code in replies:
+        assert reply.status == code
+        assert set(reply.headers) >= POLICY, (code, reply)
+        assert reply.headers["content-security-policy"].endswith("frame-ancestors 'none'")
+    assert replies[-1][0].json == {"error": "something went wrong in the server; its log says what"}
+
+
+def test_what_is_not_http_is_answered_with_them_too(client):
+    with socket.create_connection(("127.0.0.1", client.port), timeout=30) as connection:
+        connection.sendall(b"This is not HTTP.\r\n\r\n")
+        head, _, body = answer(connection).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    names = {line.partition(b":")[0].strip().lower().decode() for line in head.splitlines()[1:]}
+    assert names >= POLICY
+    assert body == b"Invalid HTTP request received."
+
+
+@pytest.mark.parametrize("sources", ["'self'", "https://home.example:8123 'self'", "http://*.local"])
+def test_an_option_names_who_may_frame_the_page(sources, explaining, tmp_path):
+    with program(tmp_path / "log", "--model", explaining, "--frame-ancestors", sources) as server:
+        for path in ("/", "/no-such"):
+            policy = server.client.get(path).headers["content-security-policy"]
+            assert policy.endswith(f"; frame-ancestors {sources}")
+            assert policy.startswith("default-src 'none';")
+
+
+@pytest.mark.parametrize(
+    "sources", ["", "self", "'self'; script-src *", "'self', x", "a\r\nb: c", "'none' 'self'", "https://a b"]
+)
+def test_other_words_cannot_get_into_the_policy(sources):
+    with pytest.raises(ValueError, match="is not 'none'"):
+        check_ancestors(sources)
+
+
+def test_photos_of_phones_with_fifty_megapixels_are_accepted(explaining, encode, draw_sky):
+    limits = Limits()
+    with served(CloudClassifier(explaining, threads=1, max_pixels=limits.photo_pixels), limits=limits) as client:
+        for size in ((8160, 6144), (8192, 6144)):
+            photo = Image.fromarray(draw_sky(512, 384)).resize(size, Image.Resampling.NEAREST)
+            assert client.post(encode(photo, "JPEG", quality=50)).status == 200
+        refused = client.post(encode(Image.new("L", (10_000, 5_101)), "JPEG"))
+        assert (refused.status, refused.json["error"]) == (
+            413,
+            "has 51.01 million pixels, more than 51.00 million; scale it down",
+        )
+
+
 def test_the_page_knows_what_the_library_knows():
     page = (STATIC / "card.js").read_text(encoding="utf-8")
     doubts = re.search(r"DOUBTS = \{(.*?)\};", page, re.DOTALL)[1]
@@ -387,7 +472,7 @@ def test_genera_model_and_health(client, classifier):
     assert [genus["name"] for genus in client.get("/genera").json] == [genus.name for genus in GENERA]
     model = client.get("/model").json
     assert (model["name"], model["classes"]) == ("tiny", list(classifier.model.spec.classes))
-    assert model["limits"] == {"bytes": 67108864, "photos": 20, "pixels": 50_000_000}
+    assert model["limits"] == {"bytes": 67108864, "photos": 20, "pixels": 51_000_000}
     assert str(classifier.model.path.parent) not in json.dumps(model)
     assert client.get("/healthz").json == {"status": "ok", "requests": 0}
 
@@ -456,6 +541,27 @@ def test_leaving_this_machine_is_warned_of(explaining, tmp_path):
         assert "--token" in server.log_text()
 
 
+def test_on_all_addresses_it_names_those_that_a_phone_can_open(explaining, tmp_path):
+    with program(tmp_path / "log", "--model", explaining, "--host", "0.0.0.0") as server:
+        said, port = server.log_text(), server.client.port
+        assert f"Serving on http://127.0.0.1:{port}/ " in said
+        assert "0.0.0.0" not in said
+        for address in (others := other_addresses(socket.AF_INET)):
+            assert f"http://{address}:{port}/" in said
+            with socket.create_connection((address, port), timeout=30):
+                pass
+        assert ("From other devices" in said) == bool(others)
+
+
+def test_several_networks_are_all_named_the_usual_one_first_and_none_is_no_fault(monkeypatch):
+    monkeypatch.setattr(addresses, "_address_of_route", lambda family: "10.0.0.5")
+    monkeypatch.setattr(addresses, "_addresses_of_interfaces", lambda: ["127.0.0.1", "192.168.1.7", "10.0.0.5"])
+    assert other_addresses(socket.AF_INET) == ["10.0.0.5", "192.168.1.7"]
+    monkeypatch.setattr(addresses, "_address_of_route", lambda family: None)
+    monkeypatch.setattr(addresses, "_addresses_of_interfaces", lambda: ["127.0.0.1"])
+    assert other_addresses(socket.AF_INET) == []
+
+
 @pytest.mark.slow
 def test_what_keeps_it_from_serving_is_said_in_one_line(explaining, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -471,6 +577,7 @@ def test_what_keeps_it_from_serving_is_said_in_one_line(explaining, tmp_path):
             (2, "--token may contain", ["--token", "ünï"]),
             (2, "--token may contain", ["--token", "open sesame"]),
             (2, "--token may contain", ["--token", ""]),
+            (2, "--frame-ancestors", ["--frame-ancestors", "self"]),
         ]
         for code, words, arguments in cases:
             command = [sys.executable, "-m", "cloudedge", "serve", *arguments]
@@ -491,4 +598,4 @@ def test_without_the_extra_it_says_what_to_install(explaining):
 
 
 def test_limits_are_those_that_are_documented():
-    assert replace(Limits()) == Limits(64 << 20, 20, 50_000_000, 32, 256 << 20, 20.0, 16_384, 15.0, 1024)
+    assert replace(Limits()) == Limits(64 << 20, 20, 51_000_000, 32, 256 << 20, 20.0, 16_384, 15.0, 1024)
