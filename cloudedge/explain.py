@@ -21,10 +21,10 @@ _VIRIDIS = (
 _STOPS = np.array([list(bytes.fromhex(colour)) for colour in _VIRIDIS.split()], np.float32)
 _OPACITY = (0.12, 0.72)  # where nothing speaks for the genus, and where the strength is 1
 
-# The scale is the same for every photo and genus, so that colours can be compared: weak evidence looks weak. In units
-# of the logit. Of 60 photos of the sky, one in seven reaches the end of it somewhere.
+# The scale, in units of the logit, is the same for every photo and genus, so that weak evidence looks weak. The strongest
+# evidence for the best guess of resnet34 is below 1.7 in half of 60 photos of the sky, and above 4.5 in a tenth.
 FULL = 4.0
-CONTOUR = 1.0
+CONTOUR = 2.0
 
 _PAPER, _INK, _FAINT = (18, 22, 28), (230, 235, 241), (152, 165, 179)
 

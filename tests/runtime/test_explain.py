@@ -85,9 +85,9 @@ def cone(peak: float) -> np.ndarray:
     return (peak * np.clip(1 - np.hypot(x, y), 0, 1)).astype(np.float32)
 
 
-def test_the_contour_is_closed_around_what_adds_more_than_one_to_the_logit():
+def test_the_contour_is_closed_around_what_adds_more_than_two_to_the_logit():
     y, x = np.mgrid[-1:1:120j, -1:1:120j]
-    light = overlay(np.zeros((120, 120, 3), np.uint8), strength(cone(2.0))).min(axis=2) > 200
+    light = overlay(np.zeros((120, 120, 3), np.uint8), strength(cone(4.0))).min(axis=2) > 200
     radius = np.hypot(x, y)[light]
     assert light.any()
     assert radius.min() > 0.44

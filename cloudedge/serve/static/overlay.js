@@ -9,7 +9,7 @@ const OPACITY = [0.12, 0.72]; // where nothing speaks for the genus, and where t
 // In units of the logit: where the scale ends, and where the line is. The same for every photo and genus, so that weak
 // evidence looks weak.
 export const FULL = 4;
-export const CONTOUR = 1;
+export const CONTOUR = 2;
 
 /** Draw the evidence, in units of the logit, onto a transparent canvas that lies over the photo; return its strongest value. */
 export function draw(canvas, values, box) {
