@@ -105,7 +105,7 @@ def test_three_photos_get_three_cards_in_their_order(browser, three, rows):
     browser.drop(*three)
     cards = browser.wait_for_cards(3)
     assert [shown(card) for card in cards] == [(row["genus"], percent(row["probability"])) for row in rows(*three)]
-    assert browser.text("#status").startswith("All 3 photos looked at.")
+    assert browser.text("#status").startswith("All 3 photos looked at: ")
     browser.choose(three[1])  # later ones come first
     assert shown(browser.wait_for_cards(4)[0]) == shown(cards[1])
     assert browser.complaints() == []

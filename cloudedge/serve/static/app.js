@@ -115,9 +115,9 @@ async function classify(card) {
   return refuse(card, "had to wait too long: the server is busy", true);
 }
 
-/** Keep what the server said of a photo, without the maps, which no file of rows has. */
+/** Keep what the server said of a photo, without the maps; a form escapes some characters of the file's name. */
 function keep(card, { evidence, ...row }) {
-  card.result = row;
+  card.result = { ...row, path: card.file.name };
 }
 
 function refuse(card, problem, again) {
