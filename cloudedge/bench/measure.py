@@ -183,8 +183,12 @@ def _one(classifier: Any, path: str) -> dict[str, float]:
     marks.append(clock())
     classifier.classify(path)
     total = clock() - marks[-1]
-    parts = [after - before for before, after in pairwise(marks)]
-    return dict(zip(STAGES, [*parts, total - sum(parts), total], strict=True))
+    return _stages([after - before for before, after in pairwise(marks)], total)
+
+
+def _stages(parts: list[float], total: float) -> dict[str, float]:
+    """Return the times by STAGES; nothing is left where other programs made the parts longer than the whole."""
+    return dict(zip(STAGES, [*parts, max(0.0, total - sum(parts)), total], strict=True))
 
 
 def _spread(values: list[float]) -> Spread:

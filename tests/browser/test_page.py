@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import io
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +14,7 @@ from PIL import Image
 from cloudedge import CloudClassifier, explain
 from cloudedge.genera import GENERA, by_name
 from cloudedge.row import percent
+from cloudedge.row_formats import to_csv
 
 from .conftest import MODEL, Browser, server
 
@@ -119,7 +122,7 @@ def test_three_photos_get_three_cards_in_their_order(browser, three, rows):
     browser.drop(*three)
     cards = browser.wait_for_cards(3)
     assert [shown(card) for card in cards] == [(row["genus"], percent(row["probability"])) for row in rows(*three)]
-    assert browser.text("#status").startswith("All 3 photos looked at.")
+    assert browser.text("#status").startswith("All 3 photos looked at: ")
     browser.choose(three[1])  # later ones come first
     assert shown(browser.wait_for_cards(4)[0]) == shown(cards[1])
     assert browser.complaints() == []
@@ -179,6 +182,57 @@ def test_a_photo_of_too_many_pixels_is_told_so(browser, tmp_path):
     browser.drop(huge)
     (card,) = browser.wait_for_cards(1)
     assert "56 million pixels, more than 51 million" in card.text
+
+
+def saved(browser) -> str:
+    """Return the text that the page last let the browser save."""
+    return str(browser.driver.execute_async_script("window.lastSaved.text().then(arguments[arguments.length - 1])"))
+
+
+def test_twenty_five_photos_have_an_overview_can_be_removed_and_their_rows_kept(browser, cumulus, tmp_path, rows):
+    with Image.open(cumulus) as sky:
+        for number in range(24):
+            sky.crop((20 * number, 10 * number, 20 * number + 400, 10 * number + 300)).save(
+                tmp_path / f"{number:02}.jpg"
+            )
+    (tmp_path / 'a "b", c.jpg').write_bytes(b"text")
+    photos = sorted(tmp_path.iterdir())
+    expected = rows(*photos)
+    for row, photo in zip(expected, photos, strict=True):
+        row["path"] = photo.name
+    browser.open()
+    browser.run("const make = URL.createObjectURL; URL.createObjectURL = (b) => ((window.lastSaved = b), make(b))")
+    assert not browser.one("#overview").is_displayed()
+    browser.choose(*photos)
+    browser.wait_for_cards(25)
+    assert len(browser.all("#entries li")) == 25
+    assert browser.text("#status").startswith("All 25 photos looked at: ")
+    assert "1 Not read" in browser.text("#status")
+    browser.one("#jsonl").click()
+    kept = [json.loads(line) for line in saved(browser).splitlines()]
+    assert [row["path"] for row in kept] == [photo.name for photo in photos]
+    browser.one("#csv").click()
+    plain = "".join(to_csv(kept, top_k=3))
+    found, wanted = (list(csv.DictReader(io.StringIO(text))) for text in (saved(browser), plain))
+    assert len(found) == 25
+    for one, other in zip(found, wanted, strict=True):
+        assert list(one) == list(other)
+        assert {key: value for key, value in one.items() if "prob" not in key} == {
+            key: value for key, value in other.items() if "prob" not in key
+        }
+        assert all(float(one[key] or 0) == float(other[key] or 0) for key in one if "prob" in key)
+    name = browser.all("#entries a")[3].text
+    browser.all("#entries button")[3].click()
+    assert len(browser.all("article")) == len(browser.all("#entries li")) == 24
+    assert name not in browser.text("#results")
+    assert browser.text("#status") == f"{name} was removed."
+    assert browser.run("return document.activeElement.closest('#entries') !== null")
+    browser.all("#entries a")[-1].click()
+    assert browser.run("return document.activeElement.matches('article:last-of-type')")
+    browser.one("#remove-all").click()
+    assert not browser.all("article")
+    assert not browser.one("#overview").is_displayed()
+    assert browser.complaints() == []
 
 
 @pytest.mark.parametrize("width", [320, 390])

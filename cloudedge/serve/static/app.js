@@ -39,7 +39,7 @@ function remove(card) {
     all -= 1;
   }
   overview();
-  announce(`${card.file.name} was removed. ${sentences()}`);
+  announce(`${card.file.name} was removed.`);
   const next = byId("entries").children[Math.min(at, cards.length - 1)];
   (byId("overview").hidden ? byId("files") : next.querySelector("button")).focus();
 }
@@ -51,10 +51,6 @@ function overview() {
   for (const name of Object.keys(FORMATS)) byId(name).disabled = !cards.some((card) => card.result);
 }
 
-function sentences() {
-  const rows = cards.flatMap((card) => card.result ?? []);
-  return rows.length > 1 ? sentence(rows) : "";
-}
 
 function enqueue(added) {
   if (done === all) done = all = 0;
@@ -79,7 +75,11 @@ function work() {
 
 function report() {
   overview();
-  if (all) announce(done < all ? `${done} of ${all} photos looked at` : all === 1 ? last : sentences());
+  if (all) announce(done < all ? `${done} of ${all} photos looked at` : all === 1 ? last : summary());
+}
+
+function summary() {
+  return `All ${cards.length} photos looked at: ${sentence(cards.map((card) => card.result ?? { status: "error" }))}`;
 }
 
 function announce(words) {
@@ -114,9 +114,9 @@ async function classify(card) {
   return refuse(card, "had to wait too long: the server is busy", true);
 }
 
-/** Keep what the server said of a photo, without the maps, which no file of rows has. */
+/** Keep what the server said of a photo, without the maps; a form escapes some characters of the file's name. */
 function keep(card, { evidence, ...row }) {
-  card.result = row;
+  card.result = { ...row, path: card.file.name };
 }
 
 function refuse(card, problem, again) {

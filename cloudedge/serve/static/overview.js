@@ -11,7 +11,7 @@ export function sentence(rows) {
   for (const row of rows) counts.set(sight(row), (counts.get(sight(row)) ?? 0) + 1);
   const parts = [...counts].sort((a, b) => b[1] - a[1]).map(([name, count]) => `${count} ${name}`);
   const unsure = rows.filter((row) => row.reason === "low_confidence").length;
-  return `${rows.length} photos: ${parts.join(", ")}${unsure ? `; ${unsure} of them not sure` : ""}.`;
+  return `${parts.join(", ")}${unsure ? `; ${unsure} of them not sure` : ""}.`;
 }
 
 /** The line of a card: a link to it, what was seen, and a button that removes it. */

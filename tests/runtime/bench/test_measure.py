@@ -12,6 +12,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from cloudedge.bench import measure
 from cloudedge.bench.drawn_sky import draw_sky
 from cloudedge.bench.measure import SIZES, STAGES, measure_model
 from cloudedge.packaged_models import packaged
@@ -37,6 +38,7 @@ def test_each_stage_of_each_photo_is_timed(tiny: Path) -> None:
         assert tuple(photo["stages"]) == STAGES
         assert photo["per_second"] > 0
         assert 0 < photo["stages"]["decode"]["p50"] <= photo["stages"]["decode"]["p95"]
+        assert all(spread["p50"] >= 0 for spread in photo["stages"].values())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not say how much memory a process held")
@@ -84,6 +86,12 @@ def test_a_sky_is_the_same_each_time_and_no_other_seeds() -> None:
     assert one.shape == (97, 161, 3)
     np.testing.assert_array_equal(one, again)
     assert np.abs(one.astype(int) - other).mean() > 5
+
+
+@pytest.mark.parametrize(("total", "rest"), [(12.0, 2.0), (10.0, 0.0), (7.0, 0.0)])
+def test_the_rest_is_never_negative(total: float, rest: float) -> None:
+    stages = measure._stages([1.0, 2.0, 3.0, 4.0], total)
+    assert (stages["rest"], stages["total"]) == (rest, total)
 
 
 def test_measuring_runs_as_often_as_it_takes(tiny: Path, tmp_path: Path) -> None:

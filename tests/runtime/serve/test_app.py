@@ -406,9 +406,13 @@ POLICY = {
 def test_every_answer_has_the_security_headers(make_model, metadata, jpeg, monkeypatch):
     model = CloudClassifier(make_model(metadata, "fails"), threads=1)
     with served(model, token="sesame") as client:
-        replies = [(client.get(path), code) for path, code in (("/", 200), ("/no-such", 404), ("/genera", 401))]
+        replies = [(client.get(path), code) for path, code in (("/", 200), ("/no-such", 401), ("/genera", 401))]
         known = {"authorization": "Bearer sesame"}
-        replies += [(client.post(jpeg, **known), 500), (client.post(b"text", **known), 415)]
+        replies += [
+            (client.get("/no-such", **known), 404),
+            (client.post(jpeg, **known), 500),
+            (client.post(b"text", **known), 415),
+        ]
         monkeypatch.setattr("cloudedge.serve.app.receive", None)  # a fault in the program
         replies.append((client.post(jpeg, **known), 500))
     for reply, code in replies:
