@@ -21,8 +21,8 @@ _VIRIDIS = (
 _STOPS = np.array([list(bytes.fromhex(colour)) for colour in _VIRIDIS.split()], np.float32)
 _OPACITY = (0.12, 0.72)  # where nothing speaks for the genus, and where the strength is 1
 
-# The scale, in units of the logit, is the same for every photo and genus, so that weak evidence looks weak. The strongest
-# evidence for the best guess of resnet34 is below 1.7 in half of 60 photos of the sky, and above 4.5 in a tenth.
+# The scale, in units of the logit, is the same for every photo and genus, so that weak evidence looks weak. In half
+# of 60 photos of the sky the strongest evidence for resnet34's best guess is below 1.7, in a tenth above 4.5.
 FULL = 4.0
 CONTOUR = 2.0
 
