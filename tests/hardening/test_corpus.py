@@ -32,7 +32,8 @@ KINDS = [*CONTENTS, "names", "no ordinary files"]
 MAX_SECONDS = 10.0  # of computing
 MAX_MEBIBYTES = 1536.0  # the largest photo that is decoded whole has 89 million pixels, and goes through four copies
 LIMITS = Limits()
-DAMAGED = {"truncated": 0.97, "flipped bits": 0.3, "holes and zeros": 0.5}  # so many are seen to be, at least
+# So many are seen to be, at least. A JPEG that lacks only its last bytes is a photo, as viewers have it.
+DAMAGED = {"truncated": 0.95, "flipped bits": 0.3, "holes and zeros": 0.5}
 
 
 @pytest.mark.parametrize("kind", KINDS)
