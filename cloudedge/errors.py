@@ -41,6 +41,10 @@ class ModelError(CloudEdgeError):
     """A model file, or onnxruntime itself, cannot be used."""
 
 
+class BusyError(CloudEdgeError):
+    """Another cloudedge is writing the file."""
+
+
 def check_size(width: int, height: int, limit: int) -> None:
     """Raise ImageTooLargeError for a photo of more than `limit` pixels."""
     if width * height > limit:
