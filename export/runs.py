@@ -130,20 +130,21 @@ def train(run: Run, data: DataSet) -> Path:
     Raises CloudEdgeError where the folder holds a run of another recipe or of other photos; a recipe that has only got
     more phases goes on.
     """
-    mine = check_claim(run, data, growing=True)
+    check_claim(run, data, growing=True)
     trainer, sets = trainer_of(run, data), training_sets(run.recipe, data)
     with _alone(run.folder):
+        mine = check_claim(run, data, growing=True)  # again: while its teachers learned, another may have claimed it
         if _read(run) not in (None, mine):  # it has grown, and its weights have not yet
             run.weights.unlink(missing_ok=True)
         _write(run, mine)  # only now: what cannot even begin has a claim to nothing
         network = trainer.run(*sets)
-    if not all(weight.half().isfinite().all() for weight in network.parameters()):
-        problem = (
-            "holds a training that diverged: its weights are no numbers any more; lower lr, and give another --run"
-        )
-        raise CloudEdgeError(problem, str(run.folder))
-    save_weights(network, run.weights)
-    plots.loss_curves(trainer.log, run.folder / "losses.png")
+        if not all(weight.half().isfinite().all() for weight in network.parameters()):
+            problem = (
+                "holds a training that diverged: its weights are no numbers any more; lower lr, and give another --run"
+            )
+            raise CloudEdgeError(problem, str(run.folder))
+        save_weights(network, run.weights)
+        plots.loss_curves(trainer.log, run.folder / "losses.png")
     return run.weights
 
 

@@ -1,6 +1,6 @@
 """Remember which captures have been answered, in the output itself.
 
-Each row in a journal ends with a `key`, which says what its answer was made of; see `ledger`.
+Each row in a journal ends with a `key`, which says what its answer was made of; see `row_key`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, BinaryIO, Literal
 
-from cloudedge.archive.ledger import EARLIER_KEY, KEY, Ledger, content_of, identity
+from cloudedge.archive.ledger import Ledger
 from cloudedge.errors import BusyError, CloudEdgeError
 from cloudedge.files import replacing_text
 from cloudedge.row import Row, flat_columns, flatten
 from cloudedge.row_formats import csv_header, csv_line, json_line, parse, printable
+from cloudedge.row_key import EARLIER_KEY, KEY, content_of, identity
 
 try:
     import fcntl

@@ -1,15 +1,13 @@
 """Know which captures have been answered, under whatever name and time of change they come again.
 
-A photo's key has three digests: of the settings that decide its answer (the model's file and the options that change an
-answer), of its state (size and modification time), and of its bytes. A photo is done if its path, made absolute, has an
-answer under the same settings with either the same state or the same bytes. The state costs no reading; the bytes are
-read only where the state is new, which is where they are about to be read anyway.
+A photo is done if its path, made absolute, has an answer under the same settings with either the same state or the same
+bytes; see `row_key`. The state costs no reading; the bytes are read only where the state is new, which is where they
+are about to be read anyway.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import TypeAlias
@@ -18,12 +16,8 @@ from cloudedge.errors import ImageError
 from cloudedge.files import full_path
 from cloudedge.photo.bounded_file import open_file
 from cloudedge.row import Row
-from cloudedge.row_formats import printable
+from cloudedge.row_key import NO_BYTES, identity
 
-KEY = re.compile("[0-9a-f]{12}-[0-9a-f]{16}-[0-9a-f]{16}")
-EARLIER_KEY = re.compile("[0-9a-f]{16}")  # of earlier versions: a digest of path as typed, state and settings
-
-_NO_BYTES = "0" * 16  # in place of a digest: there is no file, or it is too large for that
 _LARGEST = 256 << 20  # bytes; larger files are known by their state alone
 _PIECE = 1 << 20
 
@@ -81,22 +75,11 @@ class Ledger:
         settings, state, content = key.split("-")
         if settings == self._mark:
             yield _entry(path, state)
-            if content != _NO_BYTES:
+            if content != NO_BYTES:
                 yield _entry(path, content)
 
     def _earlier_key(self, path: str, state: Signature) -> str:
         return _digest(b"\0".join((os.fsencode(path), repr(state).encode(), self._settings.encode())))
-
-
-def content_of(key: str) -> str | None:
-    """Return the digest of a photo's bytes that its key holds, or None if it has none."""
-    content = key.rpartition("-")[2] if KEY.fullmatch(key) else _NO_BYTES
-    return content if content != _NO_BYTES else None
-
-
-def identity(path: str) -> str:
-    """Return the one name of a photo, however its path is spelt, in a file of rows too; links are not resolved."""
-    return full_path(printable(path))
 
 
 def _spellings(path: str) -> set[str]:
@@ -118,7 +101,7 @@ def _state_digest(state: Signature) -> str:
 
 def _bytes_digest(path: str, state: Signature) -> str:
     if state is None or state[0] > _LARGEST:
-        return _NO_BYTES
+        return NO_BYTES
     import hashlib  # takes a while to load
 
     digest, left = hashlib.blake2b(digest_size=8), _LARGEST
@@ -128,7 +111,7 @@ def _bytes_digest(path: str, state: Signature) -> str:
                 digest.update(piece)
                 left -= len(piece)
     except (OSError, ImageError):  # its row will say so
-        return _NO_BYTES
+        return NO_BYTES
     return digest.hexdigest()
 
 

@@ -15,10 +15,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cloudedge.archive.journal import Journal, JournalError, refuse_to_replace
-from cloudedge.archive.ledger import KEY, signature
+from cloudedge.archive.ledger import signature
 from cloudedge.errors import BusyError, CloudEdgeError
 from cloudedge.row import flat_columns, flatten
 from cloudedge.row_formats import csv_line, read_rows
+from cloudedge.row_key import KEY
 
 FORMATS = pytest.mark.parametrize("format_", ["jsonl", "csv"])
 
