@@ -8,6 +8,7 @@ while results are waited for is raised just after; and once raised, no second on
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from types import FrameType
@@ -32,6 +33,21 @@ class Interruption(KeyboardInterrupt):
 def install() -> None:
     """Turn the signals into interruptions."""
     handle_with(_note)
+    sys.unraisablehook = _raise_again
+
+
+def _raise_again(lost: sys.UnraisableHookArgs) -> None:
+    """Raise an interruption once more that came in a finalizer or a weak reference's callback, where Python drops it.
+
+    A moment later the program is elsewhere. Otherwise it would never end: all signals are ignored by then.
+    """
+    global _raised
+    if not isinstance(lost.exc_value, Interruption):
+        sys.__unraisablehook__(lost)
+    elif hasattr(signal, "setitimer"):
+        _raised = False
+        signal.signal(signal.SIGALRM, _note)
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
 
 
 def handle_with(handler: Callable[[int, FrameType | None], object]) -> None:

@@ -7,6 +7,8 @@ import logging
 import re
 import signal
 import socket
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import click
@@ -16,8 +18,11 @@ from cloudedge.cli.exit_codes import INTERRUPTED
 from cloudedge.cli.inputs import open_classifier
 from cloudedge.cli.options import Answer, answer_options, model_options
 
+_EXIT_CODES = """Exit codes: 0 ended by SIGTERM or SIGHUP; 2 wrong usage; 3 the model or onnxruntime cannot be used;
+130 ended by Ctrl-C."""
 
-@click.command("serve", short_help="Serve a page to drop photos on, and an API.")
+
+@click.command("serve", epilog=_EXIT_CODES, short_help="Serve a page to drop photos on, and an API.")
 @click.option(
     "--host", default="127.0.0.1", show_default=True, help="The address to listen on; 0.0.0.0 means all addresses."
 )
@@ -40,8 +45,8 @@ from cloudedge.cli.options import Answer, answer_options, model_options
 def command(host: str, port: int, token: str | None, model: str, threads: int | None, **options: Any) -> None:
     """Serve a page to drop photos on, and the API behind it.
 
-    Photos stay in memory and are then forgotten. By default only this machine can reach the page. SIGTERM ends it with
-    exit code 0; running requests have 30 seconds to finish.
+    Photos stay in memory and are then forgotten. By default only this machine can reach the page. When it is ended,
+    running requests have 30 seconds to finish.
     """
     try:
         from cloudedge.serve import app, server
@@ -50,7 +55,8 @@ def command(host: str, port: int, token: str | None, model: str, threads: int | 
         raise click.UsageError(f"to serve, run: pip install 'cloudedge[serve]' ({error}).") from error
     if token is not None and not re.fullmatch("[!-~]+", token):  # no browser sends another
         raise click.UsageError("--token may contain only printable ASCII characters, and no spaces.")
-    received = _note_signals()
+    received: list[int] = []
+    _note_signals(received)
     limits = Limits()
     classifier = open_classifier(model, threads, Answer(**options), limits.photo_pixels)
     try:
@@ -62,21 +68,23 @@ def command(host: str, port: int, token: str | None, model: str, threads: int | 
         logging.getLogger(name).setLevel(logging.ERROR)
     _announce(listener, token)
     application = app.make_app(classifier, token, limits)
-    server.make_server(application, limits.header_seconds).run(sockets=[listener])
+    running = server.make_server(application, limits.header_seconds)
+    _note_signals(received, partial(setattr, running, "should_exit", True))
+    running.should_exit = bool(received)  # one may have come while the model was opened
+    running.run(sockets=[listener])
     raise click.exceptions.Exit(INTERRUPTED if signal.SIGINT in received else 0)
 
 
-def _note_signals() -> list[int]:
-    """Only record signals: the server handles them itself, and raises them again when it has ended."""
-    received: list[int] = []
+def _note_signals(received: list[int], end: Callable[[], object] = lambda: None) -> None:
+    """Record signals, and end what does not run yet: the running server handles them itself, and raises them again."""
 
     def note(number: int, frame: object) -> None:
         received.append(number)
+        end()
         if number not in (signal.SIGINT, signal.SIGTERM):  # SIGHUP, which the server does not handle
             signal.raise_signal(signal.SIGTERM)
 
     signals.handle_with(note)
-    return received
 
 
 def _announce(listener: socket.socket, token: str | None) -> None:
