@@ -43,6 +43,10 @@ class ModelError(CloudEdgeError):
     """A model file, or onnxruntime itself, cannot be used."""
 
 
+class BusyError(CloudEdgeError):
+    """Another cloudedge is writing the file."""
+
+
 def printable(text: str) -> str:
     """Escape what must not reach a terminal or a table: control characters, undecodable bytes and the like."""
     if text.isprintable():

@@ -12,6 +12,14 @@ from typing import TextIO
 TEMPORARY_PREFIX = ".cloudedge-"
 
 
+def full_path(path: str) -> str:
+    """Return a path from the root on, without `.` and `..`; links are not resolved."""
+    try:
+        return os.path.abspath(path)
+    except OSError:  # the current folder is gone
+        return os.path.normpath(path)
+
+
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield the path of a file that takes the place of `path` only when the block has ended without an exception.

@@ -8,9 +8,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, BinaryIO
 
 from cloudedge.errors import CloudEdgeError
 from cloudedge.errors import printable as printable  # the one escaper, of paths in rows too
@@ -59,23 +59,32 @@ def csv_line(cells: Iterable[Any]) -> str:
     return line.getvalue()
 
 
-def read_rows(path: str) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a file, whose format is detected, as rows of version 2; a row of CSV stays flat.
+def read_rows(path: str, on_cut: Callable[[int], object] = lambda number: None) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a file as `rows_in` does; raise OSError for a file that cannot be read."""
+    with open(path, "rb") as stream:
+        yield from rows_in(stream, path, on_cut)
 
-    JSON may be Lines, or the array that `classify` writes, a row on each line. A last line without its end is still
-    being written and is left out; so are empty lines. Outputs of CSV may have been joined, each with its header.
-    Raises CloudEdgeError for a line that is not a row, OSError for a file that cannot be read.
+
+def rows_in(stream: BinaryIO, path: str, on_cut: Callable[[int], object]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of an open file, whose format is detected, as rows of version 2; a row of CSV stays flat.
+
+    JSON may be Lines, or the array that `classify` writes, a row on each line. A last line that is cut short, or is
+    still being written, is left out, and its number goes to `on_cut`. Empty lines are left out. Outputs of CSV may
+    have been joined, each with its header. Raises CloudEdgeError for a line that is not a row; `path` names the file in
+    it.
     """
     columns: list[str] | None = None
-    with open(path, "rb") as stream:
-        for number, line in enumerate(iter(partial(stream.readline, _LONGEST), b""), start=1):
-            if not line.endswith(b"\n") and len(line) < _LONGEST:
-                return
-            header = csv_header(line)
-            if header and (columns or number == 1):
-                columns = header
-            elif line.strip() not in _OF_NO_ROW:
+    for number, line in enumerate(iter(partial(stream.readline, _LONGEST), b""), start=1):
+        header = csv_header(line)
+        if header and (columns or number == 1):
+            columns = header
+        elif line.strip() not in _OF_NO_ROW:
+            try:
                 yield parse(line if columns else line.rstrip(b",\r\n"), columns, path, number)
+            except CloudEdgeError:
+                if line.endswith(b"\n") or len(line) >= _LONGEST:
+                    raise
+                on_cut(number)
 
 
 def csv_header(line: bytes) -> list[str] | None:

@@ -8,7 +8,9 @@ while results are waited for is raised just after; and once raised, no second on
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from types import FrameType
 from typing import TypeVar
 
@@ -31,6 +33,21 @@ class Interruption(KeyboardInterrupt):
 def install() -> None:
     """Turn the signals into interruptions."""
     handle_with(_note)
+    sys.unraisablehook = _raise_again
+
+
+def _raise_again(lost: sys.UnraisableHookArgs) -> None:
+    """Raise an interruption once more that came in a finalizer or a weak reference's callback, where Python drops it.
+
+    A moment later the program is elsewhere. Otherwise it would never end: all signals are ignored by then.
+    """
+    global _raised
+    if not isinstance(lost.exc_value, Interruption):
+        sys.__unraisablehook__(lost)
+    elif hasattr(signal, "setitimer"):
+        _raised = False
+        signal.signal(signal.SIGALRM, _note)
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
 
 
 def handle_with(handler: Callable[[int, FrameType | None], object]) -> None:
@@ -38,6 +55,36 @@ def handle_with(handler: Callable[[int, FrameType | None], object]) -> None:
     for number in SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, handler)
+
+
+class Stop:
+    """What a handler sets and a loop waits for.
+
+    `threading.Event` will not do: `set` takes the lock that the interrupted `wait` may hold, and so never returns.
+    """
+
+    def __init__(self) -> None:
+        import socket  # takes a while to load
+
+        self._reader, self._writer = socket.socketpair()  # on Windows `select` accepts no pipe
+        self._writer.setblocking(False)
+        self._is_set = False
+
+    def set(self) -> None:
+        """End the waiting, now and from now on; takes no lock."""
+        self._is_set = True
+        with suppress(BlockingIOError):  # full: it is readable anyway
+            self._writer.send(b"\0")
+
+    def is_set(self) -> bool:
+        """Return whether `set` has been called."""
+        return self._is_set
+
+    def wait(self, seconds: float) -> None:
+        """Wait for `set`, but at most so long."""
+        import select
+
+        select.select([self._reader], [], [], seconds)
 
 
 def arrived() -> bool:

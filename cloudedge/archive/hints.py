@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 
+from cloudedge.archive.network import network_file_system
+from cloudedge.signals import Stop
+
 RESCAN_SECONDS = 600.0
+_POLL_SECONDS = 30.0  # where there are no notifications
+
+_INSTEAD = f"looking through it every {_POLL_SECONDS:.0f} seconds instead (--poll changes that)"
 
 # What to look at now: files and folders that have changed, or None for everything.
 Hints = Iterator[Iterable[str] | None]
 
 
-def from_polling(root: str, seconds: float, tick: float, stop: threading.Event, say: Callable[[str], object]) -> Hints:
+def from_polling(root: str, seconds: float, tick: float, stop: Stop, say: Callable[[str], object]) -> Hints:
     """Look through the folder every `seconds` seconds: network shares send no notifications."""
     presence = _Presence(root, say)
     last = -seconds
@@ -27,24 +32,28 @@ def from_polling(root: str, seconds: float, tick: float, stop: threading.Event, 
         stop.wait(tick)
 
 
-def from_notifications(root: str, tick: float, stop: threading.Event, say: Callable[[str], object]) -> Hints:
-    """Have the operating system report changes."""
+def from_notifications(root: str, tick: float, stop: Stop, say: Callable[[str], object]) -> Hints:
+    """Have the operating system report changes; poll where it cannot, as on a network file system."""
     presence = _Presence(root, say)
     while not stop.is_set():
         if presence.check() is None:
             yield []
             stop.wait(tick)
             continue
+        if kind := network_file_system(root):
+            say(f"is on a network file system ({kind}), which sends no notifications; {_INSTEAD}")
+            yield from from_polling(root, _POLL_SECONDS, tick, stop, say)
+            return
         try:
             yield from _while_it_stays(root, tick, stop, presence)
         except FileNotFoundError:  # it may disappear at any moment
             continue
         except (OSError, RuntimeError) as error:  # too many folders for inotify, say
-            say(f"the system cannot report changes ({error}); looking through it every minute instead")
-            yield from from_polling(root, 60.0, tick, stop, say)
+            say(f"the system cannot report changes ({error}); {_INSTEAD}")
+            yield from from_polling(root, _POLL_SECONDS, tick, stop, say)
 
 
-def _while_it_stays(root: str, tick: float, stop: threading.Event, presence: _Presence) -> Hints:
+def _while_it_stays(root: str, tick: float, stop: Stop, presence: _Presence) -> Hints:
     from watchfiles import watch
 
     identity, real, scanned = presence.check(), os.path.realpath(root), -RESCAN_SECONDS

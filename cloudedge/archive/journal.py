@@ -1,7 +1,6 @@
 """Remember which captures have been answered, in the output itself.
 
-Each row in a journal ends with a `key`, a digest of everything that decides its answer: the photo's path, size and
-modification time, the model's file, and the options that change an answer. A photo whose key is in the journal is done.
+Each row in a journal ends with a `key`, which says what its answer was made of; see `row_key`.
 """
 
 from __future__ import annotations
@@ -11,12 +10,14 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, BinaryIO, Literal, TypeAlias
+from typing import Any, BinaryIO, Literal
 
-from cloudedge.errors import CloudEdgeError
+from cloudedge.archive.ledger import Ledger
+from cloudedge.errors import BusyError, CloudEdgeError
 from cloudedge.files import replacing_text
 from cloudedge.row import Row, flat_columns, flatten
 from cloudedge.row_formats import csv_header, csv_line, json_line, parse, printable
+from cloudedge.row_key import EARLIER_KEY, KEY, content_of, identity
 
 try:
     import fcntl
@@ -24,56 +25,21 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 _KEYLESS = "has rows without a key, written without --resume; choose another file"
-_KEY = re.compile(rb'"key": "[0-9a-f]{16}"}\s*$')
-
-Signature: TypeAlias = tuple[int, int] | None  # size in bytes and modification time in ns; None if there is no file
+_KEY = re.compile(rf'"key": "({KEY.pattern}|{EARLIER_KEY.pattern})"}}\s*$'.encode())
+_LONGEST = 1 << 20  # bytes of a last line
 
 
 class JournalError(CloudEdgeError):
     """A file cannot serve as the journal."""
 
 
-def signature(path: str) -> Signature:
-    """Return what distinguishes one state of a file from another."""
-    try:
-        status = os.stat(path)
-    except (OSError, ValueError):
-        return None
-    return status.st_size, status.st_mtime_ns
-
-
-class Ledger:
-    """The captures that have been answered, in memory: 8 bytes of digest each.
-
-    `settings` is any text that stands for the model and the options.
-    """
-
-    def __init__(self, settings: str) -> None:
-        self._settings = settings
-        self._done: set[int] = set()
-
-    def key(self, path: str, state: Signature) -> str:
-        """Return the key of a photo in this state."""
-        parts = (os.fsencode(path), repr(state).encode(), self._settings.encode())
-        import hashlib  # takes a while to load
-
-        return hashlib.blake2b(b"\0".join(parts), digest_size=8).hexdigest()
-
-    def holds(self, key: str) -> bool:
-        """Return whether the photo with this key is done."""
-        return int(key, 16) in self._done
-
-    def write(self, row: Row, key: str) -> None:
-        """Mark the photo of a row as done."""
-        self._done.add(int(key, 16))
-
-
 class Journal(Ledger):
     """A file of rows, JSON Lines or CSV, that is appended to, row by row.
 
-    It is locked while it is open. A last line that was cut short (by a kill, a power cut or a full disk) is cut
-    off. A photo that failed is not done; its row counts as long as trying again gives the same one. Raises
-    JournalError for a file that is something else or is in use, OSError for one that cannot be written.
+    It is locked while it is open. A last line that was cut short (by a kill, a power cut or a full disk) is removed. A
+    photo that failed is not done; its row stays as long as trying again gives the same one. Raises BusyError for a file
+    that another cloudedge is writing, JournalError for one that is something else, OSError for one that cannot be
+    written.
     """
 
     def __init__(
@@ -88,8 +54,9 @@ class Journal(Ledger):
         super().__init__(settings)
         self.path = os.path.realpath(path)
         self.models: dict[str, int] = {}  # name -> number of rows
-        self._last: dict[str, int] = {}  # path of a photo that has ever failed -> hash of its last line
-        self._superseded = False  # whether a failure is followed by another row of its path
+        self._last: dict[str, int] = {}  # photo that has ever failed -> hash of what its last row says
+        self._superseded = False  # whether a failure is followed by another row of its photo
+        self._renewed: dict[tuple[str, str], str] = {}  # photo and its bytes -> key with its new state
         self._stream = _open_locked(self.path)
         try:
             self._columns = _columns_of(self.path, top_k) if format_ == "csv" else None
@@ -104,47 +71,79 @@ class Journal(Ledger):
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
         self._stream.close()
 
-    def write(self, row: Row, key: str) -> None:
-        """Append a row, unless its photo is done, or its path's last row is the same failure."""
-        if self.holds(key):
-            return
-        path = printable(row["path"]) if self._columns else row["path"]  # as it will be read back
-        row = {**row, "path": path, "key": key}
-        line = self._line(row).encode()
-        if self._last.get(path) != hash(line):
-            self._append(line)
-            self._count(row, line)
+    def write(self, row: Row, key: str) -> bool:
+        """Append a row, unless its photo is done, or its last row is the same failure; return whether it is new."""
+        if self.holds(row["path"], key):
+            return False
+        row = {**row, "path": printable(row["path"]) if self._columns else row["path"], "key": key}
+        is_news = self._last.get(identity(row["path"])) != _gist(row)
+        if is_news:
+            self._append(self._line(row).encode())
+            self._count(row)
         super().write(row, key)  # failures too: this run has answered them
+        return is_news
 
-    def drop_superseded(self) -> None:
-        """Drop the row of each failure that is not the last row of its path."""
-        if not self._superseded:
+    def renew(self, path: str, key: str) -> None:
+        """Take note that a photo that is done has another state now, with the same bytes."""
+        content = content_of(key)
+        if content is not None and not self._done.issuperset(self._entries(path, key)):
+            self._renewed[identity(path), content] = key
+            self._done.update(self._entries(path, key))
+
+    def put_in_order(self) -> None:
+        """Drop each failure that is not the last row of its photo, and write down the new states of photos."""
+        if not (self._superseded or self._renewed):
             return
         last: dict[str, int] = {}
         for end, _, row in self._lines():
-            if row and row["path"] in self._last:
-                last[row["path"]] = end
+            if row and (photo := identity(row["path"])) in self._last:
+                last[photo] = end
         with replacing_text(self.path) as stream:
             for end, line, row in self._lines():
-                if row is None or row["status"] == "ok" or last[row["path"]] == end:
-                    stream.write(line.decode())
+                if row is None or row["status"] == "ok" or last[identity(row["path"])] == end:
+                    stream.write((line if row is None else self._with_new_state(line, row)).decode())
             if fcntl is None:  # Windows cannot replace an open file
                 self._stream.close()
 
+    def _with_new_state(self, line: bytes, row: Row) -> bytes:
+        key: str = row["key"]
+        renewed: str = self._renewed.get((identity(row["path"]), content_of(key) or ""), key)
+        if row["status"] != "ok" or renewed.partition("-")[0] != key.partition("-")[0]:  # of other settings
+            return line
+        before, _, after = line.rpartition(key.encode())
+        return before + renewed.encode() + after
+
     def _load(self, replay: Callable[[dict[str, Any]], object]) -> None:
-        end = 0
-        for line_end, line, row in self._lines():
-            end = line_end
+        end = number = 0
+        for number, (end, _, row) in enumerate(self._lines(), start=1):  # noqa: B007
             if row is not None:
-                self._count(row, line)
+                self._count(row)
                 replay(row)
         start = b"path,status," if self._columns else b'{"path": "'
         with open(self.path, "rb") as stream:
             if end == 0 and not start.startswith(stream.read(len(start))):
                 raise JournalError("holds something other than rows; choose another file", self.path)
-        self._stream.truncate(end)
+            stream.seek(end)
+            row = self._whole(stream.read(_LONGEST), number + 1)
+        if row is None:
+            self._stream.truncate(end)
+        else:
+            self._append(b"\n")
+            self._count(row)
+            replay(row)
         if self._columns and end == 0:
             self._append(csv_line(self._columns).encode())
+
+    def _whole(self, line: bytes, number: int) -> dict[str, Any] | None:
+        """Return the row of a last line that lacks nothing but its end, or None."""
+        try:
+            return self._row(line, number) if line and not (self._columns and number == 1) else None
+        except JournalError:
+            if self._columns:  # its key is cut short
+                return None
+            raise
+        except CloudEdgeError:
+            return None
 
     def _lines(self) -> Iterator[tuple[int, bytes, dict[str, Any] | None]]:
         """Yield for each complete line where it ends, its bytes, and its row (None for the header of a CSV)."""
@@ -154,33 +153,36 @@ class Journal(Ledger):
                 if not line.endswith(b"\n"):
                     return
                 end += len(line)
-                row = None
-                if not self._columns or csv_header(line) != self._columns:
-                    if self._columns and number == 1:
-                        if csv_header(line) == self._columns[:-1]:
-                            raise JournalError(_KEYLESS, self.path)
-                        raise JournalError(
-                            "has other columns (--top-k?) or is not a CSV file; choose another file", self.path
-                        )
-                    row = parse(line, self._columns, self.path, number)
-                    key = row.get("key")
-                    if not (isinstance(key, str) and re.fullmatch("[0-9a-f]{16}", key)):
-                        raise JournalError(_KEYLESS, self.path)
-                yield end, line, row
+                is_header = self._columns is not None and csv_header(line) == self._columns
+                yield end, line, None if is_header else self._row(line, number)
+
+    def _row(self, line: bytes, number: int) -> dict[str, Any]:
+        if self._columns and number == 1:
+            if csv_header(line) == self._columns[:-1]:
+                raise JournalError(_KEYLESS, self.path)
+            raise JournalError("has other columns (--top-k?) or is not a CSV file; choose another file", self.path)
+        row = parse(line, self._columns, self.path, number)
+        key = row.get("key")
+        if not (isinstance(key, str) and (KEY.fullmatch(key) or EARLIER_KEY.fullmatch(key))):
+            raise JournalError(_KEYLESS, self.path)
+        return row
 
     def _line(self, row: Row) -> str:
         if self._columns is None:
             return json_line(row)
         return csv_line(flatten(row, self._columns))
 
-    def _count(self, row: Row, line: bytes) -> None:
+    def _count(self, row: Row) -> None:
         self.models[row["model"]] = self.models.get(row["model"], 0) + 1
-        is_ok, has_failed = row["status"] == "ok", row["path"] in self._last
+        is_ok, photo = row["status"] == "ok", identity(row["path"])
+        has_failed = photo in self._last
         self._superseded |= has_failed
-        if is_ok:
-            self._done.add(int(row["key"], 16))
+        if is_ok and EARLIER_KEY.fullmatch(row["key"]):
+            self._done_earlier.add(int(row["key"], 16))
+        elif is_ok:
+            self._done.update(self._entries(row["path"], row["key"]))
         if has_failed or not is_ok:
-            self._last[row["path"]] = hash(line)
+            self._last[photo] = _gist(row)
 
     def _append(self, data: bytes) -> None:
         if not _is_at(self._stream, self.path):  # it was moved away: start a new one
@@ -206,7 +208,7 @@ def _columns_of(path: str, top_k: int) -> list[str]:
 
 
 def refuse_to_replace(path: str) -> None:
-    """Raise JournalError where a journal would be lost if another file took its place."""
+    """Raise JournalError where a journal would be lost if another file took its place, BusyError where it is in use."""
     if not os.path.isfile(path):
         return
     with suppress(OSError), open(path, "rb") as stream:
@@ -219,13 +221,28 @@ def refuse_to_replace(path: str) -> None:
             raise JournalError(problem, path)
 
 
+def _gist(row: Row) -> int:
+    return hash((printable(row["error"] or ""), row["model"], row["key"]))  # as a CSV is read back
+
+
 def _lock(stream: BinaryIO, path: str) -> None:
     """Lock a file while it is open; some network shares have no locks."""
     with suppress(OSError):
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise JournalError("is being written by another cloudedge; wait until that ends", path) from error
+            problem = f"is being written by another cloudedge{_holder(stream)}; wait until that ends"
+            raise BusyError(problem, path) from error
+
+
+def _holder(stream: BinaryIO) -> str:
+    """Return which process holds the lock of a file, where Linux tells; see proc_locks(5)."""
+    with suppress(OSError, ValueError, IndexError), open("/proc/locks", encoding="ascii") as locks:
+        inode = os.fstat(stream.fileno()).st_ino
+        for words in map(str.split, locks):
+            if words[1] == "FLOCK" and int(words[5].rpartition(":")[2]) == inode and int(words[4]) > 0:
+                return f" (process {words[4]})"
+    return ""
 
 
 def _is_at(stream: BinaryIO, path: str) -> bool:

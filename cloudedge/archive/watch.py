@@ -8,25 +8,32 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 from cloudedge.archive.hints import Hints
-from cloudedge.archive.journal import Ledger, Signature, signature
+from cloudedge.archive.ledger import Ledger, signature
 from cloudedge.archive.photos import is_wanted, photos_below
 from cloudedge.row import Classification
 
 PATIENCE_SECONDS = 60.0  # how long an unreadable file may take to become a photo
 _AT_ONCE = 10_000  # captures to wait for at a time, so that a large archive does not fill the memory
+_NEVER = float("inf")
+_RESTLESS = 5  # settle times after which a file that is rewritten all the time is read in whatever state it is in
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Arrival:
-    state: Signature
-    since: float  # when that state was first seen
+    state: tuple[int, int]
+    inode: int
+    met: float  # when it was first seen since its last row
+    since: float  # when this state was first seen
     due: float  # when to read the file
+    overdue: float = _NEVER  # from when on not to wait any longer for it to settle
+    tried: bool = False
 
 
 class Watch:
@@ -34,7 +41,9 @@ class Watch:
 
     `classify` turns paths into results, in order; `ledger` knows what is done; a capture is complete when its size and
     its modification time have not changed for `settle` seconds and it can be decoded. One that cannot is tried again,
-    at growing intervals, and becomes a failure after `patience` seconds without change.
+    at growing intervals, and becomes a failure after `patience` seconds without change. One that is rewritten before it
+    settles is read after a few settle times, in the newest state that can be decoded; one that only grows is waited
+    for. `on_unreadable` is called once for each folder that cannot be read.
     """
 
     def __init__(
@@ -47,13 +56,15 @@ class Watch:
         glob: str | None = None,
         clock: Callable[[], float] = time.monotonic,
         exclude: Sequence[str] = (),
+        on_unreadable: Callable[[OSError], object] = lambda error: None,
     ) -> None:
         self._root, self._classify, self._ledger = root, classify, ledger
         self._settle, self._patience, self._clock = settle, patience, clock
         self._glob, self._exclude = glob, exclude
+        self._on_unreadable, self._unreadable = on_unreadable, set[str]()
         self._waiting: dict[str, _Arrival] = {}
         self._folders: dict[str, float] = {}  # new ones, to be scanned once more: their first files give no hint
-        self._more = False
+        self._more = False  # whether there are more captures than are waited for
         self._awaited = False  # whether what the folder holds when it first appears is done
 
     def mark_existing_done(self) -> None:
@@ -63,7 +74,7 @@ class Watch:
         """
         self._awaited = not os.path.isdir(self._root)
         for path in self._photos(self._root):
-            self._ledger.write({}, self._ledger.key(path, signature(path)))
+            self._ledger.mark(path, signature(path))
 
     def captures(self, hints: Hints) -> Iterator[tuple[Classification, str]]:
         """Yield the result and the key of each complete capture; the caller writes both to the ledger."""
@@ -75,7 +86,7 @@ class Watch:
             for path in again:
                 del self._folders[path]
             self._look_at(again, new=False)
-            if self._more and not self._waiting:
+            if self._more and self._room() > _AT_ONCE // 2:
                 self._look_at([self._root])
             yield from self._complete()
 
@@ -84,58 +95,109 @@ class Watch:
             if os.path.isdir(path):
                 if new and path != self._root:
                     self._folders[path] = self._clock() + max(self._settle, 1.0)
-                found = (photo for photo in self._photos(path) if self._is_new(photo))
-                for photo in islice(found, max(0, _AT_ONCE - len(self._waiting))):
+                room = self._room()
+                found = list(islice(filter(self._is_new, self._photos(path)), room))
+                for photo in found:
                     self._meet(photo)
-                self._more = len(self._waiting) >= _AT_ONCE
+                self._more = len(found) == room or (self._more and path != self._root)
             elif self._is_new(path):
                 self._meet(path)
 
+    def _room(self) -> int:
+        """Return how many more captures may be waited for; those that were tried in vain do not hold up others."""
+        return max(0, _AT_ONCE - sum(not arrival.tried for arrival in self._waiting.values()))
+
     def _photos(self, path: str) -> Iterator[str]:
-        return photos_below(path, glob=self._glob, exclude=self._exclude, root=self._root)
+        return photos_below(path, on_error=self._tell_once, glob=self._glob, exclude=self._exclude, root=self._root)
+
+    def _tell_once(self, error: OSError) -> None:
+        if error.filename not in self._unreadable and not isinstance(error, FileNotFoundError):
+            self._unreadable.add(error.filename)
+            self._on_unreadable(error)
 
     def _is_new(self, path: str) -> bool:
         state = signature(path)
         if state is None or (path in self._waiting and self._waiting[path].state == state):
             return False
-        return not self._ledger.holds(self._ledger.key(path, state))
+        return not self._ledger.has(path, state)
 
     def _meet(self, path: str) -> None:
-        if is_wanted(path, self._root, self._glob, self._exclude):
-            now = self._clock()
-            self._waiting[path] = _Arrival(signature(path), now, now + self._settle)
+        """Wait for a capture that is new or has changed; one that is gone is dropped, unless it was asked for."""
+        try:
+            status = os.stat(path)
+        except OSError:
+            status = None
+        if status is None or not is_wanted(path, self._root, self._glob, self._exclude):
+            self._waiting.pop(path, None)
+            return
+        state, now = (status.st_size, status.st_mtime_ns), self._clock()
+        new = _Arrival(state, status.st_ino, met=now, since=now, due=now + self._settle)
+        if before := self._waiting.get(path):
+            overdue = min(before.overdue, before.met + self._longest(before, new))
+            new = replace(new, met=before.met, overdue=overdue, due=min(new.due, max(now, overdue)))
+        self._waiting[path] = new
+
+    def _afresh(self, arrival: _Arrival) -> _Arrival:
+        now = self._clock()
+        return replace(arrival, met=now, since=now, due=now + self._settle, overdue=_NEVER)
+
+    def _longest(self, before: _Arrival, new: _Arrival) -> float:
+        """Return how long to wait for a capture that has changed: for one that only grows, without end."""
+        if new.inode != before.inode or new.state[0] < before.state[0]:
+            return _RESTLESS * self._settle
+        return _NEVER if new.state[0] > before.state[0] else max(self._patience, _RESTLESS * self._settle)
 
     def _complete(self) -> Iterator[tuple[Classification, str]]:
+        begun: deque[tuple[str, _Arrival, str]] = deque()
+        for result in self._classify(self._steady(begun)):
+            path, read, key = begun.popleft()
+            if signature(path) == read.state:
+                waited = self._clock() - (read.met if self._clock() >= read.overdue else read.since)
+                if result.status == "error" and waited < self._patience:
+                    due = self._clock() + min(waited, self._patience - waited)
+                    self._waiting[path] = replace(self._waiting[path], due=due, tried=True)
+                    continue
+                del self._waiting[path]
+            else:
+                self._meet(path)  # it changed while it was read, or is gone
+                if not self._is_good_anyway(path, read, result):
+                    continue
+                self._waiting[path] = self._afresh(self._waiting[path])
+            yield result, key
+
+    def _is_good_anyway(self, path: str, read: _Arrival, result: Classification) -> bool:
+        """Return whether to take the result of a photo that has another state now.
+
+        If another file has taken its place, what was read is whole. If it was written over, it may be a mixture, and
+        counts only when nothing better can be had.
+        """
+        now, arrival = self._clock(), self._waiting.get(path)
+        if arrival is None or result.status == "error" or now < read.overdue:
+            return False
+        return arrival.inode != read.inode or now - read.met >= self._patience
+
+    def _steady(self, begun: deque[tuple[str, _Arrival, str]]) -> Iterator[str]:
+        """Yield the captures that are complete, and add to `begun` what each was when it was about to be read."""
         now = self._clock()
-        due = sorted((path for path, arrival in self._waiting.items() if arrival.due <= now), key=self._age)
-        steady = [path for path in due if self._is_steady(path)]
-        states = {path: self._waiting[path].state for path in steady}
-        for result, path in zip(self._classify(steady), steady, strict=True):
-            if not self._is_steady(path):  # it changed while it was read, or is gone
-                continue
-            arrival = self._waiting[path]
-            waited = self._clock() - arrival.since
-            if result.status == "error" and waited < self._patience:
-                arrival.due = self._clock() + min(waited, self._patience - waited)
-                continue
-            del self._waiting[path]
-            yield result, self._ledger.key(path, states[path])
+        for path in sorted((path for path, arrival in self._waiting.items() if arrival.due <= now), key=self._age):
+            if self._is_steady(path):
+                arrival = self._waiting[path]
+                key = self._ledger.key(path, arrival.state)
+                if self._ledger.holds(path, key):  # only its time has changed
+                    self._ledger.mark(path, arrival.state)
+                    del self._waiting[path]
+                else:
+                    begun.append((path, arrival, key))
+                    yield path
 
     def _age(self, path: str) -> tuple[int, str]:
-        state = self._waiting[path].state
-        return (state[1] if state else 0), path
+        return self._waiting[path].state[1], path
 
     def _is_steady(self, path: str) -> bool:
-        """Return whether a file has not changed since it was found; one that has is waited for again."""
-        state = signature(path)
-        if state is None:
-            del self._waiting[path]  # gone, and it was not asked for by name
-            return False
-        if state != self._waiting[path].state:
-            now = self._clock()
-            self._waiting[path] = _Arrival(state, now, now + self._settle)
-            return False
-        return True
+        """Return whether to read a file now: it has not changed since it was found, or is overdue."""
+        if signature(path) != self._waiting[path].state:
+            self._meet(path)
+        return path in self._waiting and self._waiting[path].due <= self._clock()
 
 
 class Changes:

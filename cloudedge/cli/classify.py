@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections import Counter, deque
@@ -14,13 +15,14 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from cloudedge import signals
-from cloudedge.archive.journal import Journal, signature
+from cloudedge.archive.journal import Journal
+from cloudedge.archive.ledger import signature
 from cloudedge.archive.photo_list import collected
 from cloudedge.archive.photos import find_photos, in_shard, taken_between
 from cloudedge.cli.exit_codes import EXIT_CODES, INTERRUPTED, NOT_ALL_CLASSIFIED
 from cloudedge.cli.inputs import STDIN, open_classifier, standard_input
 from cloudedge.cli.options import Answer, Moment, Shard, answer_options, exclude_option, glob_option, model_options
-from cloudedge.cli.outputs import STDOUT, colour, count, format_of, open_journal, open_output, writer
+from cloudedge.cli.outputs import STDOUT, colour, count, format_of, open_journal, open_output, writer, writing
 from cloudedge.cli.text import fit
 from cloudedge.photo.capture_time import is_before
 from cloudedge.row import Row, row_of
@@ -39,6 +41,7 @@ class Tally:
 
     photos: int = 0
     failed: int = 0
+    failed_before: int = 0  # of these, with a row in the journal that says the same
     done_before: int = 0
     skipped: int = 0
     passed_over: Counter[str] = field(default_factory=Counter)  # by the pattern that their names fit
@@ -81,7 +84,15 @@ class Tally:
 
     def __str__(self) -> str:
         before = f", {self.done_before} done before" if self.done_before else ""
-        return f"{count(self.photos, 'photo')}, {self.failed} failed{before}{self.rest}"
+        return f"{count(self.photos, 'photo')}, {self._failed_in_words}{before}{self.rest}"
+
+    @property
+    def _failed_in_words(self) -> str:
+        if not self.failed_before:
+            return f"{self.failed} failed"
+        if self.failed == self.failed_before:
+            return f"{self.failed} failed as before"
+        return f"{self.failed} failed ({self.failed_before} as before)"
 
     @property
     def rest(self) -> str:
@@ -151,7 +162,7 @@ def command(
         raise click.UsageError("--since must be before --until.")
     answer = Answer(top_k, crop, min_confidence)
     classifier = open_classifier(model, threads, answer)
-    tally = Tally()
+    tally, existed = Tally(), target is not None and os.path.exists(target)
     try:
         with ExitStack() as stack:
             journal: Journal | None = None
@@ -159,15 +170,26 @@ def command(
                 journal = stack.enter_context(open_journal(target, format_, classifier, answer))
             stream = None if journal else open_output(target, stack)
             photos = _selected(paths, tally, journal, **selection)
-            progress = None
+            progress: Callable[[], object] = lambda: None  # noqa: E731
             has_bar = not quiet and sys.stderr.isatty() and not (stream and stream.isatty())
             if has_bar or sort == "time":
                 photos = listed = stack.enter_context(collected(photos, by_time=sort == "time"))
-                progress = _progress(len(listed), tally, stack) if has_bar and len(listed) > 1 else None
-            rows = _keyed_rows(photos, journal, lambda paths: map(row_of, classifier.classify_many(paths)))
-            _write(_counted(rows, tally, progress), journal, stream, format_, top_k)
+                if has_bar and len(listed) > 1:
+                    progress = _progress(len(listed), tally, stack)
+
+            def skip() -> None:
+                tally.done_before += 1
+                progress()
+
+            rows = _keyed_rows(photos, journal, lambda paths: map(row_of, classifier.classify_many(paths)), skip)
+            rows = _counted(rows, tally, progress)
+            if target is not None and journal:
+                _append(rows, tally, journal, target)
+            elif stream:
+                _print((row for row, _ in rows), stream, target, writer(format_, top_k, stream.isatty()))
     except KeyboardInterrupt:
-        kept = "" if target in (None, STDOUT) else f"; {printable(str(target))} is unchanged"
+        fate = "is unchanged" if existed else "has not been made"
+        kept = "" if target in (None, STDOUT) else f"; {printable(str(target))} {fate}"
         kept = "; the same command resumes from here" if resume else kept
         click.echo(f"Interrupted after {count(tally.photos, 'photo')}{kept}.", err=True)
         raise click.exceptions.Exit(INTERRUPTED) from None
@@ -207,50 +229,63 @@ def _of_shard(photos: Iterable[str], shard: tuple[int, int], tally: Tally) -> It
 
 def _to_do(photos: Iterable[str], journal: Journal, tally: Tally) -> Iterator[str]:
     for path in photos:
-        if journal.holds(journal.key(path, signature(path))):
+        if journal.has(path, signature(path)):
             tally.done_before += 1
         else:
             yield path
 
 
 def _keyed_rows(
-    photos: Iterable[str], journal: Journal | None, classify: Callable[[Iterable[Source]], Iterator[Row]]
+    photos: Iterable[str],
+    journal: Journal | None,
+    classify: Callable[[Iterable[Source]], Iterator[Row]],
+    skip: Callable[[], object],
 ) -> Iterator[tuple[Row, str]]:
     """Classify, and yield each row with the key that its photo had just before it was read.
 
     A photo that changes after that has another key the next time and is classified again. The key is not taken from
-    `_to_do`: with --sort or a progress bar, hours can pass between the two.
+    `_to_do`: with --sort or a progress bar, hours can pass between the two. A photo of which only the time of change is
+    new is skipped.
     """
     keys: deque[str] = deque()
 
     def sources() -> Iterator[Source]:
         for path in photos:
-            keys.append(journal.key(path, signature(path)) if journal else "")
-            yield path if path != STDIN else standard_input()
+            key = journal.key(path, signature(path)) if journal else ""
+            if journal and journal.holds(path, key):
+                journal.renew(path, key)
+                skip()
+            else:
+                keys.append(key)
+                yield path if path != STDIN else standard_input()
 
     for row in signals.held(classify(signals.let_through(sources()))):
         yield row, keys.popleft()
 
 
 def _counted(
-    rows: Iterable[tuple[Row, str]], tally: Tally, progress: Callable[[], object] | None
+    rows: Iterable[tuple[Row, str]], tally: Tally, progress: Callable[[], object]
 ) -> Iterator[tuple[Row, str]]:
     for row, key in rows:
         tally.add(row)
         yield row, key
-        if progress:
-            progress()
+        progress()
 
 
-def _write(
-    rows: Iterable[tuple[Row, str]], journal: Journal | None, stream: TextIO | None, format_: str, top_k: int
+def _append(rows: Iterable[tuple[Row, str]], tally: Tally, journal: Journal, target: str) -> None:
+    for row, key in rows:
+        with writing(target):
+            is_news = journal.write(row, key)
+        tally.failed_before += row["status"] == "error" and not is_news
+    with writing(target):
+        journal.put_in_order()
+
+
+def _print(
+    rows: Iterable[Row], stream: TextIO, target: str | None, write: Callable[[Iterable[Row]], Iterator[str]]
 ) -> None:
-    if journal:
-        for row, key in rows:
-            journal.write(row, key)
-        journal.drop_superseded()
-    elif stream:
-        for piece in writer(format_, top_k, stream.isatty())(row for row, _ in rows):
+    for piece in write(rows):
+        with writing(target):
             click.echo(piece, file=stream, nl=False, color=colour())
 
 
@@ -272,7 +307,7 @@ def _close(tally: Tally, quiet: bool, target: str | None, by_time: bool) -> None
     if not quiet and (found != 1 or tally.rest):
         for line in _summary(tally, target, by_time):
             click.echo(fit(line, sys.stderr), err=True)
-    if tally.failed or tally.unreadable_folders:
+    if tally.failed > tally.failed_before or tally.unreadable_folders:
         raise click.exceptions.Exit(NOT_ALL_CLASSIFIED)
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cloudedge.cli.exit_codes import EXIT_CODES
 from cloudedge.cli.inputs import STDIN, open_classifier, standard_input
 from cloudedge.cli.options import Answer, GenusName, crop_option, model_options
 from cloudedge.cli.outputs import unwritable
@@ -28,7 +27,11 @@ _FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
 _SOFTWARE, _SIGNATURE = 0x0131, "cloudedge explain"  # an EXIF tag, and its value in the pictures made here
 
 
-@click.command("explain", epilog=EXIT_CODES, short_help="Draw where in a photo a genus is seen.")
+_EXIT_CODES = """Exit codes: 0 the picture is written; 1 the photo cannot be read; 2 wrong usage; 3 the model or
+onnxruntime cannot be used; 130 interrupted."""
+
+
+@click.command("explain", epilog=_EXIT_CODES, short_help="Draw where in a photo a genus is seen.")
 @click.argument("path", metavar="PHOTO")
 @click.option("-o", "--output", "target", required=True, metavar="FILE", help="The picture: .jpg, .png or .webp.")
 @click.option(

@@ -13,8 +13,8 @@ from typing import NoReturn
 import click
 
 from cloudedge import __version__, signals
-from cloudedge.cli.exit_codes import EXIT_CODES, INTERRUPTED, MODEL_UNUSABLE, NOT_ALL_CLASSIFIED
-from cloudedge.errors import CloudEdgeError, ModelError
+from cloudedge.cli.exit_codes import EXIT_CODES, INTERRUPTED, MODEL_UNUSABLE, NOT_ALL_CLASSIFIED, OUTPUT_IN_USE
+from cloudedge.errors import BusyError, CloudEdgeError, ModelError
 from cloudedge.row_formats import printable
 
 
@@ -53,18 +53,27 @@ def _end_with(error: Exception) -> NoReturn:
     """Exit with a line that says what went wrong; an error that is not the user's is raised again."""
     if signals.arrived():  # libraries make other exceptions of it
         sys.exit(INTERRUPTED)
-    if isinstance(error, ModelError):
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(MODEL_UNUSABLE)
-    if isinstance(error, CloudEdgeError):
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(NOT_ALL_CLASSIFIED)
-    if isinstance(error, OSError):  # photos give rows instead, so it is the output: a full disk, say
-        click.echo(f"Error: the output cannot be written: {error.strerror or error}", err=True)
-        with suppress(OSError, ValueError, AttributeError):  # at exit Python would try once more, and end with 120
+    if not isinstance(error, CloudEdgeError | OSError):
+        raise error
+    codes: dict[type[Exception], int] = {ModelError: MODEL_UNUSABLE, BusyError: OUTPUT_IN_USE}
+    click.echo(f"Error: {error if isinstance(error, CloudEdgeError) else _of_system(error)}", err=True)
+    _drop_unwritten_rows()
+    sys.exit(codes.get(type(error), NOT_ALL_CLASSIFIED))
+
+
+def _of_system(error: OSError) -> str:
+    """Return what the system could not do, and with which file, where it says so."""
+    names = [os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, str | bytes)]
+    return printable(": ".join([*names, error.strerror or str(error)]))
+
+
+def _drop_unwritten_rows() -> None:
+    """Drop what standard output does not take: at exit Python would try once more, and end with 120."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError, AttributeError):
+        with suppress(OSError, ValueError, AttributeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(NOT_ALL_CLASSIFIED)
-    raise error
 
 
 # Each is the `command` of the module of its name, which is loaded only when it is asked for.

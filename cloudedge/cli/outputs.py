@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -16,7 +16,7 @@ from cloudedge.archive.photos import claims_to_be_photo
 from cloudedge.cli.inputs import settings_of
 from cloudedge.cli.options import Answer
 from cloudedge.cli.text import to_terminal, to_text
-from cloudedge.errors import CloudEdgeError
+from cloudedge.errors import BusyError, CloudEdgeError
 from cloudedge.files import replacing_text
 from cloudedge.row import Row
 from cloudedge.row_formats import printable, to_csv, to_json, to_jsonl
@@ -39,6 +39,8 @@ def open_journal(
     kind: Any = format_
     try:
         opened = Journal(target, kind, answer.top_k, settings_of(classifier, answer), replay)
+    except BusyError:
+        raise
     except CloudEdgeError as error:
         raise click.BadParameter(f"{error}.", param_hint="--output") from error
     except OSError as error:
@@ -63,10 +65,43 @@ def open_output(target: str | None, stack: ExitStack) -> TextIO:
         refuse_to_replace(target)
     except JournalError as error:
         raise click.BadParameter(f"{error}.", param_hint="--output") from error
+    return stack.enter_context(_replaced(target))
+
+
+@contextmanager
+def _replaced(target: str) -> Iterator[TextIO]:
+    """Open a file as `replacing_text` does; what goes wrong with it is told apart from what goes wrong in the block."""
+    of_block: BaseException | None = None
+    is_open = False
     try:
-        return stack.enter_context(replacing_text(target))
+        with replacing_text(target) as stream:
+            is_open = True
+            try:
+                yield stream
+            except BaseException as error:
+                of_block = error
+                raise
     except OSError as error:
-        raise unwritable(target, error) from error
+        if error is of_block:
+            raise
+        raise not_written(target, error) if is_open else unwritable(target, error) from error
+
+
+@contextmanager
+def writing(target: str | None) -> Iterator[None]:
+    """Raise CloudEdgeError where the block cannot write to the output, None for standard output."""
+    try:
+        yield
+    except BrokenPipeError:  # its reader has seen enough
+        raise
+    except OSError as error:
+        raise not_written(target, error) from error
+
+
+def not_written(target: str | None, error: OSError) -> CloudEdgeError:
+    """Return the error for an output that takes no more."""
+    name = "standard output" if target in (None, STDOUT) else target
+    return CloudEdgeError(f"cannot be written: {error.strerror or error}", name)
 
 
 def refuse_photo(target: str) -> None:

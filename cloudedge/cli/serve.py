@@ -7,6 +7,8 @@ import logging
 import re
 import signal
 import socket
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import click
@@ -18,8 +20,11 @@ from cloudedge.cli.options import Answer, answer_options, model_options
 from cloudedge.errors import printable
 from cloudedge.installation import command_to_add
 
+_EXIT_CODES = """Exit codes: 0 ended by SIGTERM or SIGHUP; 2 wrong usage; 3 the model or onnxruntime cannot be used;
+130 ended by Ctrl-C."""
 
-@click.command("serve", short_help="Serve a page to drop photos on, and an API.")
+
+@click.command("serve", epilog=_EXIT_CODES, short_help="Serve a page to drop photos on, and an API.")
 @click.option(
     "--host", default="127.0.0.1", show_default=True, help="The address to listen on; 0.0.0.0 means all addresses."
 )
@@ -64,8 +69,8 @@ def command(
 ) -> None:
     """Serve a page to drop photos on, and the API behind it.
 
-    Photos stay in memory and are then forgotten. By default only this machine can reach the page. SIGTERM ends it with
-    exit code 0; running requests have 30 seconds to finish.
+    Photos stay in memory and are then forgotten. By default only this machine can reach the page. When it is ended,
+    running requests have 30 seconds to finish.
     """
     try:
         from cloudedge.serve import app, headers, server
@@ -78,7 +83,8 @@ def command(
         headers.check_ancestors(frame_ancestors)
     except ValueError as error:
         raise click.BadParameter(f"{printable(str(error))}.", param_hint="--frame-ancestors") from error
-    received = _note_signals()
+    received: list[int] = []
+    _note_signals(received)
     limits = Limits()
     classifier = open_classifier(model, threads, Answer(**options), limits.photo_pixels)
     try:
@@ -90,21 +96,23 @@ def command(
         logging.getLogger(name).setLevel(logging.ERROR)
     _announce(listener, token)
     application = app.make_app(classifier, token, limits, allow_host)
-    server.make_server(application, limits.header_seconds, frame_ancestors).run(sockets=[listener])
+    running = server.make_server(application, limits.header_seconds, frame_ancestors)
+    _note_signals(received, partial(setattr, running, "should_exit", True))
+    running.should_exit = bool(received)  # one may have come while the model was opened
+    running.run(sockets=[listener])
     raise click.exceptions.Exit(INTERRUPTED if signal.SIGINT in received else 0)
 
 
-def _note_signals() -> list[int]:
-    """Only record signals: the server handles them itself, and raises them again when it has ended."""
-    received: list[int] = []
+def _note_signals(received: list[int], end: Callable[[], object] = lambda: None) -> None:
+    """Record signals, and end what does not run yet: the running server handles them itself, and raises them again."""
 
     def note(number: int, frame: object) -> None:
         received.append(number)
+        end()
         if number not in (signal.SIGINT, signal.SIGTERM):  # SIGHUP, which the server does not handle
             signal.raise_signal(signal.SIGTERM)
 
     signals.handle_with(note)
-    return received
 
 
 def _announce(listener: socket.socket, token: str | None) -> None:

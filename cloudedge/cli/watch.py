@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -14,19 +13,23 @@ import click
 
 from cloudedge import signals
 from cloudedge.archive.hints import from_notifications, from_polling
-from cloudedge.archive.journal import Ledger
+from cloudedge.archive.ledger import Ledger
 from cloudedge.archive.row_command import run_command
 from cloudedge.archive.watch import Changes, Watch
-from cloudedge.cli.exit_codes import EXIT_CODES, INTERRUPTED
+from cloudedge.cli.exit_codes import INTERRUPTED
 from cloudedge.cli.inputs import open_classifier, settings_of
 from cloudedge.cli.options import Answer, Command, Finite, answer_options, exclude_option, glob_option, model_options
-from cloudedge.cli.outputs import STDOUT, colour, format_of, open_journal, writer
+from cloudedge.cli.outputs import colour, format_of, open_journal, writer, writing
+from cloudedge.cli.text import to_text
 from cloudedge.installation import command_to_add
 from cloudedge.row import row_of
 from cloudedge.row_formats import printable
 
+_EXIT_CODES = """Exit codes: 0 ended by SIGTERM or SIGHUP; 1 the output cannot be written; 2 wrong usage; 3 the model or
+onnxruntime cannot be used; 4 another cloudedge is writing FILE; 130 ended by Ctrl-C."""
 
-@click.command("watch", epilog=EXIT_CODES, short_help="Print a row for each capture as it comes.")
+
+@click.command("watch", epilog=_EXIT_CODES, short_help="Print a row for each capture as it comes.")
 @click.argument("root", metavar="DIR")
 @click.option(
     "--format",
@@ -72,7 +75,7 @@ from cloudedge.row_formats import printable
     "--poll",
     type=Finite(min=0, min_open=True),
     metavar="SECONDS",
-    help="Look through the folder this often, instead of waiting for notifications; network shares send none.",
+    help="Look through the folder this often, instead of waiting for notifications.  [default: 30 on network shares]",
 )
 @glob_option
 @exclude_option
@@ -98,18 +101,22 @@ def command(
 
     With -o every row is also appended to FILE, and the captures that FILE does not hold yet come first. FILE may be one
     that `classify --resume` wrote with the same options. Without -o, captures count from now on, or from when DIR first
-    appears. SIGTERM ends it with exit code 0.
+    appears. A failure goes to standard error where --changes-only keeps it from standard output.
     """
 
     def say(text: str) -> None:
         click.echo(f"{printable(root)}: {text}", err=True)
 
+    def report_unreadable(error: OSError) -> None:
+        click.echo(f"{printable(str(error.filename))}: cannot be read: {error.strerror}", err=True)
+
     if os.path.exists(root) and not os.path.isdir(root):
         problem = "is a file; give its folder, and --glob with its name."
         raise click.BadParameter(f"{printable(root)} {problem}", param_hint="DIR")
-    kind = format_of(target, None, otherwise="jsonl")
-    if target == STDOUT or kind == "json":
-        raise click.BadParameter("give a file whose name ends in .jsonl or .csv.", param_hint="--output")
+    kind = format_of(target, None, otherwise="")
+    if target is not None and kind not in ("jsonl", "csv"):
+        problem = f"{printable(target)} does not name a format; choose a name that ends in .jsonl or .csv."
+        raise click.BadParameter(problem, param_hint="--output")
     if poll is None:
         _require_watchfiles()
     stop, received = _stop_on_signals()
@@ -120,7 +127,15 @@ def command(
         ledger = Ledger(settings_of(classifier, answer))
         if target is not None:
             ledger = stack.enter_context(open_journal(target, kind, classifier, answer, changes.changed))
-        watcher = Watch(root, classifier.classify_many, ledger, settle, glob=glob or None, exclude=exclude)
+        watcher = Watch(
+            root,
+            classifier.classify_many,
+            ledger,
+            settle,
+            glob=glob or None,
+            exclude=exclude,
+            on_unreadable=report_unreadable,
+        )
         if target is None:
             watcher.mark_existing_done()
         tick = min(1.0, max(settle / 2, 0.05), poll or 1.0)
@@ -129,16 +144,20 @@ def command(
         def rows() -> Iterator[dict[str, Any]]:
             for result, key in watcher.captures(hints):
                 row = row_of(result)
-                ledger.write(row, key)
+                with writing(target):
+                    ledger.write(row, key)
                 if changes.changed(row) or not changes_only:
                     yield row
                     if program and (problem := run_command(program, row, exec_timeout)):
                         say(f"{printable(program[0])} {problem}")
+                elif row["status"] == "error":
+                    click.echo("".join(to_text([row])), nl=False, err=True)
                 if stop.is_set():
                     return
 
         for piece in writer(format_, answer.top_k, sys.stdout is not None and sys.stdout.isatty())(rows()):
-            click.echo(piece, nl=False, color=colour())
+            with writing(None):
+                click.echo(piece, nl=False, color=colour())
     raise click.exceptions.Exit(INTERRUPTED if signal.SIGINT in received else 0)
 
 
@@ -150,9 +169,10 @@ def _require_watchfiles() -> None:
         raise click.UsageError(problem) from error
 
 
-def _stop_on_signals() -> tuple[threading.Event, list[int]]:
-    """Record signals and set an event, so that the capture being classified still gets its row."""
-    stop, received = threading.Event(), []
+def _stop_on_signals() -> tuple[signals.Stop, list[int]]:
+    """Record signals, so that the capture being classified still gets its row."""
+    stop = signals.Stop()
+    received: list[int] = []
 
     def note(number: int, frame: object) -> None:
         received.append(number)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from html import escape
 from importlib.resources import files
@@ -22,8 +22,11 @@ _THUMBNAIL = (320, 240)
 _GROUPS = {**{f"{level.capitalize()} clouds": skies for level, skies in LEVELS.items()}, "No cloud's name": [*NAMELESS]}
 
 
-def make_page(summary: Summary, source: str) -> Iterator[str]:
-    """Yield the page piece by piece; `source` names the file that the rows came from."""
+def make_page(summary: Summary, source: str, on_gone: Callable[[str], object] = lambda path: None) -> Iterator[str]:
+    """Yield the page piece by piece; `source` names the file that the rows came from.
+
+    The path of each photo that is to be shown but cannot be read goes to `on_gone`.
+    """
     style = (files("cloudedge.report") / "report.css").read_text(encoding="utf-8")
     title = f"The sky, {_period(summary)}" if summary.by_hour_of_day else "The sky"
     yield (
@@ -41,8 +44,8 @@ def make_page(summary: Summary, source: str) -> Iterator[str]:
         yield from _shares_by_day(summary)
         yield from _shares_by_hour(summary)
     yield from _table(summary)
-    yield from _typical(summary)
-    yield from _uncertain(summary)
+    yield from _typical(summary, on_gone)
+    yield from _uncertain(summary, on_gone)
     yield from _failed(summary)
     yield "</main>\n<footer>Made by cloudedge. The genus is the model's best guess, not an observation.</footer>\n"
     yield "</body>\n</html>\n"
@@ -119,21 +122,21 @@ def _table(summary: Summary) -> Iterator[str]:
     yield "</table></section>\n"
 
 
-def _typical(summary: Summary) -> Iterator[str]:
+def _typical(summary: Summary, on_gone: Callable[[str], object]) -> Iterator[str]:
     shown = []
     for sky in (name for name in SKIES if name != "dark"):
-        shown += _pictures(summary.most_typical(sky), _TYPICAL)
+        shown += _pictures(summary.most_typical(sky), _TYPICAL, on_gone)
     if shown:
         yield "<section><h2>Typical</h2>\n<p>Where the model is surest, from different days.</p>\n"
         yield f'<div class="pictures">\n{"".join(shown)}</div></section>\n'
 
 
-def _uncertain(summary: Summary) -> Iterator[str]:
+def _uncertain(summary: Summary, on_gone: Callable[[str], object]) -> Iterator[str]:
     number = sum(summary.uncertain.values())
     yield f"<section><h2>Uncertain</h2>\n<p>{number:,} of {summary.lit:,} captures that are not too dark.</p>\n"
     yield _list(f"{count:,}: {REASONS.get(reason, reason)}" for reason, count in summary.uncertain.most_common())
     captures = summary.most_doubtful()
-    pictures = _pictures(captures, _DOUBTFUL)
+    pictures = _pictures(captures, _DOUBTFUL, on_gone)
     if pictures:
         yield f'<div class="pictures">\n{"".join(pictures)}</div>\n'
     if captures:
@@ -153,12 +156,12 @@ def _failed(summary: Summary) -> Iterator[str]:
     yield "</section>\n"
 
 
-def _pictures(captures: Iterable[Capture], number: int) -> list[str]:
+def _pictures(captures: Iterable[Capture], number: int, on_gone: Callable[[str], object]) -> list[str]:
     """Return so many pictures, skipping photos that no longer exist, which may be most of a year."""
-    return list(islice(filter(None, map(_picture, captures)), number))
+    return list(islice(filter(None, (_picture(capture, on_gone) for capture in captures)), number))
 
 
-def _picture(capture: Capture) -> str | None:
+def _picture(capture: Capture, on_gone: Callable[[str], object]) -> str | None:
     """Return a small picture with its words, or None if the photo no longer exists."""
     from PIL import Image
 
@@ -168,6 +171,7 @@ def _picture(capture: Capture) -> str | None:
     try:
         thumbnail = Image.fromarray(read(capture.path, max(_THUMBNAIL) // 2).pixels)
     except ImageError:
+        on_gone(capture.path)
         return None
     thumbnail.thumbnail(_THUMBNAIL)
     data = io.BytesIO()

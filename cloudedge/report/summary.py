@@ -11,6 +11,7 @@ from itertools import count
 
 from cloudedge.genera import GENERA
 from cloudedge.row import NAMELESS, Row
+from cloudedge.row_key import content_of, identity
 
 # The skies in the order in which they are drawn: the genera from high to low, then those without a cloud's name.
 SKIES = {**{genus.abbreviation: genus.name for genus in GENERA}, **NAMELESS}
@@ -41,6 +42,7 @@ class Summary:
     failed: int = 0
     undated: int = 0
     dated_by_file: int = 0  # by its time of change
+    with_offset: int = 0  # of those with a time
     models: Counter[str] = field(default_factory=Counter)
     skies: Counter[str] = field(default_factory=Counter)
     uncertain: Counter[str] = field(default_factory=Counter)  # by reason; dark and clear are not doubts
@@ -93,19 +95,34 @@ class Summary:
 def without_repeats(read: Callable[[], Iterable[Row]]) -> Iterator[Row]:
     """Yield the last row of each capture: one that was classified again, for example by another model, counts once.
 
-    `read` gives all rows, each time it is called. A capture is identified by its path and time; without a time, by its
-    path and the key of a journal; without either each row is one.
+    `read` gives all rows, each time it is called. A capture is identified by its path, however it is spelt, and its
+    time; without a time of its own, by its path and the bytes or the key in a journal; without any of these each row is
+    one. A failure whose photo was classified later is left out, unless the file has been overwritten since, as
+    `latest.jpg` is.
     """
-    last = {_capture(row): number for number, row in enumerate(read())}
+    last: dict[int, int] = {}
+    answers: dict[str, dict[int | None, int]] = {}  # photo that has failed -> its first captures since -> last row
+    for number, row in enumerate(read()):
+        photo, capture = identity(row["path"]), _capture(row)
+        if capture is not None:
+            last[capture] = number
+        if row["status"] == "error":
+            answers.setdefault(photo, {})
+        elif photo in answers and (len(answers[photo]) < 2 or capture in answers[photo]):
+            answers[photo][number if capture is None else capture] = number
     for number, row in enumerate(read()):
         capture = _capture(row)
-        if capture is None or last.get(capture, number) == number:
+        cures = [*answers[identity(row["path"])].values()] if row["status"] == "error" else []
+        is_cured = len(cures) == 1 and cures[0] > number
+        if not is_cured and (capture is None or last.get(capture, number) == number):
             yield row
 
 
 def _capture(row: Row) -> int | None:
-    mark = row["captured_at"] or row.get("key")
-    return hash((row["path"], mark)) if mark else None
+    key = row.get("key") or ""
+    own_time = None if row.get("time_source") in ("file", "fetched") else row["captured_at"]
+    mark = own_time or content_of(key) or row["captured_at"] or key
+    return hash((identity(row["path"]), mark)) if mark else None
 
 
 def summarise(rows: Iterable[Row], zone: tzinfo | None = None) -> Summary:
@@ -120,6 +137,8 @@ def summarise(rows: Iterable[Row], zone: tzinfo | None = None) -> Summary:
         moment = _moment(row["captured_at"], zone)
         if moment is None:
             summary.undated += 1
+        elif moment.tzinfo:
+            summary.with_offset += 1
         summary.dated_by_file += moment is not None and row.get("time_source") == "file"
         if row["status"] == "error":
             _add_failure(summary, row)

@@ -130,20 +130,19 @@ def train(run: Run, data: DataSet) -> Path:
     same folds. Raises CloudEdgeError if the folder holds a run of another recipe or of other photos; a recipe that only
     got more phases resumes.
     """
-    mine = check_claim(run, data, growing=True)
+    check_claim(run, data, growing=True)
     trainer, sets = trainer_of(run, data), training_sets(run.recipe, data)
     with _alone(run.folder):
+        mine = check_claim(run, data, growing=True)  # again: while its teachers learned, another may have claimed it
         if _read(run) not in (None, mine):  # the recipe has grown, and these weights are of its first phases
             run.weights.unlink(missing_ok=True)
         _write(run, mine)  # only now: a training that cannot begin claims no folder
         network = trainer.run(*sets)
-    if not all(weight.half().isfinite().all() for weight in network.parameters()):
-        problem = (
-            "holds a training that diverged: its weights are not finite; lower lr, and give another folder with --run"
-        )
-        raise CloudEdgeError(problem, str(run.folder))
-    save_weights(network, run.weights)
-    curves.loss_curves(trainer.log, run.folder / "losses.png")
+        if not all(weight.half().isfinite().all() for weight in network.parameters()):
+            problem = "holds a training that diverged: its weights are not finite; lower lr, and give another folder"
+            raise CloudEdgeError(f"{problem} with --run", str(run.folder))
+        save_weights(network, run.weights)
+        curves.loss_curves(trainer.log, run.folder / "losses.png")
     return run.weights
 
 

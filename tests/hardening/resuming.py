@@ -13,5 +13,5 @@ def resume(path: Path, format_: Any, rows: list[dict[str, Any]]) -> bytes:
     with Journal(str(path), format_, 1, "settings") as journal:
         for row in rows:
             journal.write(row, journal.key(row["path"], (1, 1)))
-        journal.drop_superseded()
+        journal.put_in_order()
     return path.read_bytes()

@@ -20,7 +20,7 @@ from cloudedge.row_formats import read_rows
 if sys.platform != "linux" or shutil.which("cc") is None:
     pytest.skip("the disk is put together on Linux, with a C compiler (cc)", allow_module_level=True)
 
-NO_OUTPUT = "Error: the output cannot be written: Input/output error\n"
+NO_OUTPUT = "Error: {}: cannot be written: Input/output error\n"
 BAD_DISK = "cannot be read (Input/output error); check the disk"
 
 
@@ -104,7 +104,7 @@ def test_a_journal_on_a_failing_disk_has_whole_rows_and_is_taken_up_later(
     target, whole = photos.parent / name, photos.parent / f"whole-{name}"
     assert run(photos, "-o", whole, "--resume").returncode == 0
     done = run(photos, "-o", target, "--resume", **bad(disk, f"/{name}", "write", AFTER=after))
-    assert (done.returncode, done.stderr) == (1, NO_OUTPUT)
+    assert (done.returncode, done.stderr) == (1, NO_OUTPUT.format(target))
     written = target.read_bytes()
     assert len(written) <= after
     assert whole.read_bytes().startswith(written)
@@ -119,7 +119,7 @@ def test_an_output_that_the_disk_does_not_take_is_as_it_was(disk: str, photos: P
     folder.mkdir()
     (folder / name).write_text("of an earlier run")
     done = run(photos, "-o", folder / name, **bad(disk, "/out/", calls, AFTER=3000))
-    assert (done.returncode, done.stderr) == (1, NO_OUTPUT)
+    assert (done.returncode, done.stderr) == (1, NO_OUTPUT.format(folder / name))
     assert os.listdir(folder) == [name]
     assert (folder / name).read_text() == "of an earlier run"
 
@@ -131,7 +131,8 @@ def test_a_journal_that_cannot_be_put_in_order_keeps_its_rows(disk: str, photos:
     spoilt.write_bytes(sound[:500])
     assert run(photos, "-o", target, "--resume").returncode == 1
     spoilt.write_bytes(sound)
-    assert run(photos, "-o", target, "--resume", **bad(disk, "/.cloudedge-", "fsync", AFTER=0)).stderr == NO_OUTPUT
+    done = run(photos, "-o", target, "--resume", **bad(disk, "/.cloudedge-", "fsync", AFTER=0))
+    assert done.stderr == NO_OUTPUT.format(target)
     assert len(list(read_rows(str(target)))) == 41
     assert run(photos, "-o", target, "--resume").returncode == 0
     assert sorted(names(target)) == sorted(os.listdir(photos))

@@ -60,6 +60,19 @@ def interrupted_find(*arguments):
     return find(*arguments)
 cloudedge.cli.classify.find_photos = interrupted_find
 """
+IN_A_FINALIZER = """
+import time
+import cloudedge.cli.classify
+find = cloudedge.cli.classify.find_photos
+class Dying:
+    def __del__(self):
+        signal.raise_signal(NUMBER)  # Python drops what is raised here, as in the callback of an import lock
+def interrupted_find(*arguments):
+    Dying()
+    time.sleep(60)
+    return find(*arguments)
+cloudedge.cli.classify.find_photos = interrupted_find
+"""
 WHEN_ALL_IS_DONE = """
 import cloudedge.cli.classify
 tell = cloudedge.cli.classify.count
@@ -74,7 +87,14 @@ cloudedge.cli.classify.count = interrupted_count
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(
     "moment",
-    [WHILE_A_LOCK_IS_RELEASED, WHILE_A_LIBRARY_IS_LOADED, TWICE, WHILE_A_STRING_IS_EXECUTED, WHEN_ALL_IS_DONE],
+    [
+        WHILE_A_LOCK_IS_RELEASED,
+        WHILE_A_LIBRARY_IS_LOADED,
+        TWICE,
+        WHILE_A_STRING_IS_EXECUTED,
+        IN_A_FINALIZER,
+        WHEN_ALL_IS_DONE,
+    ],
 )
 @pytest.mark.slow
 def test_an_awkward_moment_is_as_good_as_any(

@@ -65,6 +65,24 @@ def test_a_second_training_is_kept_out_while_one_is_at_work(
     assert runs.train(mine, photos) == mine.weights
 
 
+def test_a_folder_that_another_recipe_has_claimed_meanwhile_is_left_alone(
+    tiny: Recipe, photos: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hours may pass between the first look at a folder and the training in it: those in which teachers learn."""
+    mine, other, make_trainer = run_of(tiny, tmp_path), run_of(replace(tiny, odds=2.0), tmp_path), runs.trainer_of
+
+    def overtaken(run: runs.Run, data: DataSet) -> Trainer:
+        if run == mine:
+            runs.train(other, data)
+        return make_trainer(run, data)
+
+    monkeypatch.setattr(runs, "trainer_of", overtaken)
+    with pytest.raises(CloudEdgeError, match="of another recipe"):
+        runs.train(mine, photos)
+    assert other.weights.exists()
+    assert runs.trained(other, photos) == other.weights
+
+
 def test_a_training_that_diverges_is_told_and_leaves_no_weights(tiny: Recipe, photos: DataSet, tmp_path: Path) -> None:
     wild = replace(tiny, phases=(replace(PHASE, lr=1e30),))
     with pytest.raises(CloudEdgeError, match="holds a training that diverged"):

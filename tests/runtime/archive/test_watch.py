@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,12 +19,14 @@ import numpy as np
 import pytest
 
 from cloudedge.archive.hints import from_notifications, from_polling
-from cloudedge.archive.journal import Ledger
+from cloudedge.archive.ledger import Ledger
+from cloudedge.archive.network import network_file_system
 from cloudedge.archive.row_command import run_command
 from cloudedge.archive.watch import Changes, Watch
 from cloudedge.classifier import CloudClassifier
 from cloudedge.installation import command_to_add
 from cloudedge.row_formats import read_rows
+from cloudedge.signals import Stop
 
 from ...support.waiting import wait_for
 
@@ -192,6 +194,167 @@ def test_more_captures_than_are_waited_for_at_a_time_all_get_their_turn(
     assert sorted(found) == [(f"{number}.jpg", "ok") for number in range(8)]
 
 
+@pytest.mark.parametrize("way", ["written over", "replaced"])
+def test_a_file_that_is_rewritten_faster_than_it_settles_gives_a_row_all_the_same(
+    camera: Camera, photo: bytes, way: str
+) -> None:
+    def rewrite(number: int) -> None:
+        data = photo + b" " * (7 * number % 10)  # larger and smaller
+        camera.put("new.tmp" if way == "replaced" else "latest.jpg", data)
+        if way == "replaced":
+            os.replace(camera.root / "new.tmp", camera.root / "latest.jpg")
+
+    found = {}
+    for second in range(40):
+        rewrite(second)
+        if rows := camera.look("latest.jpg", after=1):
+            found[second] = rows
+    assert set(map(tuple, found.values())) == {(("latest.jpg", "ok"),)}
+    assert len(found) in (3, 4)
+    assert min(found) <= 11  # five times the two seconds in which it would have to settle
+    assert camera.look("latest.jpg", after=2) == [("latest.jpg", "ok")]  # and then the last state
+    assert camera.look("latest.jpg", after=60) == []
+
+
+def test_a_file_that_is_replaced_while_it_is_read_counts_once_it_is_overdue(camera: Camera, photo: bytes) -> None:
+    classify = camera.watch._classify
+
+    def replaced_meanwhile(paths: Any) -> Any:
+        for result in classify(paths):
+            camera.put("new.tmp", photo + b" " * int(camera.clock.now % 7))
+            os.replace(camera.root / "new.tmp", camera.root / "latest.jpg")
+            yield result
+
+    camera.watch._classify = replaced_meanwhile
+    camera.put("latest.jpg")
+    found = [camera.look("latest.jpg", after=1) for _ in range(13)]
+    assert found.count([("latest.jpg", "ok")]) == 1
+    assert found[:10] == [[]] * 10
+
+
+def test_a_file_that_is_rewritten_and_never_decodes_becomes_a_failure(camera: Camera) -> None:
+    found = []
+    for second in range(100):
+        camera.put("latest.jpg", b"no photo" + b" " * (7 * second % 10))
+        found += camera.look("latest.jpg", after=1)
+    assert found == [("latest.jpg", "error")]
+
+
+def test_a_file_that_only_grows_is_never_read_too_early(camera: Camera, photo: bytes) -> None:
+    for size in range(200, len(photo), 5):
+        camera.put("slow.jpg", photo[:size])
+        assert camera.look("slow.jpg", after=1) == []
+    assert camera.clock.now > 120
+    camera.put("slow.jpg")
+    camera.look("slow.jpg")
+    assert camera.look(after=2) == [("slow.jpg", "ok")]
+
+
+def test_a_backlog_is_not_forgotten_over_a_hint_at_an_empty_folder(
+    camera: Camera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloudedge.archive.watch._AT_ONCE", 3)
+    for number in range(8):
+        camera.put(f"{number}.jpg")
+    (camera.root / "empty").mkdir()
+    camera.look(None)
+    found = [row for _ in range(10) for row in camera.look("empty", after=2)]
+    assert sorted(found) == [(f"{number}.jpg", "ok") for number in range(8)]
+
+
+@pytest.mark.parametrize("damaged", [1, 3])
+def test_damaged_photos_do_not_hold_up_the_next_batch(
+    camera: Camera, monkeypatch: pytest.MonkeyPatch, damaged: int
+) -> None:
+    monkeypatch.setattr("cloudedge.archive.watch._AT_ONCE", 3)
+    for number in range(12):
+        camera.put(f"{number:02}.jpg", b"no photo" if number < damaged else None)
+    camera.look(None)
+    found = [row for _ in range(20) for row in camera.look(after=2)]  # less than the minute that the damaged ones get
+    assert sorted(found) == [(f"{number:02}.jpg", "ok") for number in range(damaged, 12)]
+
+
+def test_a_photo_that_is_touched_is_no_new_capture(camera: Camera) -> None:
+    camera.put("a.jpg")
+    camera.look("a.jpg")
+    assert camera.look(after=2) == [("a.jpg", "ok")]
+    os.utime(camera.root / "a.jpg", ns=(1, 1))
+    assert camera.look("a.jpg") == camera.look(after=2) == camera.look("a.jpg", after=2) == []
+    assert camera.watch._waiting == {}
+
+
+def test_a_folder_that_cannot_be_read_is_told_once(
+    tmp_path: Path, photo: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[OSError] = []
+    camera = Camera(tmp_path / "cam", photo, settle=0.0, on_unreadable=told.append)
+    camera.put("locked/a.jpg")
+    camera.put("open/a.jpg")
+    scandir = os.scandir
+
+    def refuse(path: str) -> Any:
+        if os.path.basename(path) == "locked":
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert camera.look(None) + camera.look(None, "locked") == [("open/a.jpg", "ok")]
+    assert [error.filename for error in told] == [str(camera.root / "locked")]
+
+
+MOUNTS = """\
+/dev/sda1 / ext4 rw 0 0
+nas:/all {0}/nas nfs4 rw 0 0
+//nas/all {0}/my\\040nas cifs rw 0 0
+pi@host:/ {0}/over fuse.sshfs rw 0 0
+systemd {0}/auto autofs rw 0 0
+nas:/auto {0}/auto nfs rw 0 0
+/dev/sdb1 {0}/nas/usb vfat rw 0 0
+/dev/fuse {0}/local fuse.gocryptfs rw 0 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind"),
+    [
+        ("nas", "nfs4"),
+        ("nas/2024/06", "nfs4"),
+        ("my nas", "cifs"),
+        ("over/there", "fuse.sshfs"),
+        ("auto", "nfs"),
+        ("nas/usb/cam", None),
+        ("nasty", None),
+        ("local", None),
+        ("", "nfs4"),  # the shares are mounted below it
+    ],
+)
+def test_a_network_file_system_is_recognised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, kind: str | None
+) -> None:
+    (tmp_path / "mounts").write_text(MOUNTS.format(tmp_path))
+    monkeypatch.setattr("cloudedge.archive.network.MOUNTS", str(tmp_path / "mounts"))
+    assert network_file_system(str(tmp_path / folder)) == kind
+    monkeypatch.setattr("cloudedge.archive.network.MOUNTS", str(tmp_path / "none"))
+    assert network_file_system(str(tmp_path / folder)) is None
+
+
+def test_on_a_network_file_system_it_polls_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "nas").mkdir()
+    (tmp_path / "mounts").write_text(MOUNTS.format(tmp_path))
+    monkeypatch.setattr("cloudedge.archive.network.MOUNTS", str(tmp_path / "mounts"))
+    monkeypatch.setattr("cloudedge.archive.hints._POLL_SECONDS", 0.2)
+    said: list[str] = []
+    hints = from_notifications(str(tmp_path / "nas"), 0.01, Stop(), said.append)
+    assert next(hints) is None
+    assert said == [
+        "is on a network file system (nfs4), which sends no notifications; "
+        "looking through it every 30 seconds instead (--poll changes that)"
+    ]
+    assert next(hints) == []  # not yet again
+    wait_for(lambda: next(hints) is None)
+    assert len(said) == 1
+
+
 def test_what_was_there_before_can_be_taken_for_done(camera: Camera) -> None:
     camera.put("old.jpg")
     camera.watch.mark_existing_done()
@@ -263,7 +426,7 @@ def test_a_command_is_ended_with_all_that_it_has_started(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("way", ["told", "polled"])
 def test_a_folder_that_vanishes_and_comes_back_is_watched_again(tmp_path: Path, way: str, photo: bytes) -> None:
-    root, stop, said = tmp_path / "cam", threading.Event(), []
+    root, stop, said = tmp_path / "cam", Stop(), []
     make = {
         "told": lambda: from_notifications(str(root), 0.1, stop, said.append),
         "polled": lambda: from_polling(str(root), 0.1, 0.1, stop, said.append),
@@ -392,13 +555,14 @@ def test_a_second_program_does_not_write_to_the_same_journal(tmp_path: Path, pho
     root, journal = tmp_path / "cam", tmp_path / "rows.jsonl"
     root.mkdir()
     Camera(root, photo).put("a.jpg")
-    with watching(root, "-o", journal, "--poll", "0.2"):
+    with watching(root, "-o", journal, "--poll", "0.2") as process:
         wait_for(journal.exists)
         wait_for(lambda: paths_in(journal, root))
         classify = [*CLOUDEDGE, "classify", "--model", TINY, str(root), "-o", str(journal), "--resume"]
         done = subprocess.run(classify, capture_output=True, encoding="utf-8", timeout=60)
-    assert done.returncode == 2
-    assert "is being written by another cloudedge" in done.stderr
+    assert done.returncode == 4
+    assert re.search(r"^Error: .*rows.jsonl: is being written by another cloudedge", done.stderr)
+    assert sys.platform != "linux" or f"(process {process.pid})" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -414,6 +578,8 @@ def test_a_second_program_does_not_write_to_the_same_journal(tmp_path: Path, pho
         ("--agree", "0"),
         ("-o", "a.jpg"),
         ("-o", "rows.json"),
+        ("-o", "sky.txt"),
+        ("-o", "sky"),
         ("-o", "-"),
     ],
 )
@@ -422,6 +588,41 @@ def test_wrong_usage_exits_2(tmp_path: Path, options: tuple[str, ...]) -> None:
     done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60)
     assert (done.returncode, done.stdout) == (2, "")
     assert "Traceback" not in done.stderr
+
+
+def test_an_output_whose_name_says_no_format_is_refused(tmp_path: Path) -> None:
+    command = [*CLOUDEDGE, "watch", str(tmp_path), "--model", TINY, "-o", str(tmp_path / "sky.txt")]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60)
+    assert "sky.txt does not name a format; choose a name that ends in .jsonl or .csv." in done.stderr
+    assert os.listdir(tmp_path) == []
+
+
+@posix
+def test_a_failure_is_told_where_changes_alone_are_printed(tmp_path: Path) -> None:
+    """It would take a minute to become one; here it gets half a second."""
+    root = tmp_path / "cam"
+    root.mkdir()
+    (root / "a.jpg").write_bytes(b"no photo")
+    program = (
+        "import cloudedge.archive.watch as watch\n"
+        "watch.Watch.__init__.__defaults__ = (2.0, 0.5, *watch.Watch.__init__.__defaults__[2:])\n"
+        "from cloudedge.cli.main import main\nmain()"
+    )
+    command = [sys.executable, "-c", program, "watch", str(root), "-o", str(tmp_path / "rows.jsonl"), "--changes-only"]
+    command += ["--model", TINY, "--settle", "0.1", "--poll", "0.1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8") as process:
+        assert process.stderr
+        assert process.stderr.readline().startswith(f"{root}/a.jpg: error: ")
+        process.send_signal(signal.SIGTERM)
+        assert process.communicate(timeout=60) == ("", "")
+    assert json.loads((tmp_path / "rows.jsonl").read_text())["status"] == "error"
+
+
+def test_its_help_names_the_exit_codes_that_it_has() -> None:
+    done = subprocess.run([*CLOUDEDGE, "watch", "--help"], capture_output=True, encoding="utf-8", timeout=60)
+    codes = " ".join(done.stdout.partition("Exit codes:")[2].split())
+    assert re.findall(r"(?:^|; )([0-9]+) ", codes) == ["0", "1", "2", "3", "4", "130"]
+    assert "photo was classified" not in codes
 
 
 def test_a_file_is_no_folder_to_watch(tmp_path: Path) -> None:

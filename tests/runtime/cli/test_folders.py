@@ -10,7 +10,6 @@ import io
 import json
 import os
 import random
-import re
 import signal
 import sqlite3
 import subprocess
@@ -29,6 +28,7 @@ from PIL import Image
 from cloudedge.archive.photo_list import collected
 from cloudedge.classifier import CloudClassifier
 from cloudedge.errors import CloudEdgeError
+from cloudedge.row_key import KEY
 
 TINY = str(Path(__file__).parents[1] / "fixtures" / "tiny.onnx")
 CLASSIFY = [sys.executable, "-m", "cloudedge", "classify", "--model", TINY, "--threads", "1"]
@@ -241,7 +241,7 @@ def test_what_is_done_is_not_done_again_and_what_failed_is(month: Path, name: st
     assert (first.returncode, first.stderr.splitlines()[0]) == (1, "24 photos, 1 failed")
     before = (target).read_bytes()
     again = classify(month, "-o", target, "--resume")
-    assert (again.returncode, again.stderr.splitlines()[0]) == (1, "1 photo, 1 failed, 23 done before")
+    assert (again.returncode, again.stderr.splitlines()[0]) == (0, "1 photo, 1 failed as before, 23 done before")
     assert (target).read_bytes() == before
     bad = month / "a/2024/06/02/12-00-00.jpg"
     bad.write_bytes((month / "b/2024/06/02/12-00-00.jpg").read_bytes())
@@ -255,11 +255,51 @@ def test_what_is_done_is_not_done_again_and_what_failed_is(month: Path, name: st
     assert "error" not in text.replace('"error": null', "").replace("status,error", "")
 
 
+def test_an_old_failure_does_not_fail_each_later_run_but_a_new_one_does(month: Path) -> None:
+    target = month.parent / "rows.jsonl"
+    assert classify(month, "-o", target, "--resume").returncode == 1
+    assert classify(month, "-o", target, "--resume", "-q").returncode == 0
+    (month / "a" / "new.jpg").write_bytes(b"no photo")
+    new = classify(month, "-o", target, "--resume")
+    assert (new.returncode, new.stderr) == (1, "2 photos, 2 failed (1 as before), 23 done before\n")
+    assert classify(month, "-o", target, "--resume", "-q").returncode == 0
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.csv"])
+def test_a_photo_is_one_photo_however_its_path_is_spelt(month: Path, name: str) -> None:
+    target = month.parent / name
+    classify("./cam", "-o", target, "--resume", "-q", cwd=month.parent)
+    before = target.read_bytes()
+    for spelling in ("cam", "./cam", str(month), "../" + month.parent.name + "/cam", "./cam/"):
+        done = classify(spelling, "-o", target, "--resume", cwd=month.parent)
+        assert (done.returncode, done.stderr) == (0, "1 photo, 1 failed as before, 23 done before\n")
+        assert target.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.csv"])
+def test_photos_with_other_times_of_change_are_the_same_photos(month: Path, name: str) -> None:
+    target = month.parent / name
+    classify(month, "-o", target, "--resume", "-q")
+    answers = [line.rpartition("-")[0].rpartition("-")[0] for line in target.read_text().splitlines()]  # less the state
+    photos = sorted(month.rglob("*.jpg"))
+    for photo in photos:
+        os.utime(photo, ns=(1, 1))
+    photos[-1].write_bytes(photos[0].read_bytes())
+    done = classify(month, "-o", target, "--resume")
+    assert done.stderr == "2 photos, 1 failed, 22 done before\n"
+    text = target.read_text()
+    assert len(text.splitlines()) == 25 + name.endswith("csv")  # the changed photo has a second row
+    assert {line.rpartition("-")[0].rpartition("-")[0] for line in text.splitlines()} >= set(answers)
+    again = classify(month, "-o", target, "--resume")  # knows the new times without reading a photo
+    assert again.stderr == "1 photo, 1 failed as before, 23 done before\n"
+    assert target.read_text() == text
+
+
 def test_rows_of_a_resumed_run_are_those_of_a_plain_one_and_a_key(month: Path) -> None:
     plain = rows(classify(month, "--format", "jsonl"))
     classify(month, "-o", month / "rows.jsonl", "--resume")
     resumed = [json.loads(line) for line in (month / "rows.jsonl").read_text().splitlines()]
-    assert all(re.fullmatch("[0-9a-f]{16}", row.pop("key")) for row in resumed)
+    assert all(KEY.fullmatch(row.pop("key")) for row in resumed)
     assert resumed == plain
 
 
@@ -374,7 +414,7 @@ def test_a_full_disk_is_one_line_and_leaves_whole_rows(month: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
 
     done = classify(month, "-o", target, "--resume", "-q", preexec_fn=limit)
-    assert (done.returncode, done.stderr) == (1, "Error: the output cannot be written: File too large\n")
+    assert (done.returncode, done.stderr) == (1, f"Error: {target}: cannot be written: File too large\n")
     whole_rows = target.read_text().splitlines(keepends=True)
     assert all(json.loads(line) for line in whole_rows)
     assert whole_rows[-1].endswith("\n")

@@ -250,6 +250,38 @@ def test_an_interruption_keeps_the_output_as_it_was_and_exits_130(photos: list[P
 
 
 @posix
+def test_an_interruption_speaks_of_no_file_that_never_was(photos: list[Path]) -> None:
+    folder = photos[0].parent
+    command = [*CLOUDEDGE, "classify", "--model", TINY, "-o", str(folder / "rows.json"), str(folder), "-"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8") as process:
+        while process.poll() is None and not list(folder.glob(".*")):  # until the output has been begun
+            time.sleep(0.01)
+        for _ in range(60):
+            process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=1)
+                break
+        stderr = process.stderr.read() if process.stderr else ""
+    assert process.returncode == 130
+    assert "rows.json has not been made" in stderr
+    assert not (folder / "rows.json").exists()
+
+
+def test_an_error_of_the_system_names_what_failed(photos: list[Path], tmp_path: Path) -> None:
+    program = (
+        "import cloudedge.cli.classify as classify\n"
+        "def fail(*arguments, **options): open('/no-such/list')\n"
+        "classify.find_photos = fail\n"
+        "from cloudedge.cli.main import main\nmain()"
+    )
+    for output in ((), ("-o", str(tmp_path / "rows.csv"))):
+        command = [sys.executable, "-c", program, "classify", "--model", TINY, str(photos[0]), *output]
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=120)
+        assert (done.returncode, done.stderr) == (1, "Error: /no-such/list: No such file or directory\n")
+        assert not (tmp_path / "rows.csv").exists()
+
+
+@posix
 @pytest.mark.parametrize("format_", ["text", "json", "jsonl", "csv"])
 def test_a_closed_pipe_ends_quietly(photos: list[Path], format_: str) -> None:
     reader, writer = os.pipe()
@@ -269,7 +301,7 @@ def test_a_full_disk_is_one_line(photos: list[Path]) -> None:
         command = [*CLOUDEDGE, "classify", "--model", TINY, str(photos[0])]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=120, encoding="utf-8")
     assert done.returncode == 1
-    assert done.stderr == "Error: the output cannot be written: No space left on device\n"
+    assert done.stderr == "Error: standard output: cannot be written: No space left on device\n"
 
 
 @posix

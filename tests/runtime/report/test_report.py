@@ -281,7 +281,12 @@ def test_json_lines_and_csv_give_the_same_page(tmp_path: Path) -> None:
     pages = []
     for name in ("rows.jsonl", "rows.csv"):
         done = run(tmp_path / name, "-o", tmp_path / "page.html")
-        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        assert (done.returncode, done.stdout) == (0, "")
+        wrote, gone = done.stderr.splitlines()
+        assert wrote == f"{tmp_path / 'page.html'}: 500 captures of 363 days, 5 failed"
+        assert re.fullmatch(
+            r"\d+ photos cannot be read any more, so the page lacks their pictures, .* cam/\d+.jpg.", gone
+        )
         pages.append((tmp_path / "page.html").read_text(encoding="utf-8").replace("rows.csv", "rows.jsonl"))
     assert pages[0] == pages[1]
     assert run(tmp_path / "rows.jsonl").stdout == pages[0]
@@ -317,7 +322,81 @@ def test_what_was_classified_again_counts_once_by_its_last_row(tmp_path: Path) -
     assert kept == [again[1], again[2], undated[0], undated[2], *plain]
 
 
-def test_a_json_array_and_empty_lines_are_read_and_a_line_without_end_is_not(tmp_path: Path) -> None:
+def keyed(content: str, settings: str = "0", state: str = "0", **fields: Any) -> dict[str, Any]:
+    """Return a row of a journal, without a time of its own; its key ends with the digest of the photo's bytes."""
+    return row(None) | fields | {"key": f"{settings * 12}-{state * 16}-{content * 16}"}
+
+
+def test_a_photo_in_two_rows_counts_once(tmp_path: Path) -> None:
+    spelt = [row(path="./all/a.jpg"), row(path="all/a.jpg"), row(path=os.path.abspath("all/a.jpg"))]
+    by_another_model = [keyed("a"), keyed("a", settings="1"), keyed("b")]
+    touched = [keyed("c", state=day, captured_at=f"2024-06-0{day}T12:00:00", time_source="file") for day in ("1", "2")]
+    rows = [*spelt, *by_another_model, *touched]
+    assert list(without_repeats(lambda: iter(rows))) == [spelt[2], *by_another_model[1:], touched[1]]
+
+
+def test_a_failure_that_was_cured_later_does_not_count() -> None:
+    failed, cured = row(None, path="./a.jpg", error="is empty"), row(path="a.jpg")
+    assert list(without_repeats(lambda: iter([failed, failed, cured]))) == [cured]
+    assert list(without_repeats(lambda: iter([failed, cured, cured | {"model": "other"}]))) == [
+        cured | {"model": "other"}
+    ]
+    assert list(without_repeats(lambda: iter([cured, failed]))) == [cured, failed]
+    assert list(without_repeats(lambda: iter([failed, row(path="b.jpg")]))) == [failed, row(path="b.jpg")]
+    overwritten = [row("2024-06-01T13:00:00"), row("2024-06-01T14:00:00")]  # latest.jpg: each row is a capture
+    assert list(without_repeats(lambda: iter([failed, *overwritten]))) == [failed, *overwritten]
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.csv", "rows.json"])
+def test_a_last_row_without_its_end_is_read_and_one_that_is_cut_short_is_told_of(tmp_path: Path, name: str) -> None:
+    rows, target, page = year(20), tmp_path / name, tmp_path / "page.html"
+    write = {"rows.jsonl": to_jsonl, "rows.csv": lambda rows: to_csv(rows, top_k=3), "rows.json": to_json}[name]
+    text = "".join(write(rows)).rstrip("]\n")
+    target.write_text(text)
+    done = run(target, "-o", page)
+    assert done.stderr.startswith(f"{page}: 20 captures of 20 days")
+    target.write_text(text[:-40])
+    done = run(target, "-o", page)
+    assert done.returncode == 0
+    cut, wrote, *_ = done.stderr.splitlines()
+    assert cut == f"{target}: line {20 + (name != 'rows.jsonl')} is cut short, and is left out."
+    assert wrote.startswith(f"{page}: 19 captures of 19 days")
+
+
+def test_rows_come_from_standard_input_too_and_count_once(tmp_path: Path) -> None:
+    text = (json.dumps(row()) + "\n") * 2
+    (tmp_path / "rows.jsonl").write_text(text)
+    command = [*CLOUDEDGE, "report", "-", "-o", str(tmp_path / "page.html")]
+    for given in ({"input": text}, {"stdin": (tmp_path / "rows.jsonl").open()}):
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=120, **given)  # type: ignore[call-overload]
+        assert done.returncode == 0
+        assert done.stderr.startswith(f"{tmp_path / 'page.html'}: 1 capture of 1 day, 0 failed\n")
+    assert "standard input" in (tmp_path / "page.html").read_text()
+
+
+def test_it_says_so_when_the_time_zone_had_nothing_to_do(tmp_path: Path) -> None:
+    problem = "--timezone changed nothing: no time has an offset."
+    for time, is_said in (("2024-06-01T12:00:00", True), ("2024-06-01T12:00:00+00:00", False), (None, True)):
+        (tmp_path / "rows.jsonl").write_text(json.dumps(row(time)) + "\n")
+        done = run(tmp_path / "rows.jsonl", "-o", tmp_path / "page.html", "--timezone", "Europe/Vienna")
+        assert (problem in done.stderr) == is_said
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such terminals")
+def test_html_is_not_poured_out_on_a_terminal(tmp_path: Path) -> None:
+    import pty
+
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row()) + "\n")
+    controller, terminal = pty.openpty()
+    command = [*CLOUDEDGE, "report", str(tmp_path / "rows.jsonl")]
+    done = subprocess.run(command, stdout=terminal, stderr=subprocess.PIPE, encoding="utf-8", timeout=120)
+    os.close(terminal)
+    os.close(controller)
+    assert done.returncode == 2
+    assert "the page is HTML, not for a terminal; add -o FILE.html." in done.stderr
+
+
+def test_a_json_array_and_empty_lines_are_read(tmp_path: Path) -> None:
     rows = year(20)
     (tmp_path / "rows.json").write_text("".join(to_json(rows)))
     assert list(read_rows(str(tmp_path / "rows.json"))) == rows
@@ -381,7 +460,8 @@ def test_csv_that_a_spreadsheet_has_written_is_read(tmp_path: Path) -> None:
     text = "".join(to_csv(year(20), top_k=3))
     (tmp_path / "rows.csv").write_text(text.replace(",true,", ",TRUE,").replace(",false,", ",False,"))
     done = run(tmp_path / "rows.csv", "-o", tmp_path / "page.html")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
+    assert done.stderr.startswith(f"{tmp_path / 'page.html'}: 20 captures of 20 days, 0 failed\n")
     assert {row["certain"] for row in read_rows(str(tmp_path / "rows.csv")) if row["status"] == "ok"} == {True, False}
 
 

@@ -538,6 +538,25 @@ def test_a_signal_lets_what_is_at_work_get_its_answer(explaining, jpeg, tmp_path
         assert "Warning" not in server.log_text()
 
 
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 0), ("SIGINT", 130), ("SIGHUP", 0)])
+@pytest.mark.parametrize("moment", ["cloudedge.cli.serve.open_classifier", "uvicorn.Server.run"])
+def test_a_signal_before_it_serves_ends_it_too(explaining, name, code, moment):
+    where, _, what = moment.rpartition(".")
+    program = (
+        "import cloudedge.cli.serve, signal, sys, uvicorn\n"
+        f"function = {moment}\n"
+        "def interrupted(*arguments, **options):\n"
+        f"    signal.raise_signal(signal.{name})\n"
+        "    return function(*arguments, **options)\n"
+        f"setattr({where}, {what!r}, interrupted)\n"
+        f"sys.argv = ['cloudedge', 'serve', '--port', '0', '--model', {str(explaining)!r}]\n"
+        "from cloudedge.cli.main import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+
+
 def test_leaving_this_machine_is_warned_of(explaining, tmp_path):
     with program(tmp_path / "log", "--model", explaining, "--host", "0.0.0.0") as server:
         assert server.client.get("/healthz").status == 200

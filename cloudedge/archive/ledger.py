@@ -1,0 +1,121 @@
+"""Know which captures have been answered, under whatever name and time of change they come again.
+
+A photo is done if its path, made absolute, has an answer under the same settings with either the same state or the same
+bytes; see `row_key`. The state costs no reading; the bytes are read only where the state is new, which is where they
+are about to be read anyway.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TypeAlias
+
+from cloudedge.errors import ImageError
+from cloudedge.files import full_path
+from cloudedge.photo.bounded_file import open_file
+from cloudedge.row import Row
+from cloudedge.row_key import NO_BYTES, identity
+
+_LARGEST = 256 << 20  # bytes; larger files are known by their state alone
+_PIECE = 1 << 20
+
+Signature: TypeAlias = tuple[int, int] | None  # size in bytes and modification time in ns; None if there is no file
+
+
+def signature(path: str) -> Signature:
+    """Return what distinguishes one state of a file from another."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+class Ledger:
+    """The captures that have been answered, in memory: two digests of 8 bytes each.
+
+    `settings` is any text that stands for the model and the options.
+    """
+
+    def __init__(self, settings: str) -> None:
+        self._settings = settings
+        self._mark = _digest(settings.encode())[:12]
+        self._done: set[int] = set()
+        self._done_earlier: set[int] = set()
+
+    def key(self, path: str, state: Signature) -> str:
+        """Return the key of a photo in this state; its bytes are read."""
+        return f"{self._mark}-{_state_digest(state)}-{_bytes_digest(path, state)}"
+
+    def has(self, path: str, state: Signature) -> bool:
+        """Return whether a photo is done in this state; nothing is read."""
+        if _entry(path, _state_digest(state)) in self._done:
+            return True
+        return bool(self._done_earlier) and any(
+            int(self._earlier_key(spelling, state), 16) in self._done_earlier for spelling in _spellings(path)
+        )
+
+    def holds(self, path: str, key: str) -> bool:
+        """Return whether the photo with this key is done, in this state or in another one with the same bytes."""
+        return any(entry in self._done for entry in self._entries(path, key))
+
+    def mark(self, path: str, state: Signature) -> None:
+        """Mark a photo as done in this state."""
+        self._done.add(_entry(path, _state_digest(state)))
+
+    def write(self, row: Row, key: str) -> bool:
+        """Mark the photo of a row as done; return whether that is news."""
+        is_news = not self.holds(row["path"], key)
+        self._done.update(self._entries(row["path"], key))
+        return is_news
+
+    def _entries(self, path: str, key: str) -> Iterator[int]:
+        settings, state, content = key.split("-")
+        if settings == self._mark:
+            yield _entry(path, state)
+            if content != NO_BYTES:
+                yield _entry(path, content)
+
+    def _earlier_key(self, path: str, state: Signature) -> str:
+        return _digest(b"\0".join((os.fsencode(path), repr(state).encode(), self._settings.encode())))
+
+
+def _spellings(path: str) -> set[str]:
+    """Return the ways in which the same path may have been typed."""
+    spellings = {path, os.path.normpath(path), full_path(path)}
+    with suppress(OSError, ValueError):
+        relative = os.path.relpath(path)
+        spellings |= {relative, os.path.join(os.curdir, relative)}
+    return spellings
+
+
+def _entry(path: str, digest: str) -> int:
+    return int(_digest(identity(path).encode("utf-8", "surrogatepass") + b"\0" + digest.encode()), 16)
+
+
+def _state_digest(state: Signature) -> str:
+    return _digest(repr(state).encode())
+
+
+def _bytes_digest(path: str, state: Signature) -> str:
+    if state is None or state[0] > _LARGEST:
+        return NO_BYTES
+    import hashlib  # takes a while to load
+
+    digest, left = hashlib.blake2b(digest_size=8), _LARGEST
+    try:
+        with open_file(path) as stream:
+            while left > 0 and (piece := stream.read(min(_PIECE, left))):  # it may have grown since
+                digest.update(piece)
+                left -= len(piece)
+    except (OSError, ImageError):  # its row will say so
+        return NO_BYTES
+    return digest.hexdigest()
+
+
+def _digest(data: bytes) -> str:
+    import hashlib
+
+    return hashlib.blake2b(data, digest_size=8).hexdigest()

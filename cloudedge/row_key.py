@@ -1,0 +1,27 @@
+"""The key at the end of each row of a journal: what its answer was made of.
+
+A key has three digests: of the settings that decide an answer (the model's file and the options that change an answer),
+of the photo's state (size and modification time), and of its bytes. The path is in the row already.
+"""
+
+from __future__ import annotations
+
+import re
+
+from cloudedge.files import full_path
+from cloudedge.row_formats import printable
+
+KEY = re.compile("[0-9a-f]{12}-[0-9a-f]{16}-[0-9a-f]{16}")
+EARLIER_KEY = re.compile("[0-9a-f]{16}")  # of earlier versions: a digest of path as typed, state and settings
+NO_BYTES = "0" * 16  # in place of a digest: there is no file, or it is too large for that
+
+
+def content_of(key: str) -> str | None:
+    """Return the digest of a photo's bytes that its key holds, or None if it has none."""
+    content = key.rpartition("-")[2] if KEY.fullmatch(key) else NO_BYTES
+    return content if content != NO_BYTES else None
+
+
+def identity(path: str) -> str:
+    """Return the one name of a photo, however its path is spelt, in a file of rows too; links are not resolved."""
+    return full_path(printable(path))
