@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -23,6 +21,7 @@ from cloudedge.cli.exit_codes import EXIT_CODES, INTERRUPTED, NOT_ALL_CLASSIFIED
 from cloudedge.cli.inputs import STDIN, open_classifier, standard_input
 from cloudedge.cli.options import Answer, Moment, Shard, answer_options, exclude_option, glob_option, model_options
 from cloudedge.cli.outputs import STDOUT, colour, count, format_of, open_journal, open_output, writer, writing
+from cloudedge.cli.tally import Tally
 from cloudedge.cli.text import fit
 from cloudedge.photo.capture_time import is_before
 from cloudedge.row import Row, row_of
@@ -30,79 +29,6 @@ from cloudedge.row_formats import printable
 
 if TYPE_CHECKING:
     from cloudedge.photo.read import Source
-
-
-_SHOWN_FAILURES = 10
-
-
-@dataclass
-class Tally:
-    """Counts of what happened to the files of one run."""
-
-    photos: int = 0
-    failed: int = 0
-    failed_before: int = 0  # of these, with a row in the journal that says the same
-    done_before: int = 0
-    skipped: int = 0
-    passed_over: Counter[str] = field(default_factory=Counter)  # by the pattern that their names fit
-    left_out: int = 0  # by --since and --until, those without a time among them
-    undated: int = 0
-    dated_by_file: int = 0  # by its time of change, among all of them
-    of_other_shards: int = 0
-    unreadable_folders: int = 0
-    skies: Counter[str] = field(default_factory=Counter)  # by genus, else by the reason why there is none
-    failures: list[str] = field(default_factory=list)  # the first ones
-    began: float = field(default_factory=time.monotonic)
-
-    def add(self, row: Row) -> None:
-        self.photos += 1
-        self.dated_by_file += row["time_source"] == "file"
-        if row["status"] == "ok":
-            self.skies[row["genus"] or row["reason"]] += 1
-            return
-        self.failed += 1
-        if len(self.failures) < _SHOWN_FAILURES:
-            self.failures.append(f"{printable(row['path'])}: {printable(row['error'])}")
-
-    def skip(self, path: str) -> None:
-        self.skipped += 1
-
-    def pass_over(self, path: str, pattern: str) -> None:
-        self.passed_over[pattern] += 1
-
-    def leave_out(self, time: str | None, by_file: bool) -> None:
-        self.left_out += 1
-        self.undated += time is None
-        self.dated_by_file += by_file
-
-    def report_folder(self, error: OSError) -> None:
-        self.unreadable_folders += 1
-        click.echo(f"Error: {printable(str(error.filename))}: cannot be read: {error.strerror}", err=True)
-
-    def rate(self) -> str:
-        return f"{self.photos / max(time.monotonic() - self.began, 1e-3):.1f} photos/s"
-
-    def __str__(self) -> str:
-        before = f", {self.done_before} done before" if self.done_before else ""
-        return f"{count(self.photos, 'photo')}, {self._failed_in_words}{before}{self.rest}"
-
-    @property
-    def _failed_in_words(self) -> str:
-        if not self.failed_before:
-            return f"{self.failed} failed"
-        if self.failed == self.failed_before:
-            return f"{self.failed} failed as before"
-        return f"{self.failed} failed ({self.failed_before} as before)"
-
-    @property
-    def rest(self) -> str:
-        undated = f" ({self.undated} without a time)" if self.undated else ""
-        left_out = f", {self.left_out} taken at another time{undated}" if self.left_out else ""
-        skipped = f", {count(self.skipped, 'other file')} skipped" if self.skipped else ""
-        if not self.passed_over:
-            return left_out + skipped
-        number = count(self.passed_over.total(), "file or folder", "files and folders")
-        return f"{left_out}{skipped}, {number} passed over ({', '.join(map(printable, self.passed_over))})"
 
 
 @click.command("classify", epilog=EXIT_CODES, short_help="Print a row for each photo.")
@@ -305,21 +231,7 @@ def _close(tally: Tally, quiet: bool, target: str | None, by_time: bool) -> None
         click.echo(f"No photo found{tally.rest}.", err=True)
         raise click.exceptions.Exit(NOT_ALL_CLASSIFIED)
     if not quiet and (found != 1 or tally.rest):
-        for line in _summary(tally, target, by_time):
+        for line in tally.summary(target, by_time):
             click.echo(fit(line, sys.stderr), err=True)
     if tally.failed > tally.failed_before or tally.unreadable_folders:
         raise click.exceptions.Exit(NOT_ALL_CLASSIFIED)
-
-
-def _summary(tally: Tally, target: str | None, by_time: bool) -> Iterator[str]:
-    """Yield what happened, how many photos show what, what failed, and where the rows are."""
-    yield str(tally)
-    if tally.skies:
-        yield ", ".join(f"{sky} {number}" for sky, number in tally.skies.most_common())
-    yield from (f"failed: {failure}" for failure in tally.failures)
-    if others := tally.failed - len(tally.failures):
-        yield f"failed: {others} more"
-    if by_time and tally.dated_by_file:
-        yield f"{count(tally.dated_by_file, 'photo')} placed by the file's time of change"
-    if target not in (None, STDOUT):
-        yield f"rows in {printable(str(target))}"
