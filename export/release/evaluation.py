@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 import numpy as np
@@ -203,9 +203,14 @@ def columns(photos: Sequence[Photo]) -> dict[str, npt.NDArray[np.int64]]:
 
 
 def run_model(model: Model, inputs: Iterable[npt.NDArray[np.float32]]) -> Outputs:
-    """Run a model file of this stage over inputs (1, 3, S, S), one by one as the runtime does."""
-    outputs = [model.run(image) for image in inputs]
-    return Outputs(*(np.concatenate([getattr(output, name) for output in outputs]) for name in Outputs.__slots__))
+    """Run a model file of this stage over inputs (1, 3, h, w), one by one as the runtime does.
+
+    The evidence is left out: its shape follows that of each input.
+    """
+    outputs = [replace(model.run(image), evidence=None) for image in inputs]
+    heads = ([getattr(output, name) for output in outputs] for name in ("logits", "familiarity", "clear"))
+    logits, familiarity, clear = map(np.concatenate, heads)
+    return Outputs(logits, None, familiarity, clear)
 
 
 def classify(classifier: CloudClassifier, sources: Iterable[Source]) -> Answers:
