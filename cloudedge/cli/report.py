@@ -55,8 +55,8 @@ def command(results: str, target: str | None, zone: ZoneInfo | None) -> None:
             with writing(target):
                 click.echo(piece, file=stream, nl=False)
     if target not in (None, STDOUT):
-        days = count(len(summary.days), "day")
-        found = f"{count(summary.captures, 'capture')} of {days}, {summary.failed} failed"
+        days = f" of {count(len(summary.days), 'day')}" if summary.days else ""
+        found = f"{count(summary.captures, 'capture')}{days}, {summary.failed} failed"
         click.echo(f"{printable(str(target))}: {found}", err=True)
     if by_file := summary.dated_by_file:
         of_all = f"{by_file} of {count(summary.captures, 'capture')}"
