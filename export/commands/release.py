@@ -42,7 +42,7 @@ def quantize_command(source: Path, output: Path, data: Path) -> None:
     """
     recipe = recipe_of(Model(source))
     photos = read_data_set(recipe, data).check_enough()
-    before = release.calibrated(recipe, photos, source)
+    before = release.calibrated(recipe, photos, source, Model(source).spec.thresholds)
     with replacing(output) as partial:
         after = release.export_int8(recipe, source, photos, partial)
         result = release.gate_int8(photos, before, after)

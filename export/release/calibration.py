@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,31 +41,34 @@ class Collection:
         return cls(outputs.logits[keep], outputs.familiarity[keep], outputs.clear[keep], known)
 
 
-def calibrate(collections: Sequence[Collection], dark: float) -> dict[str, Any]:
+def sight_thresholds(scores: Sequence[npt.NDArray[np.float64]]) -> dict[str, float]:
+    """Return the thresholds of "unfamiliar" and "clear" by the clouds of several collections.
+
+    `scores` has familiarity and clear, float64 (2, N), of each collection, by heads that did not learn from it.
+    """
+    unfamiliar = min(float(np.quantile(familiarity, MISTAKEN["unfamiliar"])) for familiarity, _ in scores)
+    clear = max(float(np.quantile(clear, 1 - MISTAKEN["clear"])) for _, clear in scores)
+    return {"unfamiliar": round(unfamiliar, 4), "clear": round(max(LEAST_CLEAR, clear), 4)}
+
+
+def calibrate(collections: Sequence[Collection], thresholds: Mapping[str, float], dark: float) -> dict[str, Any]:
     """Return temperature and thresholds that hold for each collection; all weigh the same, however large they are.
 
     Two temperatures are found, and the one between them is taken. By the first choices of the reviews, answers are as
-    often right as they say where a photo is labelled as the training's are. By the reviewers' own probabilities, they
-    are where an expert labels it: these probabilities were right for experts (`research` in the model card).
+    often right as they say. By the reviewers' own probabilities, they are where an expert labels the photo: these
+    probabilities were right for experts' labels, see the model card.
     """
     firsts = [np.eye(c.targets.shape[1])[c.targets.argmax(axis=1)] for c in collections]
     by_first = fit_temperature([c.logits for c in collections], firsts)
     by_probability = fit_temperature([c.logits for c in collections], [c.targets for c in collections])
     temperature = round(float(np.sqrt(by_first * by_probability)), 4)
-    unfamiliar = round(min(float(np.quantile(c.familiarity, MISTAKEN["unfamiliar"])) for c in collections), 4)
-    clear = max(LEAST_CLEAR, *(float(np.quantile(c.clear, 1 - MISTAKEN["clear"])) for c in collections))
     judged = []
     for c in collections:
-        kept = (c.familiarity >= unfamiliar) & (c.clear < clear)
+        kept = (c.familiarity >= thresholds["unfamiliar"]) & (c.clear < thresholds["clear"])
         probabilities = softmax(c.logits[kept], temperature)
         judged.append((probabilities.max(axis=1), probabilities.argmax(axis=1) == c.targets[kept].argmax(axis=1)))
-    thresholds = {
-        "low_confidence": confidence_threshold(judged),
-        "dark": dark,
-        "unfamiliar": unfamiliar,
-        "clear": round(clear, 4),
-    }
-    return {"temperature": temperature, "thresholds": thresholds}
+    found = {"low_confidence": confidence_threshold(judged), "dark": dark}
+    return {"temperature": temperature, "thresholds": {**found, **{k: thresholds[k] for k in ("unfamiliar", "clear")}}}
 
 
 def fit_temperature(logits: Sequence[npt.NDArray[np.floating]], targets: Sequence[npt.NDArray[np.float64]]) -> float:

@@ -3,89 +3,36 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch.nn import functional as F
 
 from cloudedge.errors import CloudEdgeError
 from cloudedge.files import replacing
 from cloudedge.model import Model
 from cloudedge.packaged_models import sha256
-from cloudedge.photo.read import Source
 from export.data import elsewhere, outliers
-from export.data.catalogue import CLASSES, Photo
+from export.data.catalogue import Photo
 from export.data.data_set import DataSet, genera
-from export.data.targets import soft_target, trusted, trusted_target
+from export.data.targets import trusted, trusted_target
 from export.files import plain, write_text
 from export.release.calibration import Collection, calibrate
 from export.release.card import card_table, genera_table, write_card
 from export.release.description import describe, inputs_of
 from export.release.evaluation import run_model
-from export.release.measuring import NOISE, Measured, measure
+from export.release.fitting import fit_heads
+from export.release.measuring import Measured, measure
 from export.release.onnx_model import check_parity, export_onnx, rewrite
 from export.release.quantization import Comparison, check_quantized, quantize
-from export.release.sight_heads import Released, SightHeads, Sights, embed
-from export.training import augment
-from export.training.network import build
 from export.training.recipe import Recipe
 from export.training.runs import Run, train
 
 CARD = "MODEL_CARD.md"
 CALIBRATION_PHOTOS = 256
-LAYERS = ("Cirrostratus", "Altostratus", "Nimbostratus", "Stratus")  # the skies that a clear one is mistaken for
-DRAWINGS = 100  # of each kind, for the heads that tell strange sights and clear skies
-
-
-def with_heads(recipe: Recipe, weights: Path, data: DataSet) -> Released:
-    """Build the trained network with its heads, fitted to the training photos, to those from elsewhere and to drawings.
-
-    Skies count twice: as they are, and as another camera takes them.
-    """
-    network, metadata = build(recipe.architecture, str(weights)), describe(recipe)
-    targets = [soft_target(photo, recipe.labels, recipe.odds) for photo in data.training]
-    named = [
-        (data.root / photo.file, CLASSES[int(target.argmax())])
-        for photo, target in zip(data.training, targets, strict=True)
-        if target is not None
-    ]
-    if not named:
-        raise CloudEdgeError("holds too few photos: no labelled photo is left to learn from", str(data.root))
-    others = data.elsewhere
-    named += [(others.root / photo.file, photo.genus) for photo in elsewhere.clouds(others.calibration)]
-
-    def features(sources: Sequence[Source], cameras: bool = False) -> npt.NDArray[np.float32]:
-        inputs = list(inputs_of(metadata, sources))
-        return embed(network, [*inputs, *as_other_cameras(inputs)] if cameras else inputs)
-
-    def drawn(*kinds: str) -> list[Source]:
-        return [picture for kind in kinds for picture in outliers.draw(kind, DRAWINGS, outliers.TRAINING_SEED)]
-
-    clear = [*data.files(outliers.clear_skies(data.training)), *others.files(elsewhere.clear_skies(others.calibration))]
-    strange = [*data.files(outliers.contrails(data.training)), *outliers.ordinary_photos()]
-    sights = Sights(
-        clouds=features([file for file, _ in named], cameras=True),
-        layers=features([file for file, genus in named if genus in LAYERS], cameras=True),
-        clear=features([*clear, *drawn("clear sky")], cameras=True),
-        strange=features([*strange, *drawn("night", "fogged lens", "noise")]),
-    )
-    return Released(network, SightHeads(sights))
-
-
-def as_other_cameras(inputs: Sequence[npt.NDArray[np.float32]]) -> Iterator[npt.NDArray[np.float32]]:
-    """Return inputs (1, 3, h, w) as other cameras would take them: exposure, cast, haze, JPEG, blur and noise."""
-    generator = torch.Generator().manual_seed(outliers.TRAINING_SEED)
-    for k, image in enumerate(inputs):
-        pixels = augment.to_pixels(torch.from_numpy(image)).float()
-        taken = augment.other_camera(pixels, 1.0, generator)
-        if k % 2:
-            taken = F.avg_pool2d(taken, 3, stride=1, padding=1, count_include_pad=False)
-        yield augment.add_noise(augment.normalise(taken), max(NOISE), generator).numpy()
 
 
 def calibration_photos(data: DataSet) -> list[Photo]:
@@ -121,11 +68,11 @@ def export_float32(recipe: Recipe, weights: Path, data: DataSet, path: Path) -> 
     Raises GateError, and then leaves `path` as it is, and CloudEdgeError as `candidates` does.
     """
     data.check_enough()
-    released, draft = with_heads(recipe, weights, data), describe(recipe)
+    (released, thresholds), draft = fit_heads(recipe, weights, data), describe(recipe)
     with replacing(path) as partial:
         export_onnx(released, draft, partial)
         difference = check_parity(released, partial, inputs_of(draft, _calibration_files(data)))
-        found = calibrated(recipe, data, partial)
+        found = calibrated(recipe, data, partial, thresholds)
         rewrite(partial, describe(recipe, **found.found))
     return replace(found, path=path), difference
 
@@ -143,15 +90,16 @@ def export_int8(recipe: Recipe, source: Path, data: DataSet, path: Path) -> Cand
             "holds too few photos: no photo of the ten genera is left to measure ranges on", str(data.root)
         )
     quantize(source, draft, inputs_of(draft, training), path)
-    found = calibrated(recipe, data, path)
+    found = calibrated(recipe, data, path, Model(source).spec.thresholds)
     rewrite(path, describe(recipe, **found.found))
     return found
 
 
-def calibrated(recipe: Recipe, data: DataSet, path: Path) -> Candidate:
-    """Find temperature and thresholds of a model file, which stays as it is.
+def calibrated(recipe: Recipe, data: DataSet, path: Path, thresholds: Mapping[str, float]) -> Candidate:
+    """Find temperature and the threshold of `certain` of a model file, which stays as it is.
 
-    They are by the validation photos and, in equal parts, by the cloud photos from elsewhere.
+    They are by the validation photos and, in equal parts, by the cloud photos from elsewhere. `thresholds` are those of
+    the heads, which `fit_heads` found.
     """
     model, draft, others = Model(path), describe(recipe), elsewhere.clouds(data.elsewhere.calibration)
     outputs = run_model(model, inputs_of(draft, data.files(data.validation)))
@@ -159,7 +107,7 @@ def calibrated(recipe: Recipe, data: DataSet, path: Path) -> Candidate:
     if others:
         of_others = run_model(model, inputs_of(draft, data.elsewhere.files(others)))
         collections.append(Collection.of(of_others, [trusted_target(photo) for photo in others]))
-    return Candidate(path, calibrate(collections, recipe.dark), outputs.logits)
+    return Candidate(path, calibrate(collections, thresholds, recipe.dark), outputs.logits)
 
 
 def gate_int8(data: DataSet, float32: Candidate, int8: Candidate) -> Comparison:

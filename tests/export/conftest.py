@@ -39,7 +39,7 @@ def few_drawings() -> Iterator[None]:
     """Draw few strange sights for each model: hundreds prove nothing more here."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("export.data.outliers.TEST_DRAWINGS", 4)
-        patch.setattr("export.release.release.DRAWINGS", 10)
+        patch.setattr("export.release.fitting.DRAWINGS", 10)
         yield
 
 
