@@ -78,16 +78,14 @@ def test_what_the_card_tells_of_each_genus_adds_up_to_the_figures(name: str) -> 
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_card_has_a_place_for_the_cross_validation_and_tables_there(name: str) -> None:
+def test_the_card_has_the_tables_of_the_cross_validation_or_says_that_there_was_none(name: str) -> None:
     card = (ROOT / "models" / "MODEL_CARD.md").read_text(encoding="utf-8")
     place = re.search(f"<!-- cross-validation of {name} -->\n(.*?)\n<!-- end of cross-validation -->", card, re.DOTALL)
     assert place
+    if place[1] == f"`{name}` {Model(packaged(name)).spec.version} was not cross-validated.":
+        return
     tables = place[1].split("\n\n")
-    subjects = [table.split(" |")[0] for table in tables]
-    assert subjects in (
-        ["| labels", "| genus", OTHER],
-        ["| labels", OTHER],
-    )  # old: without genera
+    assert [table.split(" |")[0] for table in tables] == ["| labels", "| genus", OTHER]
     assert all(line.startswith("| ") for table in tables for line in table.splitlines())
 
 
@@ -111,7 +109,7 @@ def test_steadiness_is_the_share_of_first_choices_that_noise_leaves(monkeypatch:
     assert found["250 grey levels"].value < 1.0
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if (ROOT / "models" / f"{name}.safetensors").exists()])
 def test_the_kept_weights_are_those_of_the_model(name: str) -> None:
     network = build(name, str(ROOT / "models" / f"{name}.safetensors")).eval()
     model = Model(packaged(name))
@@ -121,6 +119,12 @@ def test_the_kept_weights_are_those_of_the_model(name: str) -> None:
     # the file may be int8 and the weights are float16, so the values differ a little
     np.testing.assert_allclose(model.run(image).logits, expected, atol=0.25 * float(np.ptp(expected)))
     assert model.run(image).logits.argmax() == expected.argmax()
+
+
+def test_the_weights_that_recipes_start_from_are_kept() -> None:
+    for path in (ROOT / "export" / "recipes").glob("*.toml"):
+        weights = load_recipe(path).weights
+        assert weights in ("none", "imagenet") or (ROOT / weights).exists()
 
 
 def test_what_is_int8_already_is_not_quantized_again(tmp_path: Path) -> None:
