@@ -34,7 +34,7 @@ def export_onnx(network: Released, metadata: dict[str, Any], path: Path) -> None
     spec = ModelSpec.from_json(json.dumps(metadata))
     # No side of the example equals another, or the exporter would take them for the same one.
     multiple = spec.resize.multiple
-    example = torch.zeros(2, 3, spec.input_size, spec.input_size + multiple)
+    example = torch.zeros(2, 3, spec.input_size + multiple, spec.input_size + 2 * multiple)
     sides = {2: multiple * torch.export.Dim("rows", min=1), 3: multiple * torch.export.Dim("columns", min=1)}
     program = torch.onnx.export(
         network.eval().cpu(),
