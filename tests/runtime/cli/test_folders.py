@@ -261,7 +261,7 @@ def test_an_old_failure_does_not_fail_each_later_run_but_a_new_one_does(month: P
     assert classify(month, "-o", target, "--resume", "-q").returncode == 0
     (month / "a" / "new.jpg").write_bytes(b"no photo")
     new = classify(month, "-o", target, "--resume")
-    assert (new.returncode, new.stderr) == (1, "2 photos, 2 failed (1 as before), 23 done before\n")
+    assert (new.returncode, new.stderr.splitlines()[0]) == (1, "2 photos, 2 failed (1 as before), 23 done before")
     assert classify(month, "-o", target, "--resume", "-q").returncode == 0
 
 
@@ -272,7 +272,7 @@ def test_a_photo_is_one_photo_however_its_path_is_spelt(month: Path, name: str) 
     before = target.read_bytes()
     for spelling in ("cam", "./cam", str(month), "../" + month.parent.name + "/cam", "./cam/"):
         done = classify(spelling, "-o", target, "--resume", cwd=month.parent)
-        assert (done.returncode, done.stderr) == (0, "1 photo, 1 failed as before, 23 done before\n")
+        assert (done.returncode, done.stderr.splitlines()[0]) == (0, "1 photo, 1 failed as before, 23 done before")
         assert target.read_bytes() == before
 
 
@@ -286,12 +286,12 @@ def test_photos_with_other_times_of_change_are_the_same_photos(month: Path, name
         os.utime(photo, ns=(1, 1))
     photos[-1].write_bytes(photos[0].read_bytes())
     done = classify(month, "-o", target, "--resume")
-    assert done.stderr == "2 photos, 1 failed, 22 done before\n"
+    assert done.stderr.splitlines()[0] == "2 photos, 1 failed, 22 done before"
     text = target.read_text()
     assert len(text.splitlines()) == 25 + name.endswith("csv")  # the changed photo has a second row
     assert {line.rpartition("-")[0].rpartition("-")[0] for line in text.splitlines()} >= set(answers)
     again = classify(month, "-o", target, "--resume")  # knows the new times without reading a photo
-    assert again.stderr == "1 photo, 1 failed as before, 23 done before\n"
+    assert again.stderr.splitlines()[0] == "1 photo, 1 failed as before, 23 done before"
     assert target.read_text() == text
 
 

@@ -605,9 +605,11 @@ def test_a_photo_that_does_not_fit_into_memory_says_so(monkeypatch):
 @pytest.mark.parametrize(
     "array",
     [
-        np.zeros((8, 8), np.uint8),
-        np.zeros((8, 8, 4), np.uint8),
+        np.zeros((8, 8, 2), np.uint8),
+        np.zeros((8, 8, 5), np.uint8),
         np.zeros((8, 8, 3), np.float32),
+        np.zeros((8, 8), np.float32),
+        np.zeros((8,), np.uint8),
         np.zeros((0, 8, 3), np.uint8),
     ],
 )

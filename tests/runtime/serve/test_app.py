@@ -469,7 +469,8 @@ def test_the_page_knows_what_the_library_knows():
     overlay = (STATIC / "overlay.js").read_text(encoding="utf-8")
     assert re.search(r'"((?:[0-9a-f]{6} ?)+)"', overlay)[1] == explain._VIRIDIS
     assert re.search(r"OPACITY = \[(.*?)\]", overlay)[1] == ", ".join(map(str, explain._OPACITY))
-    assert re.search(r"CONTOUR = (\S+);", overlay)[1] == str(explain._CONTOUR)
+    for name in ("FULL", "CONTOUR"):
+        assert float(re.search(rf"{name} = (\S+);", overlay)[1]) == getattr(explain, name)
 
 
 def test_genera_model_and_health(client, classifier):

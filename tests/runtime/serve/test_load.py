@@ -34,7 +34,7 @@ FORM = {"content_type": "multipart/form-data; boundary=limit"}
 
 @pytest.fixture(scope="module")
 def sky():
-    from .conftest import draw_sky, encode
+    from ..conftest import draw_sky, encode
 
     return {seed: encode(draw_sky(800, 600, seed), "JPEG") for seed in range(4)}
 
