@@ -108,7 +108,7 @@ def test_the_command_line_gives_a_row_for_each_and_goes_on(bad_input: dict[str, 
     assert done.returncode == 1
     assert b"Traceback" not in done.stderr
     assert b"Warning" not in done.stderr
-    assert done.stderr.endswith(b" failed, 1 other file skipped\n")  # a link to a folder
+    assert b" failed, 1 other file skipped\n" in done.stderr  # a link to a folder
     lines = done.stdout.decode().splitlines()
     if format_ == "jsonl":
         assert [json.loads(line)["path"] for line in lines] == expected
