@@ -116,7 +116,7 @@ wheel: .venv/installed
 	@ls -l dist
 
 # Installing needs no weights for training, of which the history holds many versions, and no tests:
-# `uv tool install git+ADDRESS@dist` fetches 22 MB. pip and pipx fetch the last commit of the default branch too, 107 MB;
+# `uv tool install git+ADDRESS@dist` fetches 22 MB. pip and pipx fetch the last commit of the default branch too, 67 MB;
 # give them a clone of this branch instead. It is always one commit, so push it with --force.
 dist-branch: export GIT_INDEX_FILE = $(shell git rev-parse --absolute-git-dir)/index-of-dist
 dist-branch:
