@@ -166,6 +166,7 @@ def test_a_last_row_that_lacks_only_its_end_is_kept(tmp_path: Path, format_: str
 
 
 @FORMATS
+@pytest.mark.slow
 def test_wherever_a_kill_cuts_the_file_the_rest_is_taken_up(tmp_path: Path, format_: str) -> None:
     target = tmp_path / "rows"
     rows = [good("a.jpg"), bad("b.jpg"), good("c\n,\"'.jpg")]

@@ -415,6 +415,7 @@ def test_a_command_that_fails_is_told(tmp_path: Path) -> None:
 
 
 @posix
+@pytest.mark.slow
 def test_a_command_is_ended_with_all_that_it_has_started(tmp_path: Path) -> None:
     alive = tmp_path / "alive"
     child = f"import time; time.sleep(1.5); open({str(alive)!r}, 'w')"
@@ -519,6 +520,7 @@ def test_what_came_while_it_was_down_comes_first_and_nothing_twice(tmp_path: Pat
     assert paths_in(journal, root) == ["0.jpg", "1.jpg", "2.jpg"]
 
 
+@pytest.mark.slow
 def test_the_command_passes_over_thumbnails_and_what_is_excluded(tmp_path: Path, photo: bytes) -> None:
     root, journal = tmp_path / "cam", tmp_path / "rows.jsonl"
     camera = Camera(root, photo)
@@ -533,6 +535,7 @@ def test_the_command_passes_over_thumbnails_and_what_is_excluded(tmp_path: Path,
 
 
 @posix
+@pytest.mark.slow
 def test_changes_alone_are_printed_and_a_command_that_fails_is_not_fatal(tmp_path: Path, photo: bytes) -> None:
     root, journal = tmp_path / "cam", tmp_path / "rows.csv"
     root.mkdir()
@@ -552,6 +555,7 @@ def test_changes_alone_are_printed_and_a_command_that_fails_is_not_fatal(tmp_pat
         camera.put("5.jpg")
 
 
+@pytest.mark.slow
 def test_a_second_program_does_not_write_to_the_same_journal(tmp_path: Path, photo: bytes) -> None:
     root, journal = tmp_path / "cam", tmp_path / "rows.jsonl"
     root.mkdir()

@@ -23,6 +23,7 @@ def classify(*arguments: object) -> tuple[list[dict[str, Any]], subprocess.Compl
 
 
 @pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.slow
 def test_a_month_of_a_device(tmp_path: Path, device: str) -> None:
     archive = DEVICES[device](tmp_path)
     rows, done = classify(tmp_path, *(word for pattern in archive.exclude for word in ("--exclude", pattern)))

@@ -85,6 +85,7 @@ def test_by_time_across_folders(month: Path) -> None:
     assert found == [str(path) for path in expected]
 
 
+@pytest.mark.slow
 def test_the_end_of_a_run_by_time_says_how_many_were_placed_by_their_file(month: Path) -> None:
     (month / "latest.jpg").write_bytes((month / "b/2024/06/01/08-00-00.jpg").read_bytes())
     placed = "1 photo placed by the file's time of change"
@@ -123,6 +124,7 @@ def test_hidden_files_are_counted_as_passed_over(month: Path) -> None:
     assert done.stderr.splitlines()[0] == "24 photos, 1 failed, 2 other files skipped"
 
 
+@pytest.mark.slow
 def test_the_end_of_a_folder_says_what_it_shows_what_failed_and_where_the_rows_are(month: Path) -> None:
     target = month / "rows.jsonl"
     first, skies, *rest = classify(month, "-o", target).stderr.splitlines()
@@ -166,6 +168,7 @@ def test_a_crop_is_the_part_of_the_upright_photo(
     assert row["top"] == expected.to_dict()["top"]
 
 
+@pytest.mark.slow
 def test_a_crop_of_a_large_photo_is_decoded_finely_enough(tmp_path: Path, draw_sky: Callable[..., np.ndarray]) -> None:
     Image.fromarray(draw_sky(1600, 1200)).save(tmp_path / "a.jpg", quality=95)
     pixels = np.asarray(Image.open(tmp_path / "a.jpg"))[:, 720:880]
@@ -185,6 +188,7 @@ def test_min_confidence_is_the_line_between_certain_and_not(month: Path) -> None
     assert {row["certain"] for row in rows(done)} == {True, False, None}
 
 
+@pytest.mark.slow
 def test_the_name_of_the_output_says_the_format(month: Path) -> None:
     for name in ("rows.jsonl", "rows.csv", "rows.json", "rows.txt", "rows.CSV"):
         classify(month, "-o", month / name)
@@ -255,6 +259,7 @@ def test_what_is_done_is_not_done_again_and_what_failed_is(month: Path, name: st
     assert "error" not in text.replace('"error": null', "").replace("status,error", "")
 
 
+@pytest.mark.slow
 def test_an_old_failure_does_not_fail_each_later_run_but_a_new_one_does(month: Path) -> None:
     target = month.parent / "rows.jsonl"
     assert classify(month, "-o", target, "--resume").returncode == 1
@@ -266,6 +271,7 @@ def test_an_old_failure_does_not_fail_each_later_run_but_a_new_one_does(month: P
 
 
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.csv"])
+@pytest.mark.slow
 def test_a_photo_is_one_photo_however_its_path_is_spelt(month: Path, name: str) -> None:
     target = month.parent / name
     classify("./cam", "-o", target, "--resume", "-q", cwd=month.parent)
@@ -277,6 +283,7 @@ def test_a_photo_is_one_photo_however_its_path_is_spelt(month: Path, name: str) 
 
 
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.csv"])
+@pytest.mark.slow
 def test_photos_with_other_times_of_change_are_the_same_photos(month: Path, name: str) -> None:
     target = month.parent / name
     classify(month, "-o", target, "--resume", "-q")
@@ -371,6 +378,7 @@ def test_kills_at_any_moment_change_nothing_in_the_end(
 
 
 @posix
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_photos(
     tmp_path: Path, encode: Callable[..., bytes], draw_sky: Callable[..., np.ndarray]
 ) -> None:

@@ -89,6 +89,7 @@ def test_a_bad_photo_is_a_row_and_leaves_the_others_as_they_are(zoo: Path, photo
     assert done.stderr.splitlines()[0] == "17 photos, 5 failed, 1 other file skipped"
 
 
+@pytest.mark.slow
 def test_every_format_holds_the_same_rows(zoo: Path) -> None:
     expected = rows(classify("--format", "jsonl", zoo))
     as_json = classify("--format", "json", zoo)
@@ -427,6 +428,7 @@ def test_info_is_readable_too() -> None:
 
 @posix
 @pytest.mark.parametrize("model", ["resnet34", "lite0"])
+@pytest.mark.slow
 def test_info_and_genera_fit_a_screen_and_break_no_word(model: str) -> None:
     shown = screen("info", "--model", model).splitlines()
     assert len(shown) <= 23  # and the prompt
@@ -459,6 +461,7 @@ def test_genera_shows_the_ten(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_version_and_help() -> None:
     assert run("--version").stdout == f"cloudedge {cloudedge.__version__}\n"
     for command in ((), ("classify",), ("info",), ("genera",)):

@@ -244,6 +244,7 @@ def test_ten_years_stay_below_5_mb() -> None:
     assert len(html_of(summary)) < 5_000_000
 
 
+@pytest.mark.slow
 def test_pictures_are_small_and_only_of_what_is_still_there(
     tmp_path: Path, draw_sky: Callable[..., np.ndarray], encode: Callable[..., bytes]
 ) -> None:
