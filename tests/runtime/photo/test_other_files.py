@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import PIL
 import pytest
 from PIL import ExifTags, Image, TiffImagePlugin, features
 
@@ -80,7 +81,13 @@ def raw(encode, sky, tags: dict[int, object], **options: object) -> bytes:
     return bytes(encode(sky, "TIFF", tiffinfo=directory, **options))
 
 
-@pytest.mark.parametrize("compression", [None, "tiff_lzw"])
+LZW = pytest.param(
+    "tiff_lzw",
+    marks=pytest.mark.skipif(PIL.__version__ < "11", reason="Pillow 10 crashes when it writes such a tag with libtiff"),
+)
+
+
+@pytest.mark.parametrize("compression", [None, LZW])
 @pytest.mark.parametrize("name", ["sky.dng", "sky.tif", "sky.jpg"])
 def test_a_dng_is_named_and_not_judged_by_its_thumbnail(name, compression, sky, encode, tmp_path):
     path = tmp_path / name
