@@ -45,7 +45,15 @@ def make_server(app: Starlette, header_seconds: float, frame_ancestors: str = NO
         limit_concurrency=_CONNECTIONS,
         timeout_graceful_shutdown=_SECONDS_TO_END,
     )
-    return uvicorn.Server(config)
+    return _Server(config)
+
+
+class _Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin; where a signal has come before, end the application again, which uvicorn would leave running."""
+        await super().startup(sockets)
+        if self.should_exit and self.started:
+            await self.shutdown(sockets)
 
 
 class _PatientProtocol(H11Protocol):
