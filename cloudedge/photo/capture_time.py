@@ -134,7 +134,7 @@ def _text(value: Any) -> str:
 
 
 def _exif_moment(stamp: str, offset: str) -> str | None:
-    for text in (stamp + offset, stamp):  # a camera may write an offset that is none
+    for text in (stamp + offset, stamp):  # a camera may write an offset that is not one
         if not (match := _STAMP.fullmatch(text)):
             continue
         *parts, zone = match.groups()

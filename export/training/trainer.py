@@ -171,7 +171,9 @@ class Trainer:
             # bfloat16 pays for the teachers even where it does not for the training: they only run forward.
             with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.multiplies_bfloat16):
                 theirs = [teacher.maps(images) for teacher in teachers]
-                verdicts = [teacher.classify(of_one) for teacher, of_one in zip(teachers, theirs, strict=True)]
+                verdicts = [
+                    teacher.classify(of_one) for teacher, of_one in zip(teachers, theirs, strict=True) if phase.verdict
+                ]
             if phase.hint and self.hints:
                 losses["hint"] = phase.hint * self.hints(maps, theirs[0]).float()
             if phase.verdict:
