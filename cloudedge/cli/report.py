@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
-import stat
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from functools import partial
-from typing import TYPE_CHECKING, Any, BinaryIO
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 import click
 
 from cloudedge.cli.inputs import STDIN
 from cloudedge.cli.options import Zone
 from cloudedge.cli.outputs import STDOUT, count, open_output, writing
-from cloudedge.errors import CloudEdgeError
-from cloudedge.row_formats import printable, rows_in
+from cloudedge.cli.results import reading
+from cloudedge.row_formats import printable
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -82,42 +79,5 @@ def _check_output(results: str, target: str | None) -> None:
 def _summarise(results: str, zone: ZoneInfo | None) -> Summary:
     from cloudedge.report.summary import summarise, without_repeats
 
-    cut: set[int] = set()
-    try:
-        with _opened(results) as stream:
-
-            def read() -> Iterator[dict[str, Any]]:
-                if stream.seekable():
-                    stream.seek(0)
-                return rows_in(stream, results, cut.add)
-
-            summary = summarise(without_repeats(read) if stream.seekable() else read(), zone)
-    except CloudEdgeError as error:
-        raise click.BadParameter(f"{error}.", param_hint="RESULTS") from error
-    except OSError as error:
-        problem = f"{printable(results)} cannot be read: {error.strerror}."
-        raise click.BadParameter(problem, param_hint="RESULTS") from error
-    for number in cut:
-        click.echo(f"{printable(results)}: line {number} is cut short, and is left out.", err=True)
-    return summary
-
-
-@contextmanager
-def _opened(results: str) -> Iterator[BinaryIO]:
-    """Open the file of rows; what comes through a pipe is kept in a temporary file, because it is read twice."""
-    if results == STDIN and sys.stdin is None:
-        raise click.UsageError("standard input is closed; give a file.")
-    with ExitStack() as stack:
-        stream = sys.stdin.buffer if results == STDIN else stack.enter_context(open(results, "rb"))
-        mode = os.fstat(stream.fileno()).st_mode
-        if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
-            yield stream
-            return
-        import tempfile
-
-        with writing(tempfile.gettempdir()):
-            kept = stack.enter_context(tempfile.TemporaryFile())
-        for piece in iter(partial(stream.read, 1 << 20), b""):
-            with writing(tempfile.gettempdir()):
-                kept.write(piece)
-        yield kept
+    with reading(results) as rows:
+        return summarise(without_repeats(rows), zone)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -138,6 +138,7 @@ def command(
         )
         if target is None:
             watcher.mark_existing_done()
+        listeners: list[Callable[[dict[str, Any], bool], object]] = []  # told of each row, and whether the sky changed
         tick = min(1.0, max(settle / 2, 0.05), poll or 1.0)
         hints = from_polling(root, poll, tick, stop, say) if poll else from_notifications(root, tick, stop, say)
 
@@ -146,7 +147,10 @@ def command(
                 row = row_of(result)
                 with writing(target):
                     ledger.write(row, key)
-                if changes.changed(row) or not changes_only:
+                has_changed = changes.changed(row)
+                for listen in listeners:
+                    listen(row, has_changed)
+                if has_changed or not changes_only:
                     yield row
                     if program and (problem := run_command(program, row, exec_timeout)):
                         say(f"{printable(program[0])} {problem}")
