@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from cloudedge.files import full_path
+from cloudedge.row import Row
 from cloudedge.row_formats import printable
 
 KEY = re.compile("[0-9a-f]{12}-[0-9a-f]{16}-[0-9a-f]{16}")
@@ -25,3 +26,14 @@ def content_of(key: str) -> str | None:
 def identity(path: str) -> str:
     """Return the one name of a photo, however its path is spelt, in a file of rows too; links are not resolved."""
     return full_path(printable(path))
+
+
+def capture_id(row: Row) -> int | None:
+    """Return a number that two rows share if they are of one capture, however its path is spelt; None if unknown.
+
+    A capture is its path and its time; without a time of its own, its path and the bytes or the key in a journal.
+    """
+    key = row.get("key") or ""
+    own_time = None if row.get("time_source") in ("file", "fetched") else row["captured_at"]
+    mark = own_time or content_of(key) or row["captured_at"] or key
+    return hash((identity(row["path"]), mark)) if mark else None

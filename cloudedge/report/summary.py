@@ -11,7 +11,7 @@ from itertools import count
 
 from cloudedge.genera import GENERA
 from cloudedge.row import NAMELESS, Row
-from cloudedge.row_key import content_of, identity
+from cloudedge.row_key import capture_id, identity
 
 # The skies in the order in which they are drawn: the genera from high to low, then those without a cloud's name.
 SKIES = {**{genus.abbreviation: genus.name for genus in GENERA}, **NAMELESS}
@@ -103,7 +103,7 @@ def without_repeats(read: Callable[[], Iterable[Row]]) -> Iterator[Row]:
     last: dict[int, int] = {}
     answers: dict[str, dict[int | None, int]] = {}  # photo that has failed -> its first captures since -> last row
     for number, row in enumerate(read()):
-        photo, capture = identity(row["path"]), _capture(row)
+        photo, capture = identity(row["path"]), capture_id(row)
         if capture is not None:
             last[capture] = number
         if row["status"] == "error":
@@ -111,18 +111,11 @@ def without_repeats(read: Callable[[], Iterable[Row]]) -> Iterator[Row]:
         elif photo in answers and (len(answers[photo]) < 2 or capture in answers[photo]):
             answers[photo][number if capture is None else capture] = number
     for number, row in enumerate(read()):
-        capture = _capture(row)
+        capture = capture_id(row)
         cures = [*answers[identity(row["path"])].values()] if row["status"] == "error" else []
         is_cured = len(cures) == 1 and cures[0] > number
         if not is_cured and (capture is None or last.get(capture, number) == number):
             yield row
-
-
-def _capture(row: Row) -> int | None:
-    key = row.get("key") or ""
-    own_time = None if row.get("time_source") in ("file", "fetched") else row["captured_at"]
-    mark = own_time or content_of(key) or row["captured_at"] or key
-    return hash((identity(row["path"]), mark)) if mark else None
 
 
 def summarise(rows: Iterable[Row], zone: tzinfo | None = None) -> Summary:
