@@ -104,12 +104,21 @@ class Smoother:
             decided += self._decide(len(self._waiting) - self._lag)
         return decided
 
+    def waiting(self) -> list[Smoothed]:
+        """Return the captures that are not decided yet, with their skies as far as they are known."""
+        return self._first(len(self._waiting))
+
     def finish(self) -> list[Smoothed]:
         """Return the captures that are not decided yet, and forget them."""
         return self._decide(len(self._waiting))
 
     def _decide(self, number: int) -> list[Smoothed]:
-        """Return the first captures that wait, with their skies given all that wait, and forget them."""
+        found = self._first(number)
+        del self._waiting[:number]
+        return found
+
+    def _first(self, number: int) -> list[Smoothed]:
+        """Return the first captures that wait, with their skies given all that wait."""
         later = [1.0] * len(SKIES)  # what the captures after say for each sky; its scale does not matter
         found = []
         for index in range(len(self._waiting) - 1, -1, -1):
@@ -125,7 +134,6 @@ class Smoother:
                 stay /= total
                 move = (1 - step.stay) / len(SKIES)
                 later = [stay * value + move for value in seen]
-        del self._waiting[:number]
         return found[::-1]
 
 

@@ -20,7 +20,7 @@ from cloudedge.row import NAMELESS, Row, flat_columns, flatten
 _GENERA = {genus.name for genus in GENERA}
 _LONGEST = 1 << 20  # bytes of a line; a device may never end one
 _OF_NO_ROW = (b"", b"[", b"]", b"[]")
-_NUMBERS = ("probability", "level_probability")
+_NUMBERS = ("probability", "level_probability", "sun_elevation", "sun_azimuth")
 _OF_A_GENUS = ("genus", "abbreviation", "probability", "level", "level_name", "level_probability", "base", "rain")
 
 
@@ -134,8 +134,10 @@ def _upgraded(row: dict[str, Any]) -> dict[str, Any]:
     """Return a row of version 1, flat or not, as one of version 2, and one of version 2 as it is.
 
     Version 1 had no `time_source`. It named a genus, and what follows from it, where none can be named; and its `base`
-    was that of the genus, which may be of another level than the row.
+    was that of the genus, which may be of another level than the row. The first rows of version 2 had no `sun`.
     """
+    if "sun" not in row and "sun_phase" not in row:
+        row = {**row, "sun": None}
     if "time_source" in row:
         return row
     row = {"time_source": None, **row}
@@ -151,5 +153,6 @@ def _from_csv(line: str, columns: Sequence[str]) -> dict[str, Any]:
     row["path"] = row["path"] or ""  # no file has it, but it was asked for
     for name in _NUMBERS:
         row[name] = float(row[name]) if row.get(name) else None
+    row.setdefault("sun_phase", None)
     row["certain"] = json.loads(row["certain"].lower()) if row.get("certain") else None  # spreadsheets write TRUE
     return row
