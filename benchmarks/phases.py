@@ -196,8 +196,8 @@ def line(model: str, step: float, stretch: float, f: Figures) -> str:
 
 
 HEADER = (
-    "| model | a capture each | one photo for | right, raw | right, smoothed | false runs a day, raw | false phases a day "
-    "| changes missed | delay, minutes: median, 90 % | live: median, 90 % | live: false a day |\n"
+    "| model | a capture each | one photo for | right, raw | right, smoothed | false runs a day, raw "
+    "| false phases a day | changes missed | delay, minutes: median, 90 % | live: median, 90 % | live: false a day |\n"
     "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 )
 

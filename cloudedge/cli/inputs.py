@@ -7,7 +7,7 @@ import io
 import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from cloudedge import signals
 from cloudedge.cli.options import Answer
@@ -60,7 +60,7 @@ def settings_of(classifier: CloudClassifier, answer: Answer) -> str:
     """Return a text that differs where the model or an option would change an answer."""
     model, spec = classifier.model, classifier.model.spec
     released = {"name": spec.name, "version": spec.version, "sha256": model.sha256}
-    options = {"top_k": answer.top_k, "crop": answer.crop, "min_confidence": answer.min_confidence}
+    options: dict[str, Any] = {"top_k": answer.top_k, "crop": answer.crop, "min_confidence": answer.min_confidence}
     if answer.location:  # without one, the text is that of versions that knew none
         options |= {"location": answer.location, "zone": str(answer.zone)}
     return json.dumps({**released, **options}, sort_keys=True)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cloudedge.classifier import CloudClassifier
+from cloudedge.classifier import CloudClassifier, with_sun
 from cloudedge.errors import ImageError, ImageTooLargeError, UnknownFormatError
 from cloudedge.photo.capture_time import captured_at_from_name
 from cloudedge.row import Classification, row_of

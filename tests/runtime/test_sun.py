@@ -29,7 +29,7 @@ def test_the_sun_stands_where_another_program_sees_it() -> None:
 @pytest.mark.parametrize(
     ("moment", "location", "elevation", "azimuth"),
     [
-        # Reda and Andreas, Solar Position Algorithm, NREL/TP-560-34302, table A5.1: topocentric, zenith 50.11162 with 0.016 of refraction.
+        # Reda and Andreas, Solar Position Algorithm, NREL/TP-560-34302, table A5.1; without its 0.016 of refraction.
         (
             datetime(2003, 10, 17, 12, 30, 30, tzinfo=timezone(timedelta(hours=-7))),
             Location(39.742476, -105.1786),
