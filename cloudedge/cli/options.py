@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -118,6 +119,19 @@ class Glob(_Type):
         return str(value)
 
 
+class Pattern(_Type):
+    """A regular expression."""
+
+    name = "pattern"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            self.fail(f"{value} is not a regular expression: {error}", param, ctx)
+        return str(value)
+
+
 class Finite(click.FloatRange):
     """A number that is neither infinite nor NaN, both of which `FloatRange` accepts."""
 
@@ -229,6 +243,15 @@ def answer_options(command: Callable[..., None]) -> Callable[..., None]:
         command = option(command)
     return command
 
+
+camera_option = click.option(
+    "--camera",
+    "pattern",
+    type=Pattern(),
+    metavar="PATTERN",
+    help="A regular expression that finds the camera's name in a path, in its group if it has one, such as "
+    "'(north|south)_'.  [default: the folders that are not dates or numbers]",
+)
 
 glob_option = click.option(
     "--glob", type=Glob(), metavar="PATTERN", help="In folders, only photos whose name matches, such as '*-noon.jpg'."
