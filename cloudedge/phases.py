@@ -20,7 +20,7 @@ from operator import mul
 from typing import NamedTuple, TypeAlias
 
 from cloudedge.genera import GENERA
-from cloudedge.row import NAMELESS, Row
+from cloudedge.row import NAMELESS, Row, guesses_of
 
 SKIES = (*(genus.name for genus in GENERA), *NAMELESS)
 GAP_HOURS = 2.0  # of what the sky did in a longer one, nothing is known
@@ -30,8 +30,8 @@ CHANGES_PER_HOUR = 0.2
 ALIKE_HOURS = 5 / 60  # a capture counts as 1 - exp(-hours since the one before / this) of one on its own
 DOUBT = 0.05  # of each answer: the share that goes to all skies alike, so that no capture outvotes all others
 # How much of the evidence goes to the sky that a row without a genus names; the rest goes to its guesses. That it is
-# dark is a measurement, the others are judgements.
-TRUST = {"clear": 0.7, "dark": 1.0, "unfamiliar": 0.7}
+# dark is a measurement; the others are judgements, which count as much as all guesses together.
+TRUST = {"clear": 0.5, "dark": 1.0, "unfamiliar": 0.5}
 
 # A capture, the probability that its sky is still that of the one before, the probability of each sky that has come
 # instead, the evidence for each sky, and how probable each is given the captures so far.
@@ -151,7 +151,7 @@ def capture_of(row: Row) -> Capture | None:
     except ValueError:
         return None
     sky = _INDEX[row["genus"] or row["reason"]]
-    guesses = bytes(byte for genus, p in _guesses(row) for byte in (_INDEX[genus], round(_PARTS * p)))
+    guesses = bytes(byte for genus, p in guesses_of(row) for byte in (_INDEX[genus], round(_PARTS * p)))
     return Capture(moment, sky, bool(row["certain"]), row["path"], guesses)
 
 
@@ -213,15 +213,6 @@ def _own_probability(capture: Capture, sky: str) -> int:
     if SKIES[capture.sky] != sky:
         return 0
     return _PARTS if sky in NAMELESS else capture.guesses[1]
-
-
-def _guesses(row: Row) -> list[tuple[str, float]]:
-    """Return the genera and probabilities of a row's `top`, also of a flat one, as a CSV has it."""
-    if "top" in row:
-        return [(entry["genus"], entry["probability"]) for entry in row["top"]]
-    ranks = range(1, len(GENERA) + 1)
-    cells = [(row.get(f"top{rank}_genus"), row.get(f"top{rank}_probability")) for rank in ranks]
-    return [(genus, float(probability)) for genus, probability in cells if genus and probability]
 
 
 @lru_cache(maxsize=1 << 14)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from cloudedge.errors import printable
-from cloudedge.genera import Level, full_name
+from cloudedge.genera import GENERA, Level, full_name
 from cloudedge.photo.capture_time import TimeSource
 from cloudedge.sun import Sun
 
@@ -139,6 +139,15 @@ def flatten(row: Row, columns: Sequence[str]) -> Iterator[Any]:
     for rank, entry in enumerate(row["top"], start=1):
         values[f"top{rank}_genus"], values[f"top{rank}_probability"] = entry["genus"], entry["probability"]
     return map(values.get, columns)
+
+
+def guesses_of(row: Row) -> list[tuple[str, float]]:
+    """Return the genera of `top` and their probabilities, best first, from a row or a flat row."""
+    if "top" in row:
+        return [(entry["genus"], entry["probability"]) for entry in row["top"]]
+    ranks = range(1, len(GENERA) + 1)
+    cells = [(row.get(f"top{rank}_genus"), row.get(f"top{rank}_probability")) for rank in ranks]
+    return [(genus, float(probability)) for genus, probability in cells if genus and probability]
 
 
 def percent(probability: float) -> str:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 from cloudedge.errors import CloudEdgeError
 from cloudedge.errors import printable as printable  # the one escaper, of paths in rows too
 from cloudedge.genera import BASES, GENERA
-from cloudedge.row import NAMELESS, Row, flat_columns, flatten
+from cloudedge.row import NAMELESS, Row, flat_columns, flatten, guesses_of
 
 _GENERA = {genus.name for genus in GENERA}
 _LONGEST = 1 << 20  # bytes of a line; a device may never end one
@@ -122,6 +122,10 @@ def _is_row(row: dict[str, Any]) -> bool:
     texts = [row["path"], row["model"], row["error"] or "", row["reason"] or "", row["captured_at"] or ""]
     texts.append(row.get("time_source") or "")
     if not all(isinstance(text, str) for text in texts):
+        return False
+    if not all(genus in _GENERA and 0 <= probability <= 1 for genus, probability in guesses_of(row)):
+        return False
+    if (sun := row.get("sun")) is not None and not -90 <= sun["elevation"] <= 90:
         return False
     if row["status"] == "error":
         return True
