@@ -26,8 +26,8 @@ SKIES = (*(genus.name for genus in GENERA), *NAMELESS)
 GAP_HOURS = 2.0  # of what the sky did in a longer one, nothing is known
 
 # Chosen by benchmarks/phases.py on simulated days.
-CHANGES_PER_HOUR = 0.2
-ALIKE_HOURS = 5 / 60  # a capture counts as 1 - exp(-hours since the one before / this) of one on its own
+CHANGES_PER_HOUR = 0.5
+ALIKE_HOURS = 7 / 60  # a capture counts as 1 - exp(-hours since the one before / this) of one on its own
 DOUBT = 0.05  # of each answer: the share that goes to all skies alike, so that no capture outvotes all others
 # How much of the evidence goes to the sky that a row without a genus names; the rest goes to its guesses. That it is
 # dark is a measurement; the others are judgements, which count as much as all guesses together.
