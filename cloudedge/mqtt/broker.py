@@ -38,12 +38,12 @@ def parse(address: str) -> Broker:
         port = parts.port
         host = (parts.hostname or "").encode("idna").decode()
     except ValueError:
-        raise ValueError("is not an address") from None
+        raise ValueError("has the wrong form") from None
     if parts.scheme not in PORTS:
         raise ValueError("does not begin with mqtt:// or mqtts://")
     if parts.password is not None:
         raise ValueError("has a password, which every user of this computer could read")
     if not host or port == 0 or parts.path not in ("", "/") or parts.query or parts.fragment:
-        raise ValueError("is not an address")
+        raise ValueError("has the wrong form")
     user = None if parts.username is None else unquote(parts.username)
     return Broker(parts.scheme, host, port or PORTS[parts.scheme], user)
