@@ -53,6 +53,7 @@ def modules_after(code: str) -> set[str]:
         "import cloudedge; cloudedge.__version__, dir(cloudedge), cloudedge.GENERA, cloudedge.ModelError",
         "from cloudedge import CloudEdgeError, ImageError, Genus",
         "import cloudedge.cli.main",
+        "import cloudedge.cli.watch, cloudedge.cli.mqtt",
         "import cloudedge.row, cloudedge.row_formats, cloudedge.files, cloudedge.archive.journal",
     ],
 )
