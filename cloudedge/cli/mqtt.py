@@ -189,7 +189,7 @@ def _opened(broker: Broker, ca: str | None, password_file: str | None) -> Broker
         import paho.mqtt  # noqa: F401
     except ImportError as error:
         raise click.UsageError(f"{error}; for --mqtt, run: {command_to_add('mqtt')}") from error
-    password = os.environ.get(PASSWORD) if password_file is None else _password_in(password_file)
+    password = os.environ.get(PASSWORD) or None if password_file is None else _password_in(password_file)
     if password and broker.user is None:
         raise click.UsageError("a password needs a user: --mqtt mqtt://USER@HOST.")
     if broker.scheme == "mqtts":

@@ -17,19 +17,27 @@ _TICK = 0.5  # seconds for which to wait for the broker before something new can
 _NOT_ALLOWED = (134, 135)  # the reason codes "Bad user name or password" and "Not authorized"
 
 
+class DownError(CloudEdgeError):
+    """There is no broker at the address, or there is none any more."""
+
+
 class Connection:
     """A connection from its first packet to its last; all of it belongs to one thread.
 
-    It is not used again after it is lost, because the client would send what was under way once more, after what is
-    newer. Every method raises CloudEdgeError when there is no connection (any more).
+    A lost connection is never made again, but replaced: the client would first send again what was under way, and could
+    so put an old state in the place of a newer one.
     """
 
-    def __init__(self, broker: Broker, will: str | None = None, keepalive: int = KEEPALIVE) -> None:
-        """Connect; `will` is the topic on which the broker publishes `offline` when this program dies."""
+    def __init__(self, broker: Broker, will: str | None = None) -> None:
+        """Connect; `will` is the topic on which the broker publishes `offline` when this program dies.
+
+        Raises CloudEdgeError if that fails. The broker has not accepted the account yet: `accepted` says when it has.
+        """
         self.accepted = False
         self.received: list[MQTTMessage] = []
         self._broker = broker
-        self._problem: str | None = None
+        self._refusal: str | None = None
+        self._is_lost = False
         self._under_way: dict[int, str] = {}
         self._client = Client(CallbackAPIVersion.VERSION2)
         self._client.on_connect = self._on_connect
@@ -43,9 +51,11 @@ class Connection:
         if will:
             self._client.will_set(will, "offline", qos=1, retain=True)
         try:
-            self._client.connect(broker.host, broker.port, keepalive)
+            self._client.connect(broker.host, broker.port, KEEPALIVE)
         except OSError as error:
-            raise self._error(f"cannot be reached ({_reason(error)})") from error
+            problem = f"cannot be reached ({_reason(error)})"
+            kind = CloudEdgeError if hasattr(error, "verify_message") else DownError
+            raise kind(problem, str(broker)) from error
 
     def __enter__(self) -> Connection:
         return self
@@ -66,38 +76,37 @@ class Connection:
         return list(self._under_way.values())
 
     def step(self, seconds: float = _TICK) -> None:
-        """Send and receive, for at most so long."""
+        """Send and receive, for at most so long; raise CloudEdgeError if the connection is lost or refused."""
         try:
             code = self._client.loop(seconds)
         except OSError as error:
-            raise self._error(f"connection lost ({_reason(error)})") from error
-        if code or self._problem:
-            raise self._error(self._problem or "connection lost")
+            raise DownError(f"connection lost ({_reason(error)})", str(self._broker)) from error
+        if self._refusal:
+            raise CloudEdgeError(self._refusal, str(self._broker))
+        if code or self._is_lost:
+            raise DownError("connection lost", str(self._broker))
 
     def finish(self, end: float) -> None:
         """Wait until the broker has acknowledged everything, but not beyond `end` (of `time.monotonic`)."""
         while (left := end - time.monotonic()) > 0 and not (self.accepted and not self._under_way):
             self.step(min(left, _TICK))
 
-    def _error(self, problem: str) -> CloudEdgeError:
-        return CloudEdgeError(problem, str(self._broker))
-
     def _on_connect(self, client: Client, userdata: object, flags: object, reason: ReasonCode, properties: Any) -> None:
         if reason.is_failure:
             advice = "; check the user and the password" if reason.value in _NOT_ALLOWED else ""
-            self._problem = f"refuses the connection ({reason}){advice}"
+            self._refusal = f"refuses the connection ({reason}){advice}"
         else:
             self.accepted = True
 
     def _on_disconnect(
         self, client: Client, userdata: object, flags: object, reason: ReasonCode, properties: Any
     ) -> None:
-        self._problem = self._problem or "connection lost"
+        self._is_lost = True
 
     def _on_publish(self, client: Client, userdata: object, number: int, reason: ReasonCode, properties: Any) -> None:
         self._under_way.pop(number, None)
 
 
 def _reason(error: OSError) -> str:
-    # Of a certificate, the word that says what is wrong with it stands here alone.
+    # `verify_message` says what is wrong with a certificate; `strerror` adds names of the library.
     return str(getattr(error, "verify_message", None) or error.strerror or error)

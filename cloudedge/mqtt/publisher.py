@@ -11,7 +11,7 @@ from typing import Any
 
 from cloudedge.errors import CloudEdgeError, brief
 from cloudedge.mqtt.broker import Broker
-from cloudedge.mqtt.connection import KEEPALIVE, Connection
+from cloudedge.mqtt.connection import Connection, DownError
 from cloudedge.mqtt.picture import small_jpeg
 from cloudedge.mqtt.topics import Topics
 from cloudedge.photo.read import Source
@@ -19,7 +19,7 @@ from cloudedge.row import Row
 
 _DELAYS = (1.0, 60.0)  # seconds between attempts to connect: at first, and at most
 _FAREWELL = 5.0  # seconds for the last messages
-_MOST_EVENTS = 100  # that wait for a slow broker
+_MOST_EVENTS = 100  # that wait while _MOST_UNDER_WAY messages are not acknowledged yet
 _MOST_UNDER_WAY = 20
 
 
@@ -40,14 +40,13 @@ class Publisher:
         say: Callable[[str], object],
         picture_of: Callable[[Row], Source | None] | None = None,
         expire: float | None = None,
-        keepalive: int = KEEPALIVE,
     ) -> None:
         """`picture_of` returns the photo of the newest row, which is published too, or None if it is gone.
 
         A state that is older than `expire` seconds is not published again, or it would count as new.
         """
         self._broker, self._topics, self._device, self._say = broker, topics, device, say
-        self._picture_of, self._expire, self._keepalive = picture_of, expire, keepalive
+        self._picture_of, self._expire = picture_of, expire
         # What the two threads share: each is read and changed in one step, so that nobody needs a lock.
         self._newest: tuple[Row, float] | None = None
         self._events: deque[tuple[str, Row]] = deque(maxlen=_MOST_EVENTS)
@@ -81,23 +80,25 @@ class Publisher:
             began = time.monotonic()
             try:
                 self._connect_and_publish()
+            except DownError as error:
+                self._tell("down", str(error))
             except CloudEdgeError as error:
-                self._tell(str(error))
+                self._tell(str(error), str(error))
             except Exception as error:  # the thread must not end
-                self._tell(f"{self._broker}: {brief(error)}")
+                self._tell(brief(error), f"{self._broker}: {brief(error)}")
             if time.monotonic() - began > longest:
                 delay = _DELAYS[0]
             self._ending.wait(delay)
             delay = min(2 * delay, longest)
 
-    def _tell(self, problem: str) -> None:
-        """Report each problem once between two connections."""
-        if problem not in self._told and not self._ending.is_set():
-            self._told.add(problem)
+    def _tell(self, kind: str, problem: str) -> None:
+        """Report each kind of problem once between two connections."""
+        if kind not in self._told and not self._ending.is_set():
+            self._told.add(kind)
             self._say(f"{problem}; trying again")
 
     def _connect_and_publish(self) -> None:
-        with Connection(self._broker, self._topics.status, self._keepalive) as connection:
+        with Connection(self._broker, self._topics.status) as connection:
             while not connection.accepted:
                 if self._ending.is_set():
                     return

@@ -41,8 +41,8 @@ def test_the_device_comes_first_then_that_it_is_online_then_the_state(broker: Mo
     with observing(broker.port) as observer, camera(broker.port) as garden:
         garden.sees("Cumulus")
         wait_for(lambda: observer.of(STATE))
-    wait = [message.topic for message in observer.messages]
-    assert wait[:3] == [CONFIG, STATUS, STATE]
+    topics = [message.topic for message in observer.messages]
+    assert topics[:3] == [CONFIG, STATUS, STATE]
     assert json.loads(observer.of(STATE)[0]) == {"path": "a.jpg", "status": "ok", "genus": "Cumulus"}
     kept = retained(broker.port)
     assert set(kept) == {CONFIG, STATUS, STATE}
@@ -103,7 +103,7 @@ def test_a_broker_that_forgets_is_told_everything_again(broker: Mosquitto, camer
         garden.sees("Cumulus")
         wait_for(lambda: STATE in retained(broker.port))
         broker.end()
-        wait_for(lambda: len(garden.said) == 2)
+        wait_for(lambda: garden.said)
         garden.sees("Stratus")
         garden.sees("Cirrus")
         broker.start()
@@ -112,12 +112,7 @@ def test_a_broker_that_forgets_is_told_everything_again(broker: Mosquitto, camer
         assert set(kept) == {CONFIG, STATUS, STATE}
         assert kept[STATUS] == b"online"
         assert genera([kept[STATE]]) == ["Cirrus"]
-    problems = [text.partition(": ")[2] for text in garden.said]
-    assert problems == [
-        "connection lost; trying again",
-        "cannot be reached (Connection refused); trying again",
-        "connected",
-    ]
+    assert [text.partition(": ")[2] for text in garden.said] == ["connection lost; trying again", "connected"]
 
 
 def test_a_broker_that_remembers_keeps_the_state_while_nobody_publishes(tmp_path: Path, camera: Any) -> None:
@@ -229,12 +224,14 @@ def test_a_photo_that_is_gone_costs_its_picture_alone(broker: Mosquitto, camera:
 
 SILENT = """
 import sys, time
+import cloudedge.mqtt.connection
 from cloudedge.mqtt.broker import Broker
 from cloudedge.mqtt.publisher import Publisher
 from cloudedge.mqtt.topics import Topics
 
+cloudedge.mqtt.connection.KEEPALIVE = 2
 topics = Topics("cloudedge", "garden", None)
-with Publisher(Broker("mqtt", "127.0.0.1", int(sys.argv[1])), topics, None, print, keepalive=2):
+with Publisher(Broker("mqtt", "127.0.0.1", int(sys.argv[1])), topics, None, print):
     time.sleep(600)
 """
 
