@@ -64,11 +64,13 @@ class Mosquitto:
         assert self._process
         self._process.send_signal(number)
 
-    def end(self, number: signal.Signals = signal.SIGKILL) -> None:
-        if self._process and self._process.poll() is None:
-            self.send(number)
-            if number == signal.SIGKILL:
-                self.send(signal.SIGCONT)
+    def end(self, gently: bool = False) -> None:
+        """Kill the broker, or let it write down what it keeps."""
+        if self._process:
+            if gently:
+                self._process.terminate()
+            else:
+                self._process.kill()
             self._process.wait(60)
 
     def _answers(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import signal
 import ssl
 import subprocess
@@ -134,11 +135,11 @@ def test_a_broker_that_remembers_keeps_the_state_while_nobody_publishes(tmp_path
         with camera(broker.port) as garden:
             garden.sees("Cumulus")
             wait_for(lambda: STATE in retained(broker.port))
-            broker.end(signal.SIGTERM)
+            broker.end(gently=True)
             broker.start()
             wait_for(lambda: garden.said[-1].endswith(": connected"))
             wait_for(lambda: retained(broker.port)[STATUS] == b"online")
-        broker.end(signal.SIGTERM)
+        broker.end(gently=True)
         broker.start()
         kept = retained(broker.port)
         assert (kept[STATUS], genera([kept[STATE]])) == (b"offline", ["Cumulus"])
@@ -282,6 +283,13 @@ def openssl(*arguments: object, folder: Path) -> None:
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
 
 
+@pytest.fixture
+def authority(tmp_path: Path) -> Path:
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    return make_authority(tmp_path, "home")
+
+
 def make_authority(folder: Path, name: str) -> Path:
     """Make an authority, and a certificate of it for 127.0.0.1; return the authority's."""
     key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")
@@ -295,10 +303,9 @@ def make_authority(folder: Path, name: str) -> Path:
     return folder / f"{name}.pem"
 
 
-def test_tls_needs_the_right_authority_and_the_right_name(tmp_path: Path, camera: Any) -> None:
+def test_tls_needs_the_right_authority_and_the_right_name(tmp_path: Path, authority: Path, camera: Any) -> None:
     (tmp_path / "other").mkdir()
     other = make_authority(tmp_path / "other", "other")
-    authority = make_authority(tmp_path, "home")
     with mosquitto(tmp_path, f"certfile {tmp_path}/server.pem", f"keyfile {tmp_path}/server.key") as broker:
 
         def secure(host: str, ca: Path) -> Broker:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -147,7 +148,7 @@ def test_two_cameras_are_two_names_and_one_can_be_forgotten(tmp_path: Path, brok
 @pytest.mark.slow
 def test_topics_and_discovery_are_where_the_user_wants_them(tmp_path: Path, broker: Mosquitto) -> None:
     command = watch_command(tmp_path, broker.port, "--mqtt-topic", "home/sky", "--discovery", "off")
-    name = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in os.uname().nodename)
+    name = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in platform.node())
     with watching(command):
         wait_for(lambda: retained(broker.port) == {f"home/sky/{name}/status": b"online"})
 
