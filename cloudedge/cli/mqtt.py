@@ -19,14 +19,15 @@ from cloudedge.mqtt.broker import Broker, parse
 from cloudedge.mqtt.topics import Topics
 from cloudedge.row import Row
 
-if TYPE_CHECKING:  # both load numpy, which --help does not need
+if TYPE_CHECKING:  # they take a while to load, and --help does not need them
+    from ssl import SSLContext
+
     from cloudedge.classifier import CloudClassifier
     from cloudedge.mqtt.publisher import Publisher
     from cloudedge.photo.read import Source
 
 PASSWORD = "CLOUDEDGE_MQTT_PASSWORD"
 _LONGEST_PASSWORD = 65_535  # bytes that fit into MQTT's packet
-_PASSWORD_PLACES = f"the password belongs into {PASSWORD} or --mqtt-password-file"
 
 
 def _address(context: click.Context, parameter: click.Parameter, value: str | None) -> Broker | None:
@@ -214,7 +215,7 @@ def _password_in(path: str) -> str:
     return password
 
 
-def _tls(ca: str | None) -> Any:
+def _tls(ca: str | None) -> SSLContext:
     import ssl
 
     try:
