@@ -16,14 +16,16 @@ from typing import Any
 import click
 import pytest
 
+from cloudedge import CloudClassifier
 from cloudedge.cli.main import cli
 from cloudedge.genera import GENERA
 from cloudedge.mqtt.discovery import device
 from cloudedge.mqtt.topics import Topics
-from cloudedge.row import NAMELESS
+from cloudedge.row import NAMELESS, row_of
 
 from ...support.mosquitto import PASSWORD, USER, Mosquitto, observing
 
+TINY = Path(__file__).parents[1] / "fixtures" / "tiny.onnx"
 PAGE = (Path(__file__).parents[3] / "docs" / "home.md").read_text(encoding="utf-8")
 TOPICS = Topics("cloudedge", "garden", "homeassistant")
 DEVICE = device(TOPICS, "resnet34 1.0.0", [genus.name for genus in GENERA], "1", with_picture=True, expire=None)
@@ -37,14 +39,11 @@ def block(language: str) -> str:
     return str(text)
 
 
-def row(**fields: Any) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def seen() -> dict[str, Any]:
     """Return a row as `watch` writes it."""
-    from cloudedge.row import Classification, GenusProbability, LevelProbability
-
-    top = (GenusProbability("Cumulus", 0.9),)
-    level = LevelProbability("low", 0.95)
-    known = ("a.jpg", "ok", None, "Cumulus", "Cu", 0.9, True, None, level, "< 2000 m", "Occasional showers", top)
-    return {**Classification(*known, None, None, "tiny 0.0.1").to_dict(), **fields}
+    path = Path(__file__).parents[3] / "examples" / "cumulus.jpg"
+    return row_of(CloudClassifier(TINY, threads=1, min_confidence=0.0).classify(path))
 
 
 def test_the_topics_are_those_that_are_published() -> None:
@@ -91,20 +90,19 @@ def shell(command: str, config: Path, port: int) -> str:
 
 @posix
 @pytest.mark.skipif(shutil.which("mosquitto_sub") is None, reason="mosquitto_sub is not installed")
-def test_the_retained_state_reaches_a_shell_and_a_file(broker: Mosquitto, tmp_path: Path) -> None:
+def test_the_retained_state_reaches_a_shell_and_a_file(broker: Mosquitto, tmp_path: Path, seen: Any) -> None:
     with observing(broker.port) as observer:
-        observer.publish(TOPICS.state, json.dumps(row()), retain=True)
+        observer.publish(TOPICS.state, json.dumps(seen), retain=True)
     once, cron = re.findall(r"^(?:\*/5 \* \* \* \* )?(.*mosquitto_sub .*)$", PAGE, re.MULTILINE)[-2:]
-    expected = json.loads(json.dumps(row()))
-    assert json.loads(shell(once, tmp_path / "config", broker.port)) == expected
+    assert json.loads(shell(once, tmp_path / "config", broker.port)) == seen
     shell(cron.replace("/var/tmp", str(tmp_path)), tmp_path / "config", broker.port)
-    assert json.loads((tmp_path / "sky.json").read_text()) == expected
+    assert json.loads((tmp_path / "sky.json").read_text()) == seen
 
 
 @pytest.mark.parametrize(("fields", "expected"), [({"genus": "Stratus"}, "Stratus"), (NAMELESS_FIELDS, "dark")])
-def test_a_page_of_weewx_shows_the_state(tmp_path: Path, fields: dict[str, Any], expected: str) -> None:
+def test_a_page_of_weewx_shows_the_state(tmp_path: Path, seen: Any, fields: dict[str, Any], expected: str) -> None:
     engine = pytest.importorskip("Cheetah.Template", reason="the template engine of weewx is not installed")
-    (tmp_path / "sky.json").write_text(json.dumps(row(**fields)))
+    (tmp_path / "sky.json").write_text(json.dumps({**seen, **fields}))
     made = engine.Template(block("text").replace("/var/tmp", str(tmp_path)))
     assert str(made).strip() == f"<p>Sky: {expected}</p>"
 
@@ -123,14 +121,14 @@ def test_the_flow_for_node_red_is_whole() -> None:
     assert len(switch["rules"]) == len(switch["wires"]) == switch["outputs"]
 
 
-def test_the_fields_of_telegraf_are_fields_of_a_row() -> None:
+def test_the_fields_of_telegraf_are_fields_of_a_row(seen: Any) -> None:
     """Telegraf itself is not run. It refuses a row without a field, or with a null, that is not `optional`."""
     (consumer,) = tomllib.loads(block("toml"))["inputs"]["mqtt_consumer"]
     assert consumer["topics"] == [consumer["topic_parsing"][0]["topic"]] == ["cloudedge/+/state"]
     (parser,) = consumer["json_v2"]
-    nameless = row(**NAMELESS_FIELDS)
+    nameless = {**seen, **NAMELESS_FIELDS}
     for field in parser["field"]:
-        found: Any = row(reason="low_confidence")
+        found: Any = {**seen, "reason": "low_confidence"}
         for key in field["path"].split("."):
             found = found[key]
         assert type(found) is {"string": str, "float": float, "bool": bool}[field["type"]]
