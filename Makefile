@@ -16,6 +16,7 @@
 #   make coverage     the runtime's tests, and which lines and branches of cloudedge they reach
 #   make test-lowest  the runtime's tests and `harden` with the lowest versions that setup.cfg allows
 #   make bench  measure side by side with what one would use instead (SECTIONS="process warm folder inference")
+#   make test-homeassistant  show a real Home Assistant what watch publishes; needs root
 #   make test-arm64  run the runtime's tests in an emulated Debian for arm64; needs root
 
 PYTHON ?= python3
@@ -24,7 +25,7 @@ ARGS ?=
 SUITES = lint test-runtime harden test-browser test-packaging test-export
 PYTEST = .venvs/runtime/bin/python -m pytest
 
-.PHONY: demo test quick bench load soak fuzz mutants test-arm64 test-lowest coverage wheel dist-branch docs $(SUITES)
+.PHONY: demo test quick bench load soak fuzz mutants test-arm64 test-homeassistant test-lowest coverage wheel dist-branch docs $(SUITES)
 
 demo: .venv/installed
 	.venv/bin/cloudedge classify examples/cumulus.jpg
@@ -108,6 +109,9 @@ test-lowest: .venvs/lowest/installed
 
 test-arm64: .venvs/runtime/installed
 	scripts/test-arm64
+
+test-homeassistant: .venvs/runtime/installed
+	scripts/test-homeassistant $(ARGS)
 
 # What an earlier build has left must not get into it.
 wheel: .venv/installed
