@@ -23,7 +23,8 @@ from cloudedge.phases import (
     capture_of,
     phases_of,
 )
-from cloudedge.row_formats import read_rows, to_csv
+from cloudedge.row import flatten
+from cloudedge.row_formats import csv_line, read_rows, to_csv
 
 from ..support.skies import row, rows_of
 
@@ -114,6 +115,14 @@ def test_errors_and_rows_without_a_time_are_left_out() -> None:
 def test_flat_rows_have_the_same_phases(tmp_path: Path) -> None:
     captures = [*rows_of(["Cumulus"] * 5 + ["clear"] * 5 + ["Cirrus"] * 5, minutes=20)]
     (tmp_path / "rows.csv").write_text("".join(to_csv(captures, 3)))
+    assert list(phases_of(read_rows(str(tmp_path / "rows.csv")))) == list(phases_of(captures))
+
+
+def test_a_csv_without_its_guesses_counts_by_the_genus(tmp_path: Path) -> None:
+    captures = list(rows_of(["Cumulus"] * 5 + ["Cirrus"] * 5, minutes=30))
+    columns = ["path", "status", "error", "genus", "probability", "certain", "reason", "captured_at", "model"]
+    lines = [csv_line(columns), *(csv_line(flatten(row, columns)) for row in captures)]
+    (tmp_path / "rows.csv").write_text("".join(lines))
     assert list(phases_of(read_rows(str(tmp_path / "rows.csv")))) == list(phases_of(captures))
 
 

@@ -16,7 +16,7 @@ import pytest
 from cloudedge.row_formats import to_csv, to_jsonl
 
 from ...support.archives import DEVICES
-from ...support.skies import rows_of
+from ...support.skies import row, rows_of
 
 SKIES = ["Stratus"] * 12 + ["Cumulus", "Cumulus", "Cirrus", *["Cumulus"] * 9] + ["dark"] * 6
 TEXT = """\
@@ -109,6 +109,11 @@ def test_cameras_that_only_the_names_of_files_tell_apart_are_not_merged_in_silen
     assert done.stderr == ""
     done = phases("-", "--camera", "(s)_", input=text)
     assert done.stderr == "5 captures not matched by --camera, for example all/n_0.jpg.\n"
+
+
+def test_captures_without_a_time_are_counted(results: Path) -> None:
+    done = phases("-", input=results.read_text() + "".join(to_jsonl([row("Cirrus", None, "b.jpg")])))
+    assert (done.stdout, done.stderr) == (TEXT, "1 capture without a time left out, for example b.jpg.\n")
 
 
 def test_nothing_with_a_time_is_no_phase() -> None:
