@@ -132,7 +132,7 @@ def _are_three(fits: _Fits) -> _Fits:
 
 
 def _is_positive(value: Any) -> bool:
-    return _is_number(value) and value > 0
+    return _is_number(value) and value >= 1e-9  # dividing by less can overflow
 
 
 _FIELDS: _Fields = {
@@ -142,8 +142,8 @@ _FIELDS: _Fields = {
     "input_size": (_is_size, "a number of pixels"),
     "resize": (_is_object, "an object"),
     "mean": (_are_three(_is_number), "three numbers"),
-    "std": (_are_three(_is_positive), "three numbers above 0"),
-    "temperature": (_is_positive, "a number above 0"),
+    "std": (_are_three(_is_positive), "three numbers from 1e-9 to 1e9"),
+    "temperature": (_is_positive, "a number from 1e-9 to 1e9"),
     "thresholds": (_are_thresholds, 'an object of numbers, "low_confidence" among them'),
     "recipe": (_is_object, "an object without NaN or Infinity, at most 20 deep"),
     "data": (_is_object, "an object without NaN or Infinity, at most 20 deep"),

@@ -170,7 +170,9 @@ def nested(levels):
         ("mean", [0.5, 0.5, float("nan")]),
         ("std", [0.2, 0.2, 0]),
         ("std", [0.2, 0.2, "0.2"]),
+        ("std", [0.2, 0.2, 1e-50]),  # zero as float32
         ("temperature", 0),
+        ("temperature", 1e-320),  # a logit divided by it is infinite
         ("temperature", float("inf")),
         ("temperature", 10**400),
         ("thresholds", {}),
