@@ -1,4 +1,4 @@
-"""What a model file says of itself, and whether that makes sense."""
+"""The description in a model file's metadata, and whether it makes sense."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Resize:
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """What a model file says of itself (the JSON in its metadata).
+    """The description of a model: the JSON in its file's metadata.
 
     `classes` stand in output order; `input_size`, the short side of the input, and `resize.size` are pixels; `mean` and
     `std` are of pixel values in 0..1; `thresholds` holds "low_confidence" (probability) and may hold "dark" (mean

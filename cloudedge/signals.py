@@ -16,7 +16,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-# Ctrl-C, the end of a service, and the end of the terminal or connection (Windows has no such signal).
+# Ctrl-C, the end of a service, and the end of the terminal or connection (not on Windows).
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 _arrived: int | None = None

@@ -105,7 +105,7 @@ class Watch:
                 self._meet(path)
 
     def _room(self) -> int:
-        """Return how many more captures may be waited for; those that were tried in vain do not hold up others."""
+        """Return how many more captures may be waited for; those that could not be read do not hold up others."""
         return max(0, _AT_ONCE - sum(not arrival.tried for arrival in self._waiting.values()))
 
     def _photos(self, path: str) -> Iterator[str]:

@@ -35,7 +35,7 @@ class Jpeg(JpegImageFile):
         return super().draft(mode, size)
 
     def load_read(self, read_bytes: int) -> bytes:
-        """Return the next bytes of the file, and the marker that should end it if there is none."""
+        """Return the next bytes of the file; at its end, the marker that should be there."""
         data = super().load_read(read_bytes)
         if not data and self._has_end:
             self._has_end = False

@@ -31,7 +31,7 @@ from figures import FIGURES, Figures  # noqa: E402
 
 
 class Worker:
-    """Asks worker.py, which is started anew after a death."""
+    """Asks worker.py, which is restarted after a crash."""
 
     def __init__(self) -> None:
         self._start()

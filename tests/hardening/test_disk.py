@@ -1,4 +1,4 @@
-"""A disk that fails or is slow to give: photos become rows, outputs stay whole, and the next run goes on."""
+"""A disk that fails or is slow to give: photos become rows, outputs stay whole, and the next run resumes."""
 
 from __future__ import annotations
 

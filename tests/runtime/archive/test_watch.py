@@ -39,7 +39,7 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
 
 class Clock:
-    """A clock that stands still until it is told to go on."""
+    """A clock that only the test moves forward."""
 
     now = 0.0
 

@@ -140,7 +140,7 @@ def test_errors_are_json_with_the_right_status(client, jpeg, encode, draw_sky):
         "text": (client.form(("a.jpg", b"This is text.")), 415),
         "an empty file": (client.form(("a.jpg", b"")), 422),
         "half a photo": (client.form(("a.jpg", encode(draw_sky(), "PNG")[:200])), 422),
-        "no such page": (client.get("/no-such"), 404),
+        "unknown page": (client.get("/no-such"), 404),
         "a wrong method": (client.get("/classify"), 405),
     }
     for name, (reply, status) in cases.items():
@@ -491,7 +491,7 @@ def test_the_description_names_every_path(client):
 
 
 def test_an_address_with_a_slash_too_many_is_not_found_whatever_its_query(client, classifier):
-    """h11 lets no such bytes through; another server may."""
+    """h11 refuses these bytes; another server may not."""
     assert client.get("/model/").status == 404
     messages = []
 
@@ -599,7 +599,7 @@ def test_what_keeps_it_from_serving_is_said_in_one_line(explaining, tmp_path):
                 "cannot listen on no.such.host.invalid",
                 ["--host", "no.such.host.invalid", "--model", str(explaining)],
             ),
-            (3, "no such packaged model", ["--model", "nosuch"]),
+            (3, "is not a packaged model", ["--model", "nosuch"]),
             (2, "--token may contain", ["--token", "ünï"]),
             (2, "--token may contain", ["--token", "open sesame"]),
             (2, "--token may contain", ["--token", ""]),
