@@ -68,7 +68,7 @@ class Bench:
         commands: dict[str, list[Any]] = {"cloudedge": [cloudedge, "classify", "--quiet", photo]}
         for name, module in CONTENDERS.items():
             commands[name] = [sys.executable, ROOT / f"benchmarks/contenders/{module}.py", self.files, photo]
-        order = self.order.sample(list(commands), len(commands))  # whoever comes after torch starts more slowly
+        order = self.order.sample(list(commands), len(commands))  # what runs after torch starts more slowly
         found = {name: _process(name, commands[name]) for name in order}
         for name in commands:
             self._add("process", name, found[name])

@@ -92,7 +92,7 @@ def test_links_to_photos_are_followed_and_links_to_folders_are_not(tree: Path) -
     assert found("sky/loop/2024") == ["sky/loop/2024/c.jpeg", "sky/loop/2024/d.webp"]
 
 
-def test_a_folder_that_cannot_be_read_is_told_and_the_others_go_on(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_read_is_told_and_others_are_read(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scandir = os.scandir
 
     def refuse(path: str) -> object:

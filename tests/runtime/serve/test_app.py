@@ -173,7 +173,7 @@ def test_too_many_pixels_are_not_decoded(explaining, draw_sky, encode):
 
 
 @pytest.mark.parametrize("declared", [True, False])
-def test_a_large_body_is_refused_and_the_server_goes_on(classifier, jpeg, declared):
+def test_a_large_body_is_refused_and_the_server_continues(classifier, jpeg, declared):
     with served(classifier, limits=Limits(body_bytes=100_000)) as client:
         body = bytes(5_000_000)
         reply = client.post(body if declared else iter([body[:70_000]] * 60))  # an iterator is sent in chunks
@@ -189,21 +189,21 @@ def test_a_declared_length_of_any_number_of_digits_is_refused_as_too_large(digit
     assert refused.value.status_code == 413
 
 
-def test_a_server_that_is_told_such_a_length_answers_and_goes_on(client, jpeg):
+def test_a_server_that_is_told_such_a_length_answers_and_continues(client, jpeg):
     with head(client, "9" * 5000) as connection:
         assert connection.recv(1000).startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 413 "))
     assert client.post(jpeg).status == 200
 
 
 class Stuck(CloudClassifier):
-    """A classifier that waits until it may go on."""
+    """A classifier that waits until it may continue."""
 
     def classify(self, source):
         assert self.may_go.wait(30)
         return super().classify(source)
 
 
-def test_beyond_the_bound_the_answer_is_503_and_then_it_goes_on(explaining, jpeg):
+def test_beyond_the_bound_the_answer_is_503_and_then_it_continues(explaining, jpeg):
     classifier = Stuck(explaining, threads=1)
     classifier.may_go = threading.Event()
     with served(classifier, limits=Limits(requests=3)) as client:
