@@ -69,7 +69,7 @@ def short_names(cameras: Iterable[str | None]) -> dict[str | None, str | None]:
 
 
 def alternating(captures: Sequence[Capture]) -> tuple[str, str] | None:
-    """Return two paths of one camera that look like two cameras, whose captures take turns; None if there are none.
+    """Return two paths of one camera that look like two cameras, whose captures take turns; or None.
 
     `captures` are in order of time. The folders and the beginnings of names of one camera change now and then, as dated
     folders do, but do not come back again and again.

@@ -82,7 +82,7 @@ class Classification:
 
     @property
     def state(self) -> str:
-        """The state of the sky in one word: the genus, else the reason why there is none, else "error"."""
+        """The state of the sky in one word: the genus, else the reason, else "error"."""
         return self.genus or self.reason or self.status
 
     @property
@@ -132,7 +132,7 @@ def flat_columns(top_k: int) -> list[str]:
 
 
 def flatten(row: Row, columns: Sequence[str]) -> Iterator[Any]:
-    """Yield the value of each column of a row; None where the row has no such value."""
+    """Yield the value of each column of a row; None where the row has no value for it."""
     level = row["level"] or {}
     values = {**row, "level_name": level.get("name"), "level_probability": level.get("probability")}
     values.update({f"sun_{name}": value for name, value in (row.get("sun") or {}).items()})

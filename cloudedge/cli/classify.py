@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -16,7 +16,7 @@ from cloudedge import signals
 from cloudedge.archive.journal import Journal
 from cloudedge.archive.ledger import signature
 from cloudedge.archive.photo_list import collected
-from cloudedge.archive.photos import find_photos, in_shard, taken_between
+from cloudedge.archive.photos import Selection, find_photos, in_shard, taken_between
 from cloudedge.cli.exit_codes import EXIT_CODES, INTERRUPTED, NOT_ALL_CLASSIFIED
 from cloudedge.cli.inputs import STDIN, open_classifier, standard_input
 from cloudedge.cli.options import Answer, Moment, Shard, answer_options, exclude_option, glob_option, model_options
@@ -66,7 +66,13 @@ def command(
     format_: str | None,
     target: str | None,
     resume: bool,
+    glob: str | None,
+    exclude: tuple[str, ...],
+    recursive: bool,
+    since: datetime | None,
+    until: datetime | None,
     sort: str,
+    shard: tuple[int, int] | None,
     model: str,
     threads: int | None,
     quiet: bool,
@@ -75,7 +81,6 @@ def command(
     min_confidence: float | None,
     location: tuple[float, float] | None,
     zone: ZoneInfo | None,
-    **selection: Any,
 ) -> None:
     """Print a row for each photo: its cloud genus, how sure that is, level, base and rain.
 
@@ -87,7 +92,6 @@ def command(
     format_ = format_of(target, format_)
     if resume and (target in (None, STDOUT) or format_ not in ("jsonl", "csv") or STDIN in paths):
         raise click.UsageError("--resume needs -o FILE, jsonl or csv, and photos that are files.")
-    since, until = selection["since"], selection["until"]
     if since and until and not is_before(since, until):
         raise click.UsageError("--since must be before --until.")
     answer = Answer(top_k, crop, min_confidence, location, zone)
@@ -99,7 +103,7 @@ def command(
             if target is not None and resume:
                 journal = stack.enter_context(open_journal(target, format_, classifier, answer))
             stream = None if journal else open_output(target, stack)
-            photos = _selected(paths, tally, journal, **selection)
+            photos = _selected(paths, tally, journal, Selection(glob, exclude, recursive), since, until, shard)
             progress: Callable[[], object] = lambda: None  # noqa: E731
             has_bar = not quiet and sys.stderr.isatty() and not (stream and stream.isatty())
             if has_bar or sort == "time":
@@ -130,16 +134,12 @@ def _selected(
     paths: tuple[str, ...],
     tally: Tally,
     journal: Journal | None,
-    glob: str | None,
-    exclude: tuple[str, ...],
-    recursive: bool,
+    selection: Selection,
     since: datetime | None,
     until: datetime | None,
     shard: tuple[int, int] | None,
 ) -> Iterable[str]:
-    photos: Iterable[str] = find_photos(
-        paths, tally.skip, tally.report_folder, glob or None, recursive, exclude, tally.pass_over
-    )
+    photos: Iterable[str] = find_photos(paths, selection, tally.skip, tally.report_folder, tally.pass_over)
     if shard:
         photos = _of_shard(photos, shard, tally)
     if journal:

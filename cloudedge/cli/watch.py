@@ -14,6 +14,7 @@ import click
 from cloudedge import signals
 from cloudedge.archive.hints import from_notifications, from_polling
 from cloudedge.archive.ledger import Ledger
+from cloudedge.archive.photos import Selection
 from cloudedge.archive.row_command import run_command
 from cloudedge.archive.watch import Changes, Watch
 from cloudedge.cli.exit_codes import INTERRUPTED
@@ -146,8 +147,7 @@ def command(
             classifier.classify_many,
             ledger,
             settle,
-            glob=glob or None,
-            exclude=exclude,
+            selection=Selection(glob, exclude),
             on_unreadable=report_unreadable,
         )
         if target is None:

@@ -1,4 +1,4 @@
-"""What the pages say of the command line: commands that are accepted, and a reference that is generated from --help."""
+"""The command line in the docs: its commands are accepted, and its reference is generated from --help."""
 
 from __future__ import annotations
 

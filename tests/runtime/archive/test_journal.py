@@ -294,7 +294,7 @@ def test_a_line_that_is_still_being_written_is_not_read(tmp_path: Path) -> None:
     assert [row["path"] for row in read_rows(str(tmp_path / "rows"))] == ["a.jpg"]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there are no such locks")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not have these locks")
 def test_one_program_at_a_time(tmp_path: Path) -> None:
     holder = rf" \(process {os.getpid()}\)" if os.path.exists("/proc/locks") else ""
     problem = f"is being written by another cloudedge{holder};"
