@@ -49,6 +49,10 @@ class Ledger:
         """Return the key of a photo in this state; its bytes are read."""
         return f"{self._mark}-{_state_digest(state)}-{_bytes_digest(path, state)}"
 
+    def key_of_bytes(self, data: bytes, fetched_ns: int) -> str:
+        """Return the key of a photo that came from an address at a time, in ns; without bytes, of the failure."""
+        return f"{self._mark}-{_state_digest((len(data), fetched_ns))}-{_digest(data) if data else NO_BYTES}"
+
     def has(self, path: str, state: Signature) -> bool:
         """Return whether a photo is done in this state; nothing is read."""
         if _entry(path, _state_digest(state)) in self._done:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import datetime
 from typing import TYPE_CHECKING, TextIO
@@ -17,12 +17,14 @@ from cloudedge.archive.journal import Journal
 from cloudedge.archive.ledger import signature
 from cloudedge.archive.photo_list import collected
 from cloudedge.archive.photos import Selection, find_photos, in_shard, taken_between
+from cloudedge.cli.camera import Access, Snapshot, access_options, open_fetcher, take_snapshot
 from cloudedge.cli.exit_codes import EXIT_CODES, INTERRUPTED, NOT_ALL_CLASSIFIED
 from cloudedge.cli.inputs import STDIN, open_classifier, standard_input
 from cloudedge.cli.options import Answer, Moment, Shard, answer_options, exclude_option, glob_option, model_options
 from cloudedge.cli.outputs import STDOUT, colour, count, format_of, open_journal, open_output, writer, writing
 from cloudedge.cli.tally import Tally
 from cloudedge.cli.text import fit
+from cloudedge.files import is_address
 from cloudedge.photo.capture_time import is_before
 from cloudedge.row import Row, row_of
 from cloudedge.row_formats import printable
@@ -30,6 +32,8 @@ from cloudedge.row_formats import printable
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+    from cloudedge.camera.fetch import Fetcher
+    from cloudedge.classifier import CloudClassifier
     from cloudedge.photo.read import Source
 
 
@@ -58,6 +62,7 @@ if TYPE_CHECKING:
 @click.option(
     "--shard", type=Shard(), metavar="I/N", help="Only the I-th of N parts of the photos, split by their paths."
 )
+@access_options
 @answer_options
 @model_options
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar and no summary.")
@@ -73,6 +78,7 @@ def command(
     until: datetime | None,
     sort: str,
     shard: tuple[int, int] | None,
+    access: Access,
     model: str,
     threads: int | None,
     quiet: bool,
@@ -84,8 +90,9 @@ def command(
 ) -> None:
     """Print a row for each photo: its cloud genus, how sure that is, level, base and rain.
 
-    PATH is a photo, a folder of photos (read with its sub-folders; links to folders are not followed), or - for one
-    photo on standard input. A photo that cannot be read is a row with status "error" and does not end the run.
+    PATH is a photo, a folder of photos (read with its sub-folders; links to folders are not followed), the address of a
+    camera's picture (http:// or https://), or - for one photo on standard input. A photo that cannot be read is a row
+    with status "error" and does not end the run.
     """
     if paths.count(STDIN) > 1:
         raise click.UsageError("standard input (-) can be read only once.")
@@ -94,6 +101,9 @@ def command(
         raise click.UsageError("--resume needs -o FILE, jsonl or csv, and photos that are files.")
     if since and until and not is_before(since, until):
         raise click.UsageError("--since must be before --until.")
+    cameras = {path: open_fetcher(path, access) for path in paths if is_address(path)}
+    paths = tuple(cameras[path].address.shown if path in cameras else path for path in paths)
+    cameras = {fetcher.address.shown: fetcher for fetcher in cameras.values()}
     answer = Answer(top_k, crop, min_confidence, location, zone)
     classifier = open_classifier(model, threads, answer)
     tally, existed = Tally(), target is not None and os.path.exists(target)
@@ -115,7 +125,7 @@ def command(
                 tally.done_before += 1
                 progress()
 
-            rows = _keyed_rows(photos, journal, lambda paths: map(row_of, classifier.classify_many(paths)), skip)
+            rows = _keyed_rows(photos, journal, classifier, skip, cameras)
             rows = _counted(rows, tally, progress)
             if target is not None and journal:
                 _append(rows, tally, journal, target)
@@ -168,8 +178,9 @@ def _to_do(photos: Iterable[str], journal: Journal, tally: Tally) -> Iterator[st
 def _keyed_rows(
     photos: Iterable[str],
     journal: Journal | None,
-    classify: Callable[[Iterable[Source]], Iterator[Row]],
+    classifier: CloudClassifier,
     skip: Callable[[], object],
+    cameras: Mapping[str, Fetcher],
 ) -> Iterator[tuple[Row, str]]:
     """Classify, and yield each row with the key that its photo had just before it was read.
 
@@ -177,20 +188,23 @@ def _keyed_rows(
     `_to_do`: with --sort or a progress bar, hours can pass between the two. A photo of which only the time of change is
     new is skipped.
     """
-    keys: deque[str] = deque()
+    begun: deque[tuple[str, Snapshot | None]] = deque()
 
     def sources() -> Iterator[Source]:
         for path in photos:
-            key = journal.key(path, signature(path)) if journal else ""
+            snapshot = take_snapshot(cameras[path]) if path in cameras else None
+            key = "" if journal is None else snapshot.key(journal) if snapshot else journal.key(path, signature(path))
             if journal and journal.holds(path, key):
-                journal.renew(path, key)
+                if not snapshot:
+                    journal.renew(path, key)
                 skip()
             else:
-                keys.append(key)
-                yield path if path != STDIN else standard_input()
+                begun.append((key, snapshot))
+                yield snapshot.source if snapshot else path if path != STDIN else standard_input()
 
-    for row in signals.held(classify(signals.let_through(sources()))):
-        yield row, keys.popleft()
+    for result in signals.held(classifier.classify_many(signals.let_through(sources()))):
+        key, snapshot = begun.popleft()
+        yield row_of(snapshot.dated(result, classifier.location) if snapshot else result), key
 
 
 def _counted(

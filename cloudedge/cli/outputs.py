@@ -111,12 +111,12 @@ def refuse_photo(target: str) -> None:
         raise click.BadParameter(problem, param_hint="--output")
 
 
-def unwritable(target: str, error: OSError) -> click.BadParameter:
+def unwritable(target: str, error: OSError, option: str = "--output") -> click.BadParameter:
     """Return click's error for an output that cannot be written."""
     parent = os.path.dirname(target) or os.curdir
     why = error.strerror if os.path.isdir(parent) else "its folder does not exist"
     problem = f"{printable(target)} cannot be written: {why}."
-    return click.BadParameter(problem, param_hint="--output")
+    return click.BadParameter(problem, param_hint=option)
 
 
 def format_of(target: str | None, format_: str | None, otherwise: str = "text") -> str:

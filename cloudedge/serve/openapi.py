@@ -26,8 +26,9 @@ def description(version: str, needs_token: bool) -> Schema:
         "/genera": {"get": {**_read("The ten genera.", _list("Genus")), **guarded}},
         "/model": {"get": {**_read("The model's description, and the limits of a request.", _MODEL), **guarded}},
         "/healthz": {"get": _read("Whether the server answers.", _HEALTH)},
+        "/metrics": {"get": {**_metrics(), **guarded}},
     }
-    for path in ("/classify", "/genera", "/model"):
+    for path in ("/classify", "/genera", "/model", "/metrics"):
         for operation in paths[path].values():
             operation["responses"].update(refused)
     components: Schema = {"schemas": {"Row": _ROW, "Evidence": _EVIDENCE, "Genus": _GENUS_FACTS, "Problem": _PROBLEM}}
@@ -76,6 +77,12 @@ def _classify() -> Schema:
 
 def _read(summary: str, schema: Schema) -> Schema:
     return {"summary": summary, "responses": {"200": _answer(summary, schema)}}
+
+
+def _metrics() -> Schema:
+    summary = "Counts of requests and photos, for Prometheus."
+    content = {"text/plain": {"schema": _TEXT}}
+    return {"summary": summary, "responses": {"200": {"description": summary, "content": content}}}
 
 
 def _answer(text: str, schema: Schema) -> Schema:

@@ -487,7 +487,7 @@ def test_genera_model_and_health(client, classifier):
 def test_the_description_names_every_path(client):
     document = client.get("/openapi.json").json
     assert document["openapi"] == "3.1.0"
-    assert set(document["paths"]) == {"/classify", "/genera", "/model", "/healthz"}
+    assert set(document["paths"]) == {"/classify", "/genera", "/model", "/healthz", "/metrics"}
 
 
 def test_an_address_with_a_slash_too_many_is_not_found_whatever_its_query(client, classifier):
@@ -634,3 +634,27 @@ def test_the_sun_counts_for_the_time_in_the_name_of_an_upload(tiny, jpeg):
         (undated,) = client.post(jpeg).json
     assert (night["reason"], night["genus"], night["sun"]["phase"]) == ("dark", None, "astronomical")
     assert undated["sun"] is None
+
+
+def test_metrics_count_requests_and_photos(client, jpeg):
+    parser = pytest.importorskip("prometheus_client.parser", reason="it comes with the group `test`")
+    client.post(jpeg)
+    client.form(("a.jpg", jpeg), ("b.txt", b"text"))
+    client.post(b"no photo")
+    client.get("/nowhere")
+    reply = client.get("/metrics")
+    assert reply.status == 200
+    assert reply.headers["content-type"].startswith("text/plain; version=0.0.4")
+    families = list(parser.text_string_to_metric_families(reply.body.decode()))
+    values = {(s.name, *s.labels.values()): s.value for family in families for s in family.samples}
+    counts = {key[1:]: value for key, value in values.items() if key[0] == "cloudedge_http_requests_total"}
+    assert counts == {("200",): 2, ("404",): 1, ("415",): 1}
+    photos = {key[1:]: value for key, value in values.items() if key[0] == "cloudedge_photos_total"}
+    assert photos == {("ok",): 2, ("error",): 2}
+    assert ("cloudedge_last_photo_timestamp_seconds", "ok") in values
+
+
+def test_metrics_need_the_token(classifier):
+    with served(classifier, token="sesame") as client:
+        assert client.get("/metrics").status == 401
+        assert client.get("/metrics", authorization="Bearer sesame").status == 200
