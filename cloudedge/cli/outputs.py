@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from cloudedge.archive.journal import Journal, JournalError, refuse_to_replace
+from cloudedge.archive.journal import Journal, refuse_to_replace
+from cloudedge.archive.locked_file import JournalError
 from cloudedge.archive.photos import claims_to_be_photo
 from cloudedge.cli.inputs import settings_of
 from cloudedge.cli.options import Answer
