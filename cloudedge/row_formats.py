@@ -15,12 +15,11 @@ from typing import Any, BinaryIO
 from cloudedge.errors import CloudEdgeError
 from cloudedge.errors import printable as printable  # the one escaper, of paths in rows too
 from cloudedge.genera import BASES, GENERA
-from cloudedge.row import NAMELESS, Row, flat_columns, flatten, guesses_of
+from cloudedge.row import NAMELESS, SUN_COLUMNS, Row, flat_columns, flatten, guesses_of, is_number
 
 _GENERA = {genus.name for genus in GENERA}
 _LONGEST = 1 << 20  # bytes of a line; a device may never end one
 _OF_NO_ROW = (b"", b"[", b"]", b"[]")
-_NUMBERS = ("probability", "level_probability", "sun_elevation", "sun_azimuth")
 _OF_A_GENUS = ("genus", "abbreviation", "probability", "level", "level_name", "level_probability", "base", "rain")
 
 
@@ -75,7 +74,7 @@ def rows_in(stream: BinaryIO, path: str, on_cut: Callable[[int], object]) -> Ite
     """
     columns: list[str] | None = None
     for number, line in enumerate(iter(partial(stream.readline, _LONGEST), b""), start=1):
-        header = csv_header(line)
+        header = None if line.startswith(b"{") else csv_header(line)
         if header and (columns or number == 1):
             columns = header
         elif line.strip() not in _OF_NO_ROW:
@@ -155,8 +154,9 @@ def _from_csv(line: str, columns: Sequence[str]) -> dict[str, Any]:
     cells = next(csv.reader([line], strict=True))
     row: dict[str, Any] = {name: cell or None for name, cell in zip(columns, cells, strict=True)}
     row["path"] = row["path"] or ""  # no file has it, but it was asked for
-    for name in _NUMBERS:
-        row[name] = float(row[name]) if row.get(name) else None
-    row.setdefault("sun_phase", None)
+    for name in filter(is_number, columns):
+        row[name] = float(row[name]) if row[name] else None
+    for name in SUN_COLUMNS:
+        row.setdefault(name, None)
     row["certain"] = json.loads(row["certain"].lower()) if row.get("certain") else None  # spreadsheets write TRUE
     return row

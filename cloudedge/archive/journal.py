@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 from cloudedge.archive.ledger import Ledger
 from cloudedge.archive.locked_file import CAN_LOCK, JournalError, is_at, lock, open_locked
@@ -21,6 +21,7 @@ from cloudedge.row import SUN_COLUMNS, Row, flat_columns, flatten
 from cloudedge.row_formats import csv_header, csv_line, json_line, parse, printable
 from cloudedge.row_key import EARLIER_KEY, KEY, content_of, identity
 
+SQLITE = b"SQLite format 3\0"  # how a database begins; see https://sqlite.org/fileformat.html
 _KEYLESS = "has rows without a key, written without --resume; choose another file"
 _KEY = re.compile(rf'"key": "({KEY.pattern}|{EARLIER_KEY.pattern})"}}\s*$'.encode())
 _LONGEST = 1 << 20  # bytes of a last line
@@ -247,6 +248,8 @@ def refuse_to_replace(path: str) -> None:
     with suppress(OSError), open(path, "rb") as stream:
         lock(stream, path)  # released at once
         line = stream.readline(1 << 20)
+        if line.startswith(SQLITE):
+            raise JournalError("is a database, whose rows would be lost; choose another file", path)
         columns = csv_header(line)
         if columns[-1:] == ["key"] if columns else _KEY.search(line):
             problem = "holds rows of --resume or watch, which would be lost; add --resume, or choose another file"
