@@ -20,6 +20,8 @@ from cloudedge.row import NAMELESS, SUN_COLUMNS, Row, flat_columns, flatten, gue
 _GENERA = {genus.name for genus in GENERA}
 _LONGEST = 1 << 20  # bytes of a line; a device may never end one
 _OF_NO_ROW = (b"", b"[", b"]", b"[]")
+_TEXT_OR_NULL = {str, type(None)}
+_JSON = json.JSONDecoder()  # `json.loads` asks first what it was given
 _OF_A_GENUS = ("genus", "abbreviation", "probability", "level", "level_name", "level_probability", "base", "rain")
 
 
@@ -99,7 +101,7 @@ def parse(line: bytes, columns: Sequence[str] | None, path: str, number: int) ->
     A row of version 1 becomes one of version 2.
     """
     try:
-        row = json.loads(line.decode("utf-8-sig")) if columns is None else _from_csv(line.decode(), columns)
+        row = _from_json(line.decode()) if columns is None else _from_csv(line.decode(), columns)
         if _is_row(row):
             return _upgraded(row)
     except (ValueError, KeyError, TypeError, AttributeError, csv.Error, RecursionError):
@@ -118,9 +120,10 @@ def _csv_cell(value: Any) -> str:
 
 
 def _is_row(row: dict[str, Any]) -> bool:
-    texts = [row["path"], row["model"], row["error"] or "", row["reason"] or "", row["captured_at"] or ""]
-    texts.append(row.get("time_source") or "")
-    if not all(isinstance(text, str) for text in texts):
+    texts = row["error"], row["reason"], row["captured_at"], row.get("time_source")
+    if not _TEXT_OR_NULL.issuperset(map(type, texts)):
+        return False
+    if not (isinstance(row["path"], str) and isinstance(row["model"], str)):
         return False
     if not all(genus in _GENERA and 0 <= probability <= 1 for genus, probability in guesses_of(row)):
         return False
@@ -148,6 +151,14 @@ def _upgraded(row: dict[str, Any]) -> dict[str, Any]:
         return {**row, **{name: None for name in _OF_A_GENUS if name in row}}
     level = row.get("level_name") or (row.get("level") or {}).get("name")
     return {**row, "base": BASES[level]} if level else row
+
+
+def _from_json(line: str) -> Any:
+    text = line.strip("\ufeff \t\r\n")
+    row, end = _JSON.raw_decode(text)
+    if end != len(text):
+        raise ValueError("there is more on the line")
+    return row
 
 
 def _from_csv(line: str, columns: Sequence[str]) -> dict[str, Any]:

@@ -77,7 +77,8 @@ def _whole(rows: Rows, results: str) -> Iterator[Row]:
         whole = unflatten(row) if "level_name" in row else row
         if not (isinstance(whole.get("level"), dict | None) and isinstance(whole.get("top"), list)):
             raise CloudEdgeError("holds a row without level and top, which `classify` did not write", results)
-        yield {name: value for name, value in whole.items() if name != "key" or value is not None}
+        key = {"key": whole["key"]} if whole.get("key") else {}
+        yield {name: value for name, value in whole.items() if name != "key"} | key  # the last, for --resume
 
 
 def _to_database(target: str, rows: Iterator[Row], top_k: int) -> int:

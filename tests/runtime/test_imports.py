@@ -24,6 +24,7 @@ HEAVY = {
     "starlette",
     "uvicorn",
     "paho",
+    "sqlite3",
 }
 
 
@@ -54,6 +55,7 @@ def modules_after(code: str) -> set[str]:
         "from cloudedge import CloudEdgeError, ImageError, Genus",
         "import cloudedge.cli.main",
         "import cloudedge.cli.watch, cloudedge.cli.mqtt",
+        "import cloudedge.cli.classify, cloudedge.cli.convert, cloudedge.cli.report, cloudedge.cli.watch",
         "import cloudedge.row, cloudedge.row_formats, cloudedge.files, cloudedge.archive.journal",
     ],
 )
