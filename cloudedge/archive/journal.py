@@ -187,10 +187,10 @@ class Journal(Ledger):
         is_ok, photo = row["status"] == "ok", self._identity(row["path"])
         has_failed = photo in self._last
         self._superseded |= has_failed
-        if is_ok and EARLIER_KEY.fullmatch(row["key"]):
-            self._done_earlier.add(int(row["key"], 16))
-        elif is_ok:
+        if is_ok and "-" in row["key"]:
             self._done.update(self._entries(photo, row["key"]))
+        elif is_ok:
+            self._done_earlier.add(int(row["key"], 16))
         if has_failed or not is_ok:
             self._last[photo] = _gist(row)
 
