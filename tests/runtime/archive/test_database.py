@@ -42,6 +42,7 @@ def good(path: str, **other: Any) -> dict[str, Any]:
         "top": [{"genus": "Cumulus", "probability": 0.75}],
         "captured_at": None,
         "time_source": None,
+        "sun": None,
         "model": "tiny 1.0.0",
     }
     return {**row, **other}

@@ -42,10 +42,19 @@ def rows(top_k: int = 3) -> list[dict[str, Any]]:
         "top": top[:top_k],
         "captured_at": "2024-06-01T12:00:00+02:00",
         "time_source": "exif",
+        "sun": {"elevation": 61.5, "azimuth": 170.25, "phase": "day"},
         "model": "tiny 1.0.0",
     }
     nothing = dict.fromkeys(("genus", "abbreviation", "probability", "level", "base", "rain"))
-    dark = {**row, **nothing, "path": 'cam/b,"ü".jpg', "certain": False, "reason": "dark", "captured_at": None}
+    dark = {
+        **row,
+        **nothing,
+        "path": 'cam/b,"ü".jpg',
+        "certain": False,
+        "reason": "dark",
+        "captured_at": None,
+        "sun": None,
+    }
     failed = {**row, **ERROR, "path": "cam/c.jpg", "status": "error", "error": "is empty", "top": []}
     return [row, dark, failed]
 
