@@ -187,10 +187,10 @@ def read_database(path: str, columns: Sequence[str] | None = None) -> Iterator[d
             return
         asked = columns or present
         selected = ", ".join(f'"{name}"' if name in present else "NULL" for name in asked)
-        has_path, has_certain = "path" in asked, "certain" in asked
+        has_certain = "certain" in asked
         for values in connection.execute(f"SELECT {selected} FROM rows ORDER BY rowid"):
             row = dict(zip(asked, values))  # noqa: B905
-            if has_path and type(row["path"]) is bytes:
+            if bytes in map(type, values):
                 row = {name: _restored(value) for name, value in row.items()}
             if has_certain and row["certain"] is not None:
                 row["certain"] = bool(row["certain"])
