@@ -15,12 +15,13 @@ from typing import Any, BinaryIO
 from cloudedge.errors import CloudEdgeError
 from cloudedge.errors import printable as printable  # the one escaper, of paths in rows too
 from cloudedge.genera import BASES, GENERA
-from cloudedge.row import NAMELESS, Row, flat_columns, flatten, guesses_of
+from cloudedge.row import NAMELESS, SUN_COLUMNS, Row, flat_columns, flatten, guesses_of, is_number
 
 _GENERA = {genus.name for genus in GENERA}
 _LONGEST = 1 << 20  # bytes of a line; a device may never end one
 _OF_NO_ROW = (b"", b"[", b"]", b"[]")
-_NUMBERS = ("probability", "level_probability", "sun_elevation", "sun_azimuth")
+_TEXT_OR_NULL = {str, type(None)}
+_JSON = json.JSONDecoder()  # `json.loads` asks first what it was given
 _OF_A_GENUS = ("genus", "abbreviation", "probability", "level", "level_name", "level_probability", "base", "rain")
 
 
@@ -75,7 +76,7 @@ def rows_in(stream: BinaryIO, path: str, on_cut: Callable[[int], object]) -> Ite
     """
     columns: list[str] | None = None
     for number, line in enumerate(iter(partial(stream.readline, _LONGEST), b""), start=1):
-        header = csv_header(line)
+        header = None if line.startswith(b"{") else csv_header(line)
         if header and (columns or number == 1):
             columns = header
         elif line.strip() not in _OF_NO_ROW:
@@ -100,7 +101,7 @@ def parse(line: bytes, columns: Sequence[str] | None, path: str, number: int) ->
     A row of version 1 becomes one of version 2.
     """
     try:
-        row = json.loads(line.decode("utf-8-sig")) if columns is None else _from_csv(line.decode(), columns)
+        row = _from_json(line.decode()) if columns is None else _from_csv(line.decode(), columns)
         if _is_row(row):
             return _upgraded(row)
     except (ValueError, KeyError, TypeError, AttributeError, csv.Error, RecursionError):
@@ -119,9 +120,10 @@ def _csv_cell(value: Any) -> str:
 
 
 def _is_row(row: dict[str, Any]) -> bool:
-    texts = [row["path"], row["model"], row["error"] or "", row["reason"] or "", row["captured_at"] or ""]
-    texts.append(row.get("time_source") or "")
-    if not all(isinstance(text, str) for text in texts):
+    texts = row["error"], row["reason"], row["captured_at"], row.get("time_source")
+    if not _TEXT_OR_NULL.issuperset(map(type, texts)):
+        return False
+    if not (isinstance(row["path"], str) and isinstance(row["model"], str)):
         return False
     if not all(genus in _GENERA and 0 <= probability <= 1 for genus, probability in guesses_of(row)):
         return False
@@ -151,12 +153,21 @@ def _upgraded(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "base": BASES[level]} if level else row
 
 
+def _from_json(line: str) -> Any:
+    text = line.strip("\ufeff \t\r\n")
+    row, end = _JSON.raw_decode(text)
+    if end != len(text):
+        raise ValueError("there is more on the line")
+    return row
+
+
 def _from_csv(line: str, columns: Sequence[str]) -> dict[str, Any]:
     cells = next(csv.reader([line], strict=True))
     row: dict[str, Any] = {name: cell or None for name, cell in zip(columns, cells, strict=True)}
     row["path"] = row["path"] or ""  # no file has it, but it was asked for
-    for name in _NUMBERS:
-        row[name] = float(row[name]) if row.get(name) else None
-    row.setdefault("sun_phase", None)
+    for name in filter(is_number, columns):
+        row[name] = float(row[name]) if row[name] else None
+    for name in SUN_COLUMNS:
+        row.setdefault(name, None)
     row["certain"] = json.loads(row["certain"].lower()) if row.get("certain") else None  # spreadsheets write TRUE
     return row

@@ -13,15 +13,25 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from cloudedge import signals
-from cloudedge.archive.journal import Journal
-from cloudedge.archive.ledger import signature
+from cloudedge.archive.ledger import Ledger, signature
 from cloudedge.archive.photo_list import collected
 from cloudedge.archive.photos import Selection, find_photos, in_shard, taken_between
 from cloudedge.cli.camera import Access, Snapshot, access_options, open_fetcher, take_snapshot
 from cloudedge.cli.exit_codes import EXIT_CODES, INTERRUPTED, NOT_ALL_CLASSIFIED
 from cloudedge.cli.inputs import STDIN, open_classifier, standard_input
 from cloudedge.cli.options import Answer, Moment, Shard, answer_options, exclude_option, glob_option, model_options
-from cloudedge.cli.outputs import STDOUT, colour, count, format_of, open_journal, open_output, writer, writing
+from cloudedge.cli.outputs import (
+    DATABASE,
+    KEPT,
+    STDOUT,
+    colour,
+    count,
+    format_of,
+    open_journal,
+    open_output,
+    writer,
+    writing,
+)
 from cloudedge.cli.tally import Tally
 from cloudedge.cli.text import fit
 from cloudedge.files import is_address
@@ -45,8 +55,16 @@ if TYPE_CHECKING:
     type=click.Choice(["text", "json", "jsonl", "csv"]),
     help="[default: by the name of the output, else text]",
 )
-@click.option("-o", "--output", "target", metavar="FILE", help="Write to FILE, which is replaced at the end.")
-@click.option("--resume", is_flag=True, help="Append to FILE the photos that it does not hold yet; needs jsonl or csv.")
+@click.option(
+    "-o",
+    "--output",
+    "target",
+    metavar="FILE",
+    help="Write to FILE, which is replaced at the end; a database (.db) is resumed.",
+)
+@click.option(
+    "--resume", is_flag=True, help="Append to FILE the photos that it does not hold yet; needs .jsonl, .csv or .db."
+)
 @glob_option
 @exclude_option
 @click.option("--recursive/--no-recursive", default=True, show_default=True, help="Read sub-folders too.")
@@ -97,8 +115,9 @@ def command(
     if paths.count(STDIN) > 1:
         raise click.UsageError("standard input (-) can be read only once.")
     format_ = format_of(target, format_)
-    if resume and (target in (None, STDOUT) or format_ not in ("jsonl", "csv") or STDIN in paths):
-        raise click.UsageError("--resume needs -o FILE, jsonl or csv, and photos that are files.")
+    resume = resume or format_ == DATABASE
+    if resume and (target in (None, STDOUT) or format_ not in KEPT or STDIN in paths):
+        raise click.UsageError("--resume and .db need -o FILE (.jsonl, .csv or .db), and photos that are files.")
     if since and until and not is_before(since, until):
         raise click.UsageError("--since must be before --until.")
     cameras = {path: open_fetcher(path, access) for path in paths if is_address(path)}
@@ -109,7 +128,7 @@ def command(
     tally, existed = Tally(), target is not None and os.path.exists(target)
     try:
         with ExitStack() as stack:
-            journal: Journal | None = None
+            journal: Ledger | None = None
             if target is not None and resume:
                 journal = stack.enter_context(open_journal(target, format_, classifier, answer))
             stream = None if journal else open_output(target, stack)
@@ -143,7 +162,7 @@ def command(
 def _selected(
     paths: tuple[str, ...],
     tally: Tally,
-    journal: Journal | None,
+    journal: Ledger | None,
     selection: Selection,
     since: datetime | None,
     until: datetime | None,
@@ -167,7 +186,7 @@ def _of_shard(photos: Iterable[str], shard: tuple[int, int], tally: Tally) -> It
             tally.of_other_shards += 1
 
 
-def _to_do(photos: Iterable[str], journal: Journal, tally: Tally) -> Iterator[str]:
+def _to_do(photos: Iterable[str], journal: Ledger, tally: Tally) -> Iterator[str]:
     for path in photos:
         if journal.has(path, signature(path)):
             tally.done_before += 1
@@ -177,7 +196,7 @@ def _to_do(photos: Iterable[str], journal: Journal, tally: Tally) -> Iterator[st
 
 def _keyed_rows(
     photos: Iterable[str],
-    journal: Journal | None,
+    journal: Ledger | None,
     classifier: CloudClassifier,
     skip: Callable[[], object],
     cameras: Mapping[str, Fetcher],
@@ -216,7 +235,7 @@ def _counted(
         progress()
 
 
-def _append(rows: Iterable[tuple[Row, str]], tally: Tally, journal: Journal, target: str) -> None:
+def _append(rows: Iterable[tuple[Row, str]], tally: Tally, journal: Ledger, target: str) -> None:
     for row, key in rows:
         with writing(target):
             is_news = journal.write(row, key)

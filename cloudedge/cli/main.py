@@ -82,7 +82,19 @@ def _drop_unwritten_rows() -> None:
 
 
 # Each is the `command` of the module that the first word of its name names, loaded only when it is asked for.
-_COMMANDS = ("bench", "classify", "explain", "genera", "info", "mqtt-forget", "phases", "report", "serve", "watch")
+_COMMANDS = (
+    "bench",
+    "classify",
+    "convert",
+    "explain",
+    "genera",
+    "info",
+    "mqtt-forget",
+    "phases",
+    "report",
+    "serve",
+    "watch",
+)
 
 
 class _Commands(click.Group):

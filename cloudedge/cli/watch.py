@@ -32,7 +32,7 @@ from cloudedge.cli.options import (
     glob_option,
     model_options,
 )
-from cloudedge.cli.outputs import colour, format_of, open_journal, writer, writing
+from cloudedge.cli.outputs import KEPT, colour, format_of, open_journal, writer, writing
 from cloudedge.cli.text import to_text
 from cloudedge.files import is_address
 from cloudedge.installation import command_to_add
@@ -52,7 +52,7 @@ onnxruntime cannot be used; 4 another cloudedge is writing FILE; 130 ended by Ct
     default="text",
     help="Format of standard output.",
 )
-@click.option("-o", "--output", "target", metavar="FILE", help="Append every row to FILE (.jsonl or .csv) too.")
+@click.option("-o", "--output", "target", metavar="FILE", help="Append every row to FILE (.jsonl, .csv or .db) too.")
 @click.option("--changes-only", is_flag=True, help="Print, and run the command, only when the sky has changed.")
 @click.option(
     "--agree",
@@ -143,8 +143,8 @@ def command(
         problem = "is a file; give its folder, and --glob with its name."
         raise click.BadParameter(f"{printable(root)} {problem}", param_hint="DIR")
     kind = format_of(target, None, otherwise="")
-    if target is not None and kind not in ("jsonl", "csv"):
-        problem = f"{printable(target)} does not name a format; choose a name that ends in .jsonl or .csv."
+    if target is not None and kind not in KEPT:
+        problem = f"{printable(target)} does not name a format; choose a name that ends in .jsonl, .csv or .db."
         raise click.BadParameter(problem, param_hint="--output")
     if poll is None and not fetcher:
         _require_watchfiles()

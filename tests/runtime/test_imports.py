@@ -25,6 +25,7 @@ HEAVY = {
     "uvicorn",
     "httpx2",
     "paho",
+    "sqlite3",
 }
 
 
@@ -54,7 +55,8 @@ def modules_after(code: str) -> set[str]:
         "import cloudedge; cloudedge.__version__, dir(cloudedge), cloudedge.GENERA, cloudedge.ModelError",
         "from cloudedge import CloudEdgeError, ImageError, Genus",
         "import cloudedge.cli.main",
-        "import cloudedge.cli.classify, cloudedge.cli.watch, cloudedge.cli.mqtt",
+        "import cloudedge.cli.classify, cloudedge.cli.convert, cloudedge.cli.report, cloudedge.cli.watch",
+        "import cloudedge.cli.mqtt, cloudedge.cli.phases",
         "import cloudedge.row, cloudedge.row_formats, cloudedge.files, cloudedge.archive.journal",
     ],
 )

@@ -625,7 +625,7 @@ def test_wrong_usage_exits_2(tmp_path: Path, options: tuple[str, ...]) -> None:
 def test_an_output_whose_name_says_no_format_is_refused(tmp_path: Path) -> None:
     command = [*CLOUDEDGE, "watch", str(tmp_path), "--model", TINY, "-o", str(tmp_path / "sky.txt")]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60)
-    assert "sky.txt does not name a format; choose a name that ends in .jsonl or .csv." in done.stderr
+    assert "sky.txt does not name a format; choose a name that ends in .jsonl, .csv or .db." in done.stderr
     assert os.listdir(tmp_path) == []
 
 
