@@ -88,7 +88,7 @@ def _fastai(folder: Path) -> None:
     photo = folder / "grey.png"
     Image.new("RGB", (said["input_size"],) * 2, "grey").save(photo)
     block = DataBlock(
-        blocks=(ImageBlock, CategoryBlock(vocab=said["classes"])),
+        blocks=(ImageBlock, CategoryBlock(vocab=said["classes"], sort=False)),
         get_y=_first_class,
         batch_tfms=Normalize.from_stats(said["mean"], said["std"]),
     )
