@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 Run = Callable[[Any], Any]
@@ -46,22 +47,23 @@ def _onnxruntime(path: str, threads: int) -> Run:
 
 @_engine("OpenVINO int8")
 def _openvino_int8(folder: str, threads: int) -> Run:
-    return _openvino(f"{folder}/int8.onnx", threads)
+    return _openvino(Path(folder, "int8.onnx"), threads)
 
 
 @_engine("OpenVINO fp32")
 def _openvino_fp32(folder: str, threads: int) -> Run:
-    return _openvino(f"{folder}/fp32.onnx", threads)
+    return _openvino(Path(folder, "fp32.onnx"), threads)
 
 
-def _openvino(path: str, threads: int) -> Run:
+def _openvino(path: Path, threads: int) -> Run:
     import openvino
+
+    from benchmarks.networks import spec
 
     core = openvino.Core()
     model = core.read_model(path)
-    shape = model.input(0).partial_shape
-    shape[0] = 1  # what it does best
-    model.reshape({model.input(0): shape})
+    side = spec(path.parent)["input_size"]
+    model.reshape({model.input(0): [1, 3, side, side]})  # a fixed shape is what it does best
     hints = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
     compiled = core.compile_model(model, "CPU", hints)
     return lambda batch: compiled([batch])[0]
@@ -98,8 +100,6 @@ def _torch_compile(folder: str, threads: int) -> Run:
 
 
 def _in_torch(folder: str, threads: int, ready: Callable[[Any], Any]) -> Run:
-    from pathlib import Path
-
     import torch
 
     from benchmarks.networks import network

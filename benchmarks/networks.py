@@ -48,7 +48,7 @@ def network(folder: Path) -> tuple[Any, Any]:
     saved = torch.load(folder / "torch.pt", weights_only=True)
     built = models.resnet34(num_classes=len(saved["classes"]))
     built.load_state_dict(saved["weights"])
-    return built.eval(), torch.rand(1, 3, saved["size"], saved["size"])
+    return built.eval(), torch.rand(1, 3, saved["resize"]["size"], saved["resize"]["size"])
 
 
 def _torch(folder: Path) -> None:
@@ -58,46 +58,46 @@ def _torch(folder: Path) -> None:
     said = spec(folder)
     torch.manual_seed(0)
     weights = models.resnet34(num_classes=len(said["classes"])).state_dict()
-    saved = {key: said[key] for key in ("classes", "mean", "std")}
-    resize = {
-        "side": said["resize"]["size"],
-        "interpolation": said["resize"]["interpolation"],
-        "size": said["input_size"],
-    }
-    torch.save({**saved, **resize, "weights": weights}, folder / "torch.pt")
+    saved = {key: said[key] for key in ("classes", "mean", "std", "resize")}
+    torch.save({**saved, "weights": weights}, folder / "torch.pt")
 
 
 def _onnx(folder: Path) -> None:
     import onnx
     import torch
 
-    built, example = network(folder)
-    path = folder / "fp32.onnx"
+    (built, _), path, said = network(folder), folder / "fp32.onnx", spec(folder)
+    multiple = said["resize"]["multiple"]
+    # The sides of the example differ, or the exporter would take them for the same one.
+    example = torch.rand(1, 3, said["input_size"], said["input_size"] + multiple)
+    sides = {2: multiple * torch.export.Dim("rows", min=1), 3: multiple * torch.export.Dim("columns", min=1)}
     torch.onnx.export(
-        built, (example,), path, input_names=["image"], output_names=["logits"], dynamo=True, external_data=False
-    )
+        built, (example,), path, input_names=["image"], output_names=["logits"], dynamo=True, external_data=False,
+        dynamic_shapes=(sides,),
+    )  # fmt: skip
     model = onnx.load(path)
-    onnx.helper.set_model_props(model, {"cloudedge": json.dumps(spec(folder))})
+    onnx.helper.set_model_props(model, {"cloudedge": json.dumps(said)})
     onnx.save(model, path)
 
 
 def _fastai(folder: Path) -> None:
-    from fastai.vision.all import CategoryBlock, DataBlock, ImageBlock, Learner, Normalize, Resize
+    from fastai.vision.all import CategoryBlock, DataBlock, ImageBlock, Learner, Normalize
     from PIL import Image
 
     said = spec(folder)
     photo = folder / "grey.png"
     Image.new("RGB", (said["input_size"],) * 2, "grey").save(photo)
     block = DataBlock(
-        blocks=(ImageBlock, CategoryBlock(vocab=said["classes"])),
+        blocks=(ImageBlock, CategoryBlock(vocab=said["classes"], sort=False)),
         get_y=_first_class,
-        item_tfms=Resize(said["input_size"], method="squish"),
         batch_tfms=Normalize.from_stats(said["mean"], said["std"]),
     )
     loaders = block.dataloaders([photo] * 10, bs=4, num_workers=0)
     from fastai.losses import CrossEntropyLossFlat
 
-    Learner(loaders, network(folder)[0], loss_func=CrossEntropyLossFlat()).export(folder / "fastai.pkl")
+    learner = Learner(loaders, network(folder)[0], loss_func=CrossEntropyLossFlat())
+    learner.resize = said["resize"]  # exported with the rest
+    learner.export(folder / "fastai.pkl")
 
 
 def _first_class(path: Path) -> str:

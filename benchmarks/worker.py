@@ -59,9 +59,11 @@ def stages(files: str, name: str, photos: str) -> dict[str, Any]:
 def inference(files: str, name: str, photos: str) -> dict[str, Any]:
     """Milliseconds of an engine for one ready tensor, with one thread and with two."""
     from benchmarks.engines import ENGINES
+    from benchmarks.networks import spec
 
     engine, threads = name.rsplit(",", 1)
-    run, batch = ENGINES[engine](files, int(threads)), _tensor(files)
+    side = spec(Path(files))["input_size"]
+    run, batch = ENGINES[engine](files, int(threads)), _tensor(side, side)
     return {"ms": _median_ms(lambda: run(batch))}
 
 
@@ -69,15 +71,17 @@ def limit(files: str, name: str, photos: str) -> dict[str, Any]:
     """Photos per second of decoding alone and of inference alone, each with all cores: what cloudedge cannot pass."""
     from PIL import Image
 
-    from benchmarks.networks import spec
     from cloudedge.model import Model
     from cloudedge.photo.read import OVERSAMPLING
+    from cloudedge.preprocess import input_shape
 
-    side, model, batch = spec(Path(files))["resize"]["size"], Model(f"{files}/int8.onnx", 1), _tensor(files)
+    model = Model(f"{files}/int8.onnx", 1)
+    with Image.open(_listed(photos)[0]) as image:
+        batch = _tensor(*input_shape(image.height, image.width, model.spec))
 
     def decode(path: str) -> None:
         with Image.open(path) as image:
-            image.draft("RGB", (math.ceil(OVERSAMPLING * side),) * 2)
+            image.draft("RGB", (math.ceil(OVERSAMPLING * model.spec.resize.size),) * 2)
             image.load()
 
     with ThreadPoolExecutor(CORES) as pool:
@@ -90,13 +94,10 @@ def _listed(photos: str) -> list[str]:
     return sorted(str(path) for path in Path(photos).iterdir())
 
 
-def _tensor(files: str) -> Any:
+def _tensor(height: int, width: int) -> Any:
     import numpy as np
 
-    from benchmarks.networks import spec
-
-    size = spec(Path(files))["input_size"]
-    return np.random.default_rng(0).normal(size=(1, 3, size, size)).astype(np.float32)
+    return np.random.default_rng(0).normal(size=(1, 3, height, width)).astype(np.float32)
 
 
 def photos(folder: str, count: str, width: str, height: str, suffix: str) -> dict[str, Any]:

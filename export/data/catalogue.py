@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from cloudedge.errors import CloudEdgeError
 from cloudedge.genera import GENERA
+from cloudedge.packaged_models import sha256
 from export.data import decisions
 from export.files import check_file_name, numbered_rows
 
@@ -149,6 +150,16 @@ def load_catalogue(root: Path) -> list[Photo]:
         problem = "lists no photo of one of the ten genera; name the folders of the photos after the genera"
         raise CloudEdgeError(f"{problem}, move this file away, and `python -m export data import {root}`", str(path))
     return photos
+
+
+def check_checksum(path: Path, photo: Photo, problem: str) -> None:
+    """Raise CloudEdgeError, with `problem`, for a file that has another checksum than its photo; not all have one."""
+    try:
+        differs = bool(photo.sha256) and photo.sha256 != sha256(path)
+    except OSError as error:
+        raise CloudEdgeError(f"cannot be read ({error.strerror}); put the file there", str(path)) from error
+    if differs:
+        raise CloudEdgeError(problem, str(path))
 
 
 def corrected(photos: Sequence[Photo], decided: Mapping[decisions.Key, str]) -> list[Photo]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cloudedge.errors import CloudEdgeError
-from export.data.catalogue import CLASSES, OTHER_SIGHTS, Photo, read_reviews
+from export.data.catalogue import CLASSES, OTHER_SIGHTS, Photo, check_checksum, read_reviews
 from export.data.targets import review_target
 from export.files import read_csv
 
@@ -41,7 +41,8 @@ def clear_skies(photos: Sequence[Photo]) -> list[Photo]:
 def load_elsewhere(root: Path) -> Elsewhere:
     """Read `sources.csv` and `review.csv` of `root`, and halve each source by groups.
 
-    A photo's genus is what its reviews take it for. Raises CloudEdgeError for a photo without a review.
+    A photo's genus is what its reviews take it for. Raises CloudEdgeError for a photo without a review, and for a file
+    that is not the listed one.
     """
     reviews = read_reviews(root / "review.csv")
     rows = read_csv(root / "sources.csv", COLUMNS)
@@ -51,6 +52,7 @@ def load_elsewhere(root: Path) -> Elsewhere:
         if row["file"] not in reviews:
             raise CloudEdgeError(f"has no review of {row['file']}; add one", str(root / "review.csv"))
         photo = Photo(row["file"], "", groups[row["group"]], False, reviews[row["file"]], row["sha256"])
+        check_checksum(root / photo.file, photo, "is not the file that sources.csv lists; put that file back")
         photos.append(Photo(photo.file, _seen_in(photo), photo.group, False, photo.reviews, photo.sha256))
     tested = _every_other(sorted({(row["source"], _shuffled(row["group"]), groups[row["group"]]) for row in rows}))
     return Elsewhere(

@@ -9,10 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from cloudedge.errors import CloudEdgeError
-from cloudedge.packaged_models import sha256
 from cloudedge.photo.read import read
-from export.data.catalogue import Photo
+from export.data.catalogue import Photo, check_checksum
 
 PIXELS = 256  # the side of the photos that training crops from
 
@@ -30,9 +28,8 @@ def load_pixels(
     for index, photo in enumerate(photos):
         path = root / photo.file
         decoded = read(path, size).pixels
-        if photo.sha256 and photo.sha256 != sha256(path):
-            problem = "is not the file that manifest.csv lists; move manifest.csv away, and import the folder again"
-            raise CloudEdgeError(problem, str(path))
+        problem = "is not the file that manifest.csv lists; move manifest.csv away, and import the folder again"
+        check_checksum(path, photo, problem)
         pixels[index], proportions[index] = square_pixels(decoded, size), proportions_of([decoded])[0]
     return pixels, proportions
 

@@ -13,7 +13,7 @@ from scipy.optimize import minimize_scalar
 from cloudedge.model import Outputs
 from export.release.evaluation import share, softmax
 
-MISTAKEN = {"unfamiliar": 0.03, "clear": 0.005}  # share of the clouds of a collection that may be taken for that
+MISTAKEN_FOR_CLEAR = 0.005  # share of the clouds of a collection that may be taken for a clear sky
 LEAST_CLEAR = 0.5  # however well the two are told apart
 TARGET_PRECISION = 0.75
 LEAST_CONFIDENCE = 0.5  # however easy the photos: a genus less likely than not is never certain
@@ -41,14 +41,15 @@ class Collection:
         return cls(outputs.logits[keep], outputs.familiarity[keep], outputs.clear[keep], known)
 
 
-def sight_thresholds(scores: Sequence[npt.NDArray[np.float64]]) -> dict[str, float]:
+def sight_thresholds(scores: Sequence[npt.NDArray[np.float64]], unfamiliar: float) -> dict[str, float]:
     """Return the thresholds of "unfamiliar" and "clear" by the clouds of several collections.
 
     `scores` has familiarity and clear, float64 (2, N), of each collection, by heads that did not learn from it.
+    `unfamiliar` is the share of the clouds of a collection that may be taken for unfamiliar.
     """
-    unfamiliar = min(float(np.quantile(familiarity, MISTAKEN["unfamiliar"])) for familiarity, _ in scores)
-    clear = max(float(np.quantile(clear, 1 - MISTAKEN["clear"])) for _, clear in scores)
-    return {"unfamiliar": round(unfamiliar, 4), "clear": round(max(LEAST_CLEAR, clear), 4)}
+    familiar = min(float(np.quantile(familiarity, unfamiliar)) for familiarity, _ in scores)
+    clear = max(float(np.quantile(clear, 1 - MISTAKEN_FOR_CLEAR)) for _, clear in scores)
+    return {"unfamiliar": round(familiar, 4), "clear": round(max(LEAST_CLEAR, clear), 4)}
 
 
 def calibrate(collections: Sequence[Collection], thresholds: Mapping[str, float], dark: float) -> dict[str, Any]:

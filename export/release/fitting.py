@@ -82,7 +82,7 @@ def fit_heads(recipe: Recipe, weights: Path, data: DataSet) -> tuple[Released, d
             if (parts == k).any()
         ]
         scores.append(np.concatenate(left_out, axis=1))
-    return Released(network, heads), sight_thresholds(scores)
+    return Released(network, heads), sight_thresholds(scores, recipe.unfamiliar)
 
 
 def as_other_cameras(inputs: Sequence[npt.NDArray[np.float32]]) -> Iterator[npt.NDArray[np.float32]]:

@@ -113,6 +113,7 @@ class Recipe:
         0.99  # decay per step of the averaged weights; after few steps they still hold a share of the start
     )
     elsewhere: bool = False  # whether photos of other sources are used, from the folder `elsewhere` beside the data
+    unfamiliar: float = 0.03  # share of the clouds of a collection that may be taken for unfamiliar sights
     network: str = ""  # resnet34 or lite0, if the recipe has another name
     data: dict[str, str] = field(default_factory=CCSN.copy)  # what the model says about the photos that it learned from
 
@@ -135,6 +136,7 @@ class Recipe:
         check("manifest" in self.labels, "labels must hold a weight for the manifest")
         check(all(is_a(float, share) and share >= 0 for share in self.labels.values()), "labels must be numbers")
         check(all(is_a(str, value) for value in self.data.values()), "data must hold texts")
+        check(0 < self.unfamiliar < 1, "unfamiliar must be above 0 and below 1")
         check(self.odds > 0, "odds must be above 0")
         check(0 <= self.average < 1, "average must be at least 0 and below 1")
         check(bool(self.phases), "there must be a phase")

@@ -1,6 +1,8 @@
-"""A small recipe as its file, for the tests to change."""
+"""A small recipe as its file, and how tests change it."""
 
 from __future__ import annotations
+
+import re
 
 RECIPE = """
 name = "lite0"
@@ -23,3 +25,13 @@ batch = 4
 lr = 1e-3
 label = 1.0
 """
+
+
+def changed(**values: str) -> str:
+    """Return the small recipe with other values, as they stand in the file; a new key goes before the phases."""
+    text = RECIPE
+    for key, value in values.items():
+        line = f"{key} = {value}"
+        text, known = re.subn(rf"(?m)^{key} = .*$", line, text)
+        text = text if known else f"{line}\n{text}"
+    return text

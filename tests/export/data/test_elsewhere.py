@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cloudedge.errors import CloudEdgeError
+from cloudedge.packaged_models import sha256
 from export.data.elsewhere import Elsewhere, clear_skies, clouds, load_elsewhere
 
 
@@ -83,4 +84,17 @@ def test_the_genus_is_what_the_reviews_take_a_photo_for(reviews: list[str], genu
 def test_a_photo_without_a_review_is_told(tmp_path: Path) -> None:
     write(tmp_path, ["a.jpg,phone,a,", "b.jpg,phone,b,"], ["a.jpg,3,Cumulus,0.9,,,,"])
     with pytest.raises(CloudEdgeError, match=r"review\.csv: has no review of b\.jpg; add one"):
+        load_elsewhere(tmp_path)
+
+
+def test_a_file_that_is_not_the_listed_one_is_told(tmp_path: Path) -> None:
+    photo = tmp_path / "a.jpg"
+    photo.write_bytes(b"a photo")
+    write(tmp_path, [f"a.jpg,phone,a,{sha256(photo)}"], ["a.jpg,3,Cumulus,0.9,,,,"])
+    assert [found.file for found in load_elsewhere(tmp_path).calibration] == ["a.jpg"]
+    photo.write_bytes(b"another")
+    with pytest.raises(CloudEdgeError, match=r"a\.jpg: is not the file that sources\.csv lists; put that file back"):
+        load_elsewhere(tmp_path)
+    photo.unlink()
+    with pytest.raises(CloudEdgeError, match=r"a\.jpg: cannot be read \(No such file or directory\); put the file"):
         load_elsewhere(tmp_path)

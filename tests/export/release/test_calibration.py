@@ -10,7 +10,7 @@ from cloudedge.model import Outputs
 from export.release.calibration import (
     LEAST_CLEAR,
     LEAST_CONFIDENCE,
-    MISTAKEN,
+    MISTAKEN_FOR_CLEAR,
     TARGET_PRECISION,
     Collection,
     calibrate,
@@ -19,6 +19,8 @@ from export.release.calibration import (
     sight_thresholds,
 )
 from export.release.evaluation import share, softmax
+
+UNFAMILIAR = 0.03
 
 
 def scores(found: Collection) -> npt.NDArray[np.float64]:
@@ -65,30 +67,30 @@ def test_the_temperature_lies_between_the_readings_of_the_reviews() -> None:
     soft = fit_temperature([found.logits], [found.targets])
     assert hard == pytest.approx(1, rel=0.1)
     assert soft > 1.3 * hard  # who doubts makes a model doubt
-    thresholds = sight_thresholds([scores(found)])
+    thresholds = sight_thresholds([scores(found)], UNFAMILIAR)
     assert calibrate([found], thresholds, dark=20.0)["temperature"] == pytest.approx((hard * soft) ** 0.5, abs=1e-3)
 
 
 def test_thresholds_hold_for_each_collection() -> None:
     collections = [collection(1, scale=4.0), collection(2, scale=1.5, shift=1.5), collection(4, scale=3.0, shift=-0.5)]
-    found = calibrate(collections, sight_thresholds([scores(c) for c in collections]), dark=20.0)
+    found = calibrate(collections, sight_thresholds([scores(c) for c in collections], UNFAMILIAR), dark=20.0)
     thresholds, temperature = found["thresholds"], found["temperature"]
     assert thresholds["dark"] == 20.0
     for c in collections:
         unfamiliar, clear = c.familiarity < thresholds["unfamiliar"], c.clear >= thresholds["clear"]
-        assert unfamiliar.mean() <= MISTAKEN["unfamiliar"] + 1e-3
-        assert clear.mean() <= MISTAKEN["clear"] + 1e-3
+        assert unfamiliar.mean() <= UNFAMILIAR + 1e-3
+        assert clear.mean() <= MISTAKEN_FOR_CLEAR + 1e-3
         probabilities = softmax(c.logits, temperature)
         certain = (probabilities.max(axis=1) >= thresholds["low_confidence"] + 1e-3) & ~unfamiliar & ~clear
         assert certain.sum() > 50
         assert (probabilities.argmax(axis=1) == c.targets.argmax(axis=1))[certain].mean() >= TARGET_PRECISION
-    alone = [sight_thresholds([scores(c)]) for c in collections]
+    alone = [sight_thresholds([scores(c)], UNFAMILIAR) for c in collections]
     assert thresholds["unfamiliar"] == min(one["unfamiliar"] for one in alone)
     assert thresholds["clear"] == max(one["clear"] for one in alone)
 
 
 def test_a_clear_sky_is_never_less_likely_than_a_cloud() -> None:
-    assert sight_thresholds([scores(collection(1, shift=9.0))])["clear"] == LEAST_CLEAR
+    assert sight_thresholds([scores(collection(1, shift=9.0))], UNFAMILIAR)["clear"] == LEAST_CLEAR
 
 
 def test_photos_without_a_target_are_left_out() -> None:

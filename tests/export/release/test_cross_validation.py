@@ -21,28 +21,18 @@ from export.release.evaluation import Answers
 from export.training.recipe import Recipe, load_recipe
 from export.training.trainer import Trainer
 
-RECIPE = """
-name = "lite0"
-version = "0.0.1"
-weights = "imagenet"
-input_size = 32
-interpolation = "bicubic"
-seed = 1
-folds = 3
-test_fold = 2
-validation_fold = 1
-labels = { manifest = 0.4, 1 = 0.3, 2 = 0.3 }
-dark = 10.0
-average = 0.8
+from ..recipes import changed
 
-[[phases]]
-name = "labels"
-images = 96
-size = 32
-batch = 16
-lr = 1e-3
-label = 1.0
-"""
+RECIPE = changed(
+    weights='"imagenet"',
+    input_size="32",
+    folds="3",
+    test_fold="2",
+    labels="{ manifest = 0.4, 1 = 0.3, 2 = 0.3 }",
+    average="0.8",
+    images="96",
+    batch="16",
+)
 STEPS = 4 * 6  # for three folds and one more seed
 
 

@@ -29,8 +29,11 @@ from export.release.measuring import Measured
 from export.release.onnx_model import GateError
 from export.release.release import release
 from export.training.network import build, save_weights
-from export.training.recipe import Recipe
+from export.training.recipe import Recipe, load_recipe
 from export.training.trainer import Trainer
+
+from ..recipes import changed
+from ..running import plain as plain_photos
 
 
 @pytest.fixture(scope="module")
@@ -70,30 +73,17 @@ def release_run(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
     return run, target
 
 
-RECIPE = """
-name = "lite0"
-version = "0.0.1"
-weights = "imagenet"
-input_size = 64
-interpolation = "bicubic"
-seed = 1
-folds = 4
-test_fold = 0
-validation_fold = 1
-labels = { manifest = 0.4, 1 = 0.3, 2 = 0.3 }
-dark = 10.0
-average = 0.9
-quantize = false
-elsewhere = true
-
-[[phases]]
-name = "labels"
-images = 960
-size = 64
-batch = 16
-lr = 1e-3
-label = 1.0
-"""
+RECIPE = changed(
+    weights='"imagenet"',
+    input_size="64",
+    labels="{ manifest = 0.4, 1 = 0.3, 2 = 0.3 }",
+    average="0.9",
+    quantize="false",
+    elsewhere="true",
+    images="960",
+    size="64",
+    batch="16",
+)
 
 
 def test_a_released_model_is_opened_by_the_runtime_and_knows_the_drawn_genera(
@@ -192,6 +182,54 @@ def test_captures_without_reviews_give_a_model_in_a_folder_of_its_own(root: Path
         run = CliRunner().invoke(main, [*model, "--part", part, *common], catch_exceptions=False)
         assert run.exit_code == 0, run.output
         assert json.loads((tmp_path / "run" / "figures.json").read_text())["manifest"]["top1"]["n"] == n
+
+
+def test_a_tuning_says_before_that_captures_are_few_and_after_whether_it_was_worth_it(
+    release_run: tuple[Path, Path], root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    captures, released = plain_photos(root, tmp_path), release_run[1]
+    recipe_file, target = _tuning(released, tmp_path), tmp_path / "models"
+    monkeypatch.setattr("export.release.calibration.confidence_threshold", lambda judged: 1.0)
+    arguments = ["release", str(recipe_file), "--data", str(captures), "--target", str(target)]
+    result = CliRunner().invoke(main, [*arguments, "--run", str(tmp_path / "run")], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert result.stderr.startswith("Warning: only 8 of Cirrus, 8 of Cirrocumulus, ")
+    assert "8 of Cumulonimbus: below 25 captures of a genus, a tuned model may well be worse" in result.stderr
+    verdict, written = result.stdout.splitlines()[-2:]
+    tested = read_data_set(load_recipe(recipe_file), captures).test
+    right = [
+        sum(CloudClassifier(model).classify(captures / photo.file).top[0].genus == photo.genus for photo in tested)
+        for model in (released / "lite0.onnx", target / "camera.onnx")
+    ]
+    told = f"named {right[0]} rightly before tuning and {right[1]} after: it is "
+    assert verdict.startswith(f"Of {len(tested)} captures kept apart, the model {told}")
+    assert verdict.endswith("; it is certain of none of them, so its answers are all doubts.")
+    assert written == f"Wrote {target / 'camera.onnx'}."
+
+
+def test_too_few_captures_are_refused_before_any_training(
+    release_run: tuple[Path, Path], root: Path, tmp_path: Path
+) -> None:
+    captures, recipe_file = plain_photos(root, tmp_path), _tuning(release_run[1], tmp_path)
+    lines = (captures / "manifest.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    (captures / "manifest.csv").unlink()
+    (captures / "manifest.csv").write_text("".join([lines[0], *lines[1:4], *lines[-3:]]), encoding="utf-8")
+    arguments = ["release", str(recipe_file), "--data", str(captures), "--target", str(tmp_path / "models")]
+    result = CliRunner().invoke(main, [*arguments, "--run", str(tmp_path / "run")])
+    assert result.exit_code == 1
+    assert result.output.splitlines() == [
+        f"Error: {captures}: holds 6 captures (3 of Cirrus, 3 of Cumulonimbus), too few to tune a model by: collect at "
+        "least 25 of each of two or more genera, or use the model as it is"
+    ]
+    assert not [path for folder in ("run", "models") for path in (tmp_path / folder).glob("*")]
+
+
+def _tuning(released: Path, folder: Path) -> Path:
+    """Write a recipe that tunes a released lite0 a little; return its path."""
+    tuned = RECIPE.replace('"lite0"', '"camera"\nnetwork = "lite0"', 1).replace("elsewhere = true", "")
+    tuned = tuned.replace('"imagenet"', f'"{released / "lite0.safetensors"}"').replace("images = 960", "images = 32")
+    (folder / "camera.toml").write_text(tuned, encoding="utf-8")
+    return folder / "camera.toml"
 
 
 def test_train_onnx_and_quantize_are_the_steps_of_a_release(

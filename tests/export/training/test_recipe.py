@@ -52,6 +52,7 @@ SECOND = RECIPE[RECIPE.index("[[phases]]") :]
         (("label = 1.0", "label = 1.0\nstretch = 0.9"), "phase 1: stretch must be from 1 to 4"),
         (("label = 1.0", "label = 1.0\nzoomed_out = 1.5"), "phase 1: zoomed_out must be from 0 to 1"),
         (("label = 1.0", "label = 1.0\ncamera = -0.1"), "phase 1: camera must be from 0 to 1"),
+        (("dark = 10.0", "dark = 10.0\nunfamiliar = 0"), "unfamiliar must be above 0 and below 1"),
         (("dark = 10.0", "dark = 10.0\nelsewhere = 1"), "elsewhere must be true or false, not 1"),
     ],
 )
