@@ -44,10 +44,11 @@ export class Card {
     else bar.value = share;
   }
 
-  async showPhoto() {
+  /** Show the photo, from its file unless it is decoded already. */
+  async showPhoto(decoded = createImageBitmap(this.file)) {
     const canvas = this.find(".photo");
     try {
-      const picture = await createImageBitmap(this.file);
+      const picture = await decoded;
       const scale = Math.min(LONG_SIDE / Math.max(picture.width, picture.height), 1);
       canvas.width = Math.max(1, Math.round(picture.width * scale));
       canvas.height = Math.max(1, Math.round(picture.height * scale));
