@@ -13,7 +13,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from importlib.resources import files
 from pathlib import Path
 
@@ -131,9 +131,9 @@ def _replaced(pattern: str, text: str, whole: str) -> str:
 
 def _licences(model: Model, own: bytes) -> bytes:
     """Return the licences of all that the folder holds."""
-    of_model = Path(model.path).parent / "LICENSE.Apache-2.0"  # beside a packaged model
     parts = [own, f"The model {model.spec.name} {model.spec.version}: {model.spec.licence}\n".encode()]
-    parts += [of_model.read_bytes()] * of_model.is_file()
+    with suppress(FileNotFoundError):  # it lies beside the packaged models
+        parts.append((Path(model.path).parent / "LICENSE.Apache-2.0").read_bytes())
     parts += _runtime(["onnxruntime-notices.txt"]).values()
     return b"\n\n".join(parts)
 

@@ -17,8 +17,7 @@ export async function read(file, facts) {
   check(head, facts);
   const bitmap = await decode(file, head.kind);
   check(bitmap, facts);
-  const factor = reduction(bitmap, head.kind, facts);
-  const { picture, missing } = pixels(bitmap, factor, head.kind === "JPEG");
+  const { picture, missing } = pixels(bitmap, reduction(bitmap, head.kind, facts), head.kind === "JPEG");
   if (missing > facts.max_missing && (missing < 1 || !(await hasEnd(file)))) {
     const share = `${Math.round(100 * missing)}%`;
     throw new PhotoError(`is damaged or cut short (${share} of it never arrived); copy or download it again`);
@@ -41,7 +40,8 @@ async function bytesOf(blob) {
 
 function check({ width, height }, { max_pixels: most }) {
   if (!(width * height > most)) return;
-  const millions = (number) => (number / 1e6).toFixed(number < 1.1 * most ? 1 : 0);
+  const digits = Math.round((width * height) / 1e6) === Math.round(most / 1e6) ? 2 : 0;
+  const millions = (number) => (number / 1e6).toFixed(digits);
   throw new PhotoError(`has ${millions(width * height)} million pixels, more than ${millions(most)} million; scale it down`);
 }
 
@@ -76,9 +76,9 @@ function pixels(bitmap, factor, isJpeg) {
     const number = Math.min(rows, height - top);
     context.globalCompositeOperation = "copy";
     context.drawImage(bitmap, 0, -top);
-    empty = isJpeg ? trailing(context.getImageData(0, 0, width, number).data, 4 * width, empty) : 0;
     if (!isJpeg) onWhite(context, canvas);
     const { data } = context.getImageData(0, 0, width, number);
+    if (isJpeg) empty = trailing(data, 4 * width, empty);
     for (let y = 0; y < number; y += factor) {
       const part = data.subarray(4 * width * y, 4 * width * Math.min(y + factor, number));
       averageRows(part, width, factor, picture.data, 3 * across * Math.floor((top + y) / factor));
@@ -104,9 +104,9 @@ function trailing(data, line, before) {
 }
 
 function isFilledIn(data, from, to) {
+  const isGrey = (value) => value === 127 || value === 128;
   for (let i = from; i < to; i += 4) {
-    const isGrey = [data[i], data[i + 1], data[i + 2]].every((value) => value === 127 || value === 128);
-    if (data[i + 3] !== 0 && !isGrey) return false;
+    if (data[i + 3] !== 0 && !(isGrey(data[i]) && isGrey(data[i + 1]) && isGrey(data[i + 2]))) return false;
   }
   return true;
 }

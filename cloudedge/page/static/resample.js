@@ -15,7 +15,7 @@ function cubic(value) {
   return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
 }
 
-/** Average rows RGBA (Uint8, of the given width) down to one row RGB; as many rows as there are. */
+/** Average all rows RGBA of the given width to one row RGB, which begins at `at` in the target. */
 export function averageRows(rows, width, factor, target, at) {
   const down = rows.length / (4 * width);
   for (let left = 0, i = at; left < width; left += factor) {
@@ -29,7 +29,9 @@ export function averageRows(rows, width, factor, target, at) {
       }
     }
     const number = down * (right - left), multiplier = Math.floor(2 ** 24 / number), half = number >> 1;
-    for (const sum of [red, green, blue]) target[i++] = Math.floor(((sum + half) * multiplier) / 2 ** 24);
+    target[i++] = Math.floor(((red + half) * multiplier) / 2 ** 24);
+    target[i++] = Math.floor(((green + half) * multiplier) / 2 ** 24);
+    target[i++] = Math.floor(((blue + half) * multiplier) / 2 ** 24);
   }
 }
 
@@ -77,7 +79,7 @@ function weights(from, to, { support, weight }) {
     const shares = Array.from({ length: end - first }, (_, i) => weight((i + first - centre + 0.5) * (1 / stretch)));
     let total = 0;
     for (const share of shares) total += share;
-    const values = shares.map((share) => {
+    const values = Int32Array.from(shares, (share) => {
       const scaled = (total === 0 ? share : share / total) * 2 ** PRECISION_BITS;
       return Math.trunc(scaled < 0 ? scaled - 0.5 : scaled + 0.5);
     });
