@@ -20,7 +20,9 @@ cannot be used; 130 interrupted."""
 @click.option(
     "-o", "--output", "target", required=True, metavar="DIR", help="The folder; an earlier page in it is replaced."
 )
-@click.option("--model", default="lite0", show_default=True, metavar="NAME|PATH", help="A packaged model, or an .onnx file.")
+@click.option(
+    "--model", default="lite0", show_default=True, metavar="NAME|PATH", help="A packaged model, or an .onnx file."
+)
 def command(target: str, model: str) -> None:
     """Write a page that names clouds in the visitor's browser, without a server of its own.
 

@@ -181,3 +181,27 @@ def rows() -> Callable[..., list[dict[str, Any]]]:
         return found
 
     return classify
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that `cloudedge page` writes."""
+    from .sites import write_site
+
+    return write_site(tmp_path_factory.mktemp("page") / "site")
+
+
+@pytest.fixture(scope="session")
+def static_address(site: Path) -> Iterator[str]:
+    from .sites import static_server
+
+    with static_server(site) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def classifier() -> Any:
+    """The model of that folder, in Python."""
+    from cloudedge import CloudClassifier
+
+    return CloudClassifier(MODEL[1] if MODEL else "lite0", threads=1)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import itertools
+import json
 import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,6 @@ class Firefox:
         self._tab = self.ask("browsingContext.getTree")["contexts"][0]["context"]
 
     def ask(self, method: str, **parameters: Any) -> Any:
-        import json
-
         number = next(self._ids)
         self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
         while True:
@@ -74,18 +73,16 @@ def firefox(profile: Path) -> Iterator[Firefox]:
     command = [FIREFOX, "--headless", "--no-remote", "--profile", str(profile), "--remote-debugging-port", "0"]
     with log.open("w") as stream, subprocess.Popen(command, stderr=stream, stdout=stream) as process:
         try:
-            _wait(lambda: re.search(r"BiDi listening on (ws://\S+)", log.read_text(errors="replace")), log, process)
-            address = re.search(r"BiDi listening on (ws://\S+)", log.read_text(errors="replace"))
-            assert address
-            socket = create_connection(f"{address[1]}/session", timeout=120, suppress_origin=True)
+            socket = create_connection(f"{_address(log)}/session", timeout=300, suppress_origin=True)
             yield Firefox(socket)
             socket.close()
         finally:
             process.terminate()
 
 
-def _wait(condition: Callable[[], object], log: Path, process: subprocess.Popen[bytes]) -> None:
+def _address(log: Path) -> str:
     end = time.monotonic() + 120
-    while not condition():
-        assert process.poll() is None and time.monotonic() < end, log.read_text(errors="replace")
+    while not (found := re.search(r"BiDi listening on (ws://\S+)", log.read_text(errors="replace"))):
+        assert time.monotonic() < end, log.read_text(errors="replace")
         time.sleep(0.1)
+    return found[1]

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from .firefox import FIREFOX, Firefox, firefox
+from .same_rows import check_rows
 from .sites import static_server
 from .skies import REDUCED, drawn_skies, real_skies
-from .test_static_page import check_rows, classifier, site  # noqa: F401
 
 pytestmark = pytest.mark.skipif(not FIREFOX, reason="there is no Firefox here; on Debian: apt-get install firefox-esr")
 
@@ -19,7 +19,7 @@ STATUS = "document.getElementById('status').textContent"
 
 
 @pytest.fixture(scope="module")
-def browser(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:  # noqa: F811
+def browser(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
     pytest.importorskip("websocket", reason="the browser is driven by the group `browser`")
     with static_server(site) as address, firefox(tmp_path_factory.mktemp("firefox") / "profile") as browser:
         browser.open(address)
@@ -41,7 +41,7 @@ def rows(browser: Firefox, *photos: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_firefox_gives_the_rows_of_python(browser, tmp_path, classifier):  # noqa: F811
+def test_firefox_gives_the_rows_of_python(browser, tmp_path, classifier):
     photos = [*drawn_skies(tmp_path), *real_skies(20)]
     found = rows(browser, *photos)
     check_rows(found, photos, classifier, lambda name: 0.05 if REDUCED in name else 0.02)
@@ -58,5 +58,7 @@ def test_firefox_shows_what_is_wrong_with_a_file(browser, tmp_path, cumulus):
 def test_firefox_keeps_the_page_for_times_without_a_network(browser):
     assert browser.run(STATUS) != ""
     assert browser.run("navigator.serviceWorker.controller !== null")
-    kept = browser.run("caches.keys().then((names) => caches.open(names[0])).then((c) => c.match('model.bin')).then(Boolean)")
+    kept = browser.run("""
+        caches.keys().then(([name]) => caches.open(name)).then((cache) => cache.match("model.bin")).then(Boolean)
+    """)
     assert kept is True

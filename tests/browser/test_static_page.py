@@ -6,7 +6,7 @@ import base64
 import io
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,35 +14,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cloudedge import CloudClassifier, preprocess
+from cloudedge import preprocess
 from cloudedge.bench.drawn_sky import draw_sky
 from cloudedge.genera import GENERA
 from cloudedge.page.folder import POLICY
 from cloudedge.photo.read import read
 
-from .conftest import MODEL, Browser, chromium
+from .conftest import Browser, chromium
+from .same_rows import check_rows
 from .sites import AXE, static_server, write_site
 from .skies import REDUCED, camera_skies, drawn_skies, real_skies
 from .test_page import pixels, press, saved, shown, tab_to
-
-MODEL_NAME = MODEL[1] if MODEL else "lite0"  # that of `cloudedge page`
-NEAR = 0.03  # of a probability to its threshold: there the rounding of another processor may decide
-
-
-@pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_site(tmp_path_factory.mktemp("page") / "site")
-
-
-@pytest.fixture(scope="session")
-def static_address(site: Path) -> Iterator[str]:
-    with static_server(site) as address:
-        yield address
-
-
-@pytest.fixture(scope="session")
-def classifier() -> CloudClassifier:
-    return CloudClassifier(MODEL_NAME, threads=1)
 
 
 @pytest.fixture
@@ -75,31 +57,6 @@ def rows_of_the_page(page: Browser, photos: Sequence[Path]) -> list[dict[str, An
     page.wait_for_cards(len(photos))
     page.run("document.getElementById('jsonl').click()")
     return [json.loads(line) for line in saved(page).splitlines()]
-
-
-def check_rows(
-    found: Sequence[dict[str, Any]], photos: Sequence[Path], classifier: CloudClassifier, most: Callable[[str], float]
-) -> None:
-    """Compare rows with those of Python, whose probabilities may differ by `most`."""
-    assert [row["path"] for row in found] == [path.name for path in photos]
-    for row, path in zip(found, photos, strict=True):
-        expected = classifier.classify(path.read_bytes()).to_dict() | {"path": path.name}
-        assert list(row) == list(expected)
-        best, probability = expected["top"][0].values()
-        guesses = {entry["genus"]: entry["probability"] for entry in row["top"]}
-        assert guesses[best] == pytest.approx(probability, abs=most(path.name)), path
-        threshold = classifier.model.spec.thresholds["low_confidence"]
-        if row["reason"] != expected["reason"]:
-            assert abs(probability - threshold) < NEAR, (path, row["reason"], expected["reason"])
-            continue
-        compared = set(row) - {"probability", "top", "level"}
-        if row["level"]:
-            (name, level), (wanted, expected_level) = row["level"].values(), expected["level"].values()
-            assert level == pytest.approx(expected_level, abs=0.05)
-            if name != wanted:
-                assert level < 0.5 + NEAR  # two levels are even
-                compared -= {"base"}
-        assert {key: row[key] for key in compared} == {key: expected[key] for key in compared}
 
 
 def test_drawn_skies_get_the_rows_of_python(page, tmp_path, classifier):
