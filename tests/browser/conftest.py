@@ -88,7 +88,9 @@ class Browser:
     def wait_for_cards(self, number: int) -> list[Any]:
         """Wait until so many photos have their answer, good or bad."""
         done = "article h2, article .problem"
-        self.wait(lambda: len(self.all(done)) == number and not self.all("article .progress:not([hidden])"))
+        self.wait(
+            lambda: len(self.all(done)) == number and not self.all("article .progress:not([hidden])"), 60 + 10 * number
+        )
         return self.all("article")
 
     def screenshot(self, whole: bool = True) -> bytes:

@@ -2,7 +2,7 @@
 
 const NEEDED = ["WebAssembly", "OffscreenCanvas", "DecompressionStream", "createImageBitmap", "Worker"];
 
-let worker, count = 0;
+let worker, count = 0, end = null;
 const asked = new Map();
 
 /** Start the worker and let it open the model; reject with a sentence where that fails. */
@@ -16,18 +16,20 @@ export async function start(facts) {
   worker.addEventListener("message", ({ data }) => settle(data));
   worker.addEventListener("error", (event) => {
     event.preventDefault();
-    for (const id of asked.keys()) settle({ id, problem: `ends with an error: ${event.message ?? "it cannot be started"}` });
+    end = `cannot be looked at (${event.message ?? "the worker cannot be started"}); reload the page`;
+    for (const id of asked.keys()) settle({ id, problem: end });
   });
   try {
     await ask("open", facts);
   } catch (error) {
-    throw new Error(`The model cannot be opened: it ${error.message}. Reload the page.`, { cause: error });
+    throw new Error(`The model cannot be opened: ${error.message}. Reload the page.`, { cause: error });
   }
 }
 
 /** Ask the worker for one of its tasks; reject with its words for what is wrong. */
 export function ask(task, argument, transfer = []) {
   return new Promise((resolve, reject) => {
+    if (end !== null) throw new Error(end);
     const id = ++count;
     asked.set(id, { resolve, reject });
     worker.postMessage({ id, task, argument }, transfer);

@@ -6,7 +6,7 @@ import { rowOf } from "./row.js";
 
 const PERIOD = 400; // ms from one frame to the next, and at least three times what one takes: the rest saves power
 const SHARE = 0.3; // of a new frame in the running mean, so that the answer does not flicker
-const STEADY = 3; // frames in a row that must agree before the words change
+const STEADY = 3; // frames in a row that must say otherwise before the words change
 const WANTED = { facingMode: "environment", width: { ideal: 640 }, height: { ideal: 480 } };
 
 const find = (id) => document.getElementById(id);
@@ -73,12 +73,13 @@ function end() {
 async function watch(mine) {
   while (stream === mine) {
     const began = performance.now();
+    const frame = await createImageBitmap(find("live-video")).catch(() => null); // it may have no picture yet
     try {
-      const frame = await createImageBitmap(find("live-video"));
-      const reading = await ask("frame", frame, [frame]);
-      if (stream === mine) show(reading);
-    } catch {
-      // the camera has no frame yet, or this one cannot be looked at; the next may
+      const reading = frame && (await ask("frame", frame, [frame]));
+      if (reading && stream === mine) show(reading);
+    } catch (error) {
+      say("Not looked at", `The picture ${error.message}.`);
+      return;
     }
     await new Promise((go) => setTimeout(go, Math.max(PERIOD, 3 * (performance.now() - began))));
   }

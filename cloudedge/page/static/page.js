@@ -9,7 +9,7 @@ const byId = (id) => document.getElementById(id);
 let facts;
 
 async function classify(card) {
-  card.wait("Waiting for the model");
+  card.wait("Waiting for the model", 0);
   const problem = await started;
   if (problem) throw new Refusal(`cannot be looked at. ${problem}`);
   card.wait("Looking");

@@ -16,13 +16,18 @@ export async function read(file, facts) {
   if (file.size === 0) throw new PhotoError("is empty; copy or download it again");
   check(head, facts);
   const bitmap = await decode(file, head.kind);
-  check(bitmap, facts);
-  const { picture, missing } = pixels(bitmap, reduction(bitmap, head.kind, facts), head.kind === "JPEG");
-  if (missing > facts.max_missing && (missing < 1 || !(await hasEnd(file)))) {
-    const share = `${Math.round(100 * missing)}%`;
-    throw new PhotoError(`is damaged or cut short (${share} of it never arrived); copy or download it again`);
+  try {
+    check(bitmap, facts);
+    const { picture, missing } = pixels(bitmap, reduction(bitmap, head.kind, facts), head.kind === "JPEG");
+    if (missing > facts.max_missing && (missing < 1 || !(await hasEnd(file)))) {
+      const share = `${Math.round(100 * missing)}%`;
+      throw new PhotoError(`is damaged or cut short (${share} of it never arrived); copy or download it again`);
+    }
+    return { picture, bitmap, capturedAt: head.capturedAt };
+  } catch (error) {
+    bitmap.close();
+    throw error;
   }
-  return { picture, bitmap, capturedAt: head.capturedAt };
 }
 
 /** Read a frame of the camera, a bitmap. */

@@ -16,13 +16,13 @@ const TASKS = { open, photo, frame };
 onmessage = ({ data: { id, task, argument } }) => {
   work = work.then(() => TASKS[task](argument)).then(
     ({ answer, transfer = [] }) => postMessage({ id, answer }, transfer),
-    (error) => postMessage({ id, problem: problem(error) }),
+    (error) => postMessage({ id, problem: problem(task, error) }),
   );
 };
 
-function problem(error) {
-  if (error instanceof PhotoError) return error.message;
-  return `cannot be looked at: ${error.message ?? error}`; // onnxruntime throws numbers too
+function problem(task, error) {
+  const words = error.message ?? String(error); // onnxruntime throws numbers too
+  return task === "open" || error instanceof PhotoError ? words : `cannot be looked at (${words})`;
 }
 
 /** Open the model; each file that is loaded must be the one that the folder was made with. */
@@ -38,8 +38,8 @@ async function open(wanted) {
 }
 
 async function load(name) {
-  const response = await fetch(name, { integrity: facts.files[name] });
-  if (!response.ok) throw new Error(`${name} is not there (${response.status})`);
+  const response = await fetch(name, { integrity: facts.files[name] }).catch(() => null);
+  if (!response?.ok) throw new Error(`${name} cannot be loaded, or is not the file that belongs to this page`);
   const unpacked = response.body.pipeThrough(new DecompressionStream("gzip"));
   return new Response(unpacked).arrayBuffer();
 }

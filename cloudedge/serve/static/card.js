@@ -28,7 +28,7 @@ export class Card {
     this.find(".name").textContent = file.name;
     this.find(".photo").setAttribute("aria-label", `Photo ${file.name}`);
     this.find(".why").addEventListener("click", () => this.toggle());
-    this.wait("Waiting");
+    this.wait("Waiting", 0);
   }
 
   find(selector) {
@@ -160,7 +160,7 @@ export class Card {
     button.addEventListener("click", () => {
       this.element.focus(); // before the button goes
       this.words();
-      this.wait("Waiting");
+      this.wait("Waiting", 0);
       this.again(this);
     });
     this.add(button);
