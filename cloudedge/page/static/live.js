@@ -31,7 +31,7 @@ function view() {
   keep.addEventListener("click", keepFrame);
   const video = make("video", { id: "live-video", muted: true, playsInline: true });
   video.setAttribute("aria-label", "What the camera sees");
-  const name = make("h2", { id: "live-name" });
+  const name = make("p", { id: "live-name" });
   name.setAttribute("role", "status");
   const words = make("div", {}, name, make("p", { id: "live-words" }), make("div", { className: "choices" }, keep, stop));
   const section = make("section", { id: "live", hidden: true }, video, words);
