@@ -222,7 +222,8 @@ def test_what_is_no_photo_is_told_so_in_words(page, tmp_path, cumulus):
     assert "huge.png has 56 million pixels, more than 51 million; scale it down" in huge
     assert "scan.tif is a TIFF photo, which this browser does not show; save it as JPEG" in scan
     assert page.text("#status") == "All 6 photos looked at: 6 Not read."
-    assert not page.all("article h2")
+    assert not page.all("article h2, article .photo")
+    assert notes.startswith("This browser cannot show the file.")
 
 
 def test_a_folder_is_told_so_in_words(page, tmp_path):

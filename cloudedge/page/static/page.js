@@ -19,6 +19,7 @@ async function classify(card) {
     const row = rowOf(card.file.name, reading, capturedAt, facts);
     return { ...row, evidence: evidence && { box: facts.seen, maps: evidence } };
   } catch (error) {
+    await card.showPhoto(Promise.reject(error)); // there is nothing to show
     throw new Refusal(error.message, { row: errorRow(card.file.name, error.message, facts) });
   }
 }
