@@ -5,6 +5,8 @@ import { averageRows } from "./resample.js";
 
 const HEAD = 1 << 19; // bytes in which a camera's header ends
 const STRIP = 1 << 20; // pixels read from the canvas at a time: phones limit its size, and memory
+const GREY = [127, 128]; // what decoders put where a JPEG's data end, or where its file ends: Firefox puts white there
+const WHITE = 255;
 const NOT_SHOWN = "this browser does not show; save it as JPEG";
 
 /** What is wrong with a photo, in words for its card. */
@@ -18,8 +20,10 @@ export async function read(file, facts) {
   const bitmap = await decode(file, head.kind);
   try {
     check(bitmap, facts);
-    const { picture, missing } = pixels(bitmap, reduction(bitmap, head.kind, facts), head.kind === "JPEG");
-    if (missing > facts.max_missing && (missing < 1 || !(await hasEnd(file)))) {
+    const isCut = head.kind === "JPEG" && !(await hasEnd(file));
+    const fills = head.kind !== "JPEG" ? null : isCut ? [...GREY, WHITE] : GREY;
+    const { picture, missing } = pixels(bitmap, reduction(bitmap, head.kind, facts), fills);
+    if (missing > facts.max_missing && (missing < 1 || isCut)) {
       const share = `${Math.round(100 * missing)}%`;
       throw new PhotoError(`is damaged or cut short (${share} of it never arrived); copy or download it again`);
     }
@@ -32,7 +36,7 @@ export async function read(file, facts) {
 
 /** Read a frame of the camera, a bitmap. */
 export function readFrame(bitmap, facts) {
-  return pixels(bitmap, reduction(bitmap, null, facts), false).picture;
+  return pixels(bitmap, reduction(bitmap, null, facts), null).picture;
 }
 
 async function bytesOf(blob) {
@@ -67,8 +71,11 @@ function reduction({ width, height }, kind, { model, oversampling }) {
   return [8, 4, 2, 1].find((scale) => Math.floor(short / Math.ceil(least)) >= scale) ?? 1;
 }
 
-/** Read a bitmap's pixels, averaged by a factor, and which share of its height a decoder has left empty or grey. */
-function pixels(bitmap, factor, isJpeg) {
+/**
+ * Read a bitmap's pixels, averaged by a factor, and which share of its height, at the foot, was filled in by a decoder:
+ * with nothing, or with one of the values `fills`. Null stands for a format whose decoders raise an error instead.
+ */
+function pixels(bitmap, factor, fills) {
   const { width, height } = bitmap;
   const rows = Math.max(factor, Math.floor(STRIP / width / factor) * factor);
   const canvas = new OffscreenCanvas(width, Math.min(rows, height));
@@ -81,9 +88,9 @@ function pixels(bitmap, factor, isJpeg) {
     const number = Math.min(rows, height - top);
     context.globalCompositeOperation = "copy";
     context.drawImage(bitmap, 0, -top);
-    if (!isJpeg) onWhite(context, canvas);
+    if (!fills) onWhite(context, canvas);
     const { data } = context.getImageData(0, 0, width, number);
-    if (isJpeg) empty = trailing(data, 4 * width, empty);
+    if (fills) empty = trailing(data, 4 * width, empty, fills);
     for (let y = 0; y < number; y += factor) {
       const part = data.subarray(4 * width * y, 4 * width * Math.min(y + factor, number));
       averageRows(part, width, factor, picture.data, 3 * across * Math.floor((top + y) / factor));
@@ -99,19 +106,19 @@ function onWhite(context, { width, height }) {
   context.fillRect(0, 0, width, height);
 }
 
-/** Count the last rows that a JPEG's decoder has filled in: with nothing, or all with middle grey. */
-function trailing(data, line, before) {
+/** Count the last rows that a decoder has filled in. */
+function trailing(data, line, before, fills) {
   let rows = 0;
   for (let start = data.length - line; start >= 0; start -= line, rows++) {
-    if (!isFilledIn(data, start, start + line)) return rows;
+    if (!isFilledIn(data, start, start + line, fills)) return rows;
   }
   return before + rows;
 }
 
-function isFilledIn(data, from, to) {
-  const isGrey = (value) => value === 127 || value === 128;
+function isFilledIn(data, from, to, fills) {
   for (let i = from; i < to; i += 4) {
-    if (data[i + 3] !== 0 && !(isGrey(data[i]) && isGrey(data[i + 1]) && isGrey(data[i + 2]))) return false;
+    const isFill = fills.includes(data[i]) && fills.includes(data[i + 1]) && fills.includes(data[i + 2]);
+    if (data[i + 3] !== 0 && !isFill) return false;
   }
   return true;
 }

@@ -38,6 +38,7 @@ export function rowOf(path, reading, capturedAt, facts) {
     top: ranked.slice(0, TOP).map((entry) => ({ genus: entry.genus.name, probability: entry.probability })),
     captured_at: capturedAt,
     time_source: capturedAt && "exif",
+    sun: null, // the page does not ask where it is
     model: nameOf(model),
   };
 }
@@ -47,7 +48,7 @@ export function errorRow(path, error, { model }) {
   const nothing = ["genus", "abbreviation", "probability", "certain", "reason", "level", "base", "rain"];
   return {
     path, status: "error", error, ...Object.fromEntries(nothing.map((name) => [name, null])),
-    top: [], captured_at: null, time_source: null, model: nameOf(model),
+    top: [], captured_at: null, time_source: null, sun: null, model: nameOf(model),
   };
 }
 
