@@ -7,6 +7,7 @@
 #   make docs   write docs/cli.md from `--help`
 #   make test-runtime ARGS="-k journal"   some of the runtime's tests; pytest takes ARGS, and so do the other suites
 #   make wheel  build the wheel into dist/
+#   make page-runtime  fetch from npm what `cloudedge page` puts into its folders: onnxruntime for browsers
 #   make dist-branch  write the branch `dist`, to install from; see below
 #   make load   200 requests to the server in a minute, good, bad, huge and slow ones
 #   make harden bad input, properties and faults, and what they cost
@@ -24,8 +25,9 @@ MINUTES ?= 2
 ARGS ?=
 SUITES = lint test-runtime harden test-browser test-packaging test-export
 PYTEST = .venvs/runtime/bin/python -m pytest
+PAGE_RUNTIME = cloudedge/page/runtime
 
-.PHONY: demo test quick bench load soak fuzz mutants test-arm64 test-homeassistant test-lowest coverage wheel dist-branch docs $(SUITES)
+.PHONY: demo test quick bench load soak fuzz mutants test-arm64 test-homeassistant test-lowest coverage wheel dist-branch docs page-runtime $(SUITES)
 
 demo: .venv/installed
 	.venv/bin/cloudedge classify examples/cumulus.jpg
@@ -59,7 +61,7 @@ quick: lint
 test-runtime: .venvs/runtime/installed
 	$(PYTEST) --numprocesses auto $(ARGS) tests/runtime tests/test_readme.py
 
-test-browser: .venvs/runtime/installed
+test-browser: .venvs/runtime/installed page-runtime
 	$(PYTEST) $(ARGS) tests/browser
 
 load: .venvs/runtime/installed
@@ -114,10 +116,22 @@ test-homeassistant: .venvs/runtime/installed
 	scripts/test-homeassistant $(ARGS)
 
 # What an earlier build has left must not get into it.
-wheel: .venv/installed
+wheel: .venv/installed page-runtime
 	rm -rf build dist
 	.venv/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 	@ls -l dist
+
+# npm checks what it fetches against npm/package-lock.json, and goes through the user's own registry or proxy. The wasm is
+# kept compressed, as the pages serve it. The package has no notices of third parties; the one for Python has the same.
+page-runtime: $(PAGE_RUNTIME)/ort.js
+$(PAGE_RUNTIME)/ort.js: npm/package.json npm/package-lock.json | .venv/installed
+	@command -v npm >/dev/null || { echo "npm is missing; on Debian: apt-get install npm" >&2; exit 1; }
+	npm ci --prefix npm --ignore-scripts --no-audit --no-fund
+	mkdir -p $(@D)
+	gzip -9 -n -c npm/node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm >$(@D)/ort.bin
+	cd $$(.venv/bin/python -c 'import onnxruntime, os; print(os.path.dirname(onnxruntime.__file__))') && \
+	    cat LICENSE ThirdPartyNotices.txt >$(abspath $(@D))/onnxruntime-notices.txt
+	cp npm/node_modules/onnxruntime-web/dist/ort.wasm.bundle.min.mjs $@
 
 # Installing needs no weights for training, of which the history holds many versions, and no tests:
 # `uv tool install git+ADDRESS@dist` fetches 22 MB. pip and pipx fetch the last commit of the default branch too, 67 MB;

@@ -90,6 +90,7 @@ _COMMANDS = (
     "genera",
     "info",
     "mqtt-forget",
+    "page",
     "phases",
     "report",
     "serve",

@@ -39,7 +39,7 @@ _PAGE = {
     "/icon.svg": ("icon.svg", "image/svg+xml"),
     **{
         f"/{name}.js": (f"{name}.js", "text/javascript; charset=utf-8")
-        for name in ("app", "card", "elements", "overlay", "overview")
+        for name in ("app", "card", "elements", "gallery", "overlay", "overview")
     },
 }
 _OPEN_TO_ALL = {*_PAGE, "/healthz", "/openapi.json"}

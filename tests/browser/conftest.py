@@ -88,7 +88,9 @@ class Browser:
     def wait_for_cards(self, number: int) -> list[Any]:
         """Wait until so many photos have their answer, good or bad."""
         done = "article h2, article .problem"
-        self.wait(lambda: len(self.all(done)) == number and not self.all("article .progress:not([hidden])"))
+        self.wait(
+            lambda: len(self.all(done)) == number and not self.all("article .progress:not([hidden])"), 60 + 10 * number
+        )
         return self.all("article")
 
     def screenshot(self, whole: bool = True) -> bytes:
@@ -122,12 +124,12 @@ def server(log: Path, *arguments: str) -> Iterator[str]:
 
 
 @contextmanager
-def chromium() -> Iterator[Any]:
+def chromium(*switches: str) -> Iterator[Any]:
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
-    for switch in SWITCHES:
+    for switch in (*SWITCHES, *switches):
         options.add_argument(switch)
     options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
     driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
@@ -181,3 +183,27 @@ def rows() -> Callable[..., list[dict[str, Any]]]:
         return found
 
     return classify
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that `cloudedge page` writes."""
+    from .sites import write_site
+
+    return write_site(tmp_path_factory.mktemp("page") / "site")
+
+
+@pytest.fixture(scope="session")
+def static_address(site: Path) -> Iterator[str]:
+    from .sites import static_server
+
+    with static_server(site) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def classifier() -> Any:
+    """The model of that folder, in Python."""
+    from cloudedge import CloudClassifier
+
+    return CloudClassifier(MODEL[1] if MODEL else "lite0", threads=1)

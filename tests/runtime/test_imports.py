@@ -35,7 +35,7 @@ FLOORS = (
     {"errors", "genera", "files", "signals", "installation", "systemd"},
     {"photo"},
     set(),
-    {"archive", "report", "bench", "serve", "camera", "mqtt"},
+    {"archive", "report", "bench", "serve", "camera", "mqtt", "page"},
     {"cli"},
 )
 

@@ -28,7 +28,7 @@ export class Card {
     this.find(".name").textContent = file.name;
     this.find(".photo").setAttribute("aria-label", `Photo ${file.name}`);
     this.find(".why").addEventListener("click", () => this.toggle());
-    this.wait("Waiting");
+    this.wait("Waiting", 0);
   }
 
   find(selector) {
@@ -44,10 +44,11 @@ export class Card {
     else bar.value = share;
   }
 
-  async showPhoto() {
+  /** Show the photo, from its file unless it is decoded already. */
+  async showPhoto(decoded = createImageBitmap(this.file)) {
     const canvas = this.find(".photo");
     try {
-      const picture = await createImageBitmap(this.file);
+      const picture = await decoded;
       const scale = Math.min(LONG_SIDE / Math.max(picture.width, picture.height), 1);
       canvas.width = Math.max(1, Math.round(picture.width * scale));
       canvas.height = Math.max(1, Math.round(picture.height * scale));
@@ -159,7 +160,7 @@ export class Card {
     button.addEventListener("click", () => {
       this.element.focus(); // before the button goes
       this.words();
-      this.wait("Waiting");
+      this.wait("Waiting", 0);
       this.again(this);
     });
     this.add(button);

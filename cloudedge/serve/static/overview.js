@@ -31,7 +31,7 @@ export function entry(card, remove) {
   return make("li", {}, link, make("span", { textContent: words }), button);
 }
 
-/** Write rows as the command line does: JSON Lines, or CSV with `level` and `top` in columns of their own. */
+/** Write rows as the command line does: JSON Lines, or CSV with `level`, `top` and `sun` in columns of their own. */
 export const FORMATS = {
   jsonl: { kind: "application/jsonl", write: (rows) => rows.map((row) => `${JSON.stringify(row)}\n`).join("") },
   csv: { kind: "text/csv", write: (rows) => csv(rows.map(flat)) },
@@ -41,6 +41,7 @@ function flat(row) {
   const cells = [];
   for (const [key, value] of Object.entries(row)) {
     if (key === "level") cells.push(["level_name", value?.name], ["level_probability", value?.probability]);
+    else if (key === "sun") cells.push(...["elevation", "azimuth", "phase"].map((name) => [`sun_${name}`, value?.[name]]));
     else if (key !== "top") cells.push([key, value]);
     else for (const [at, one] of value.entries()) cells.push([`top${at + 1}_genus`, one.genus], [`top${at + 1}_probability`, one.probability]);
   }
