@@ -20,8 +20,13 @@ from cloudedge.row import NAMELESS, Row, flat_columns, flatten
 _GENERA = {genus.name for genus in GENERA}
 _LONGEST = 1 << 20  # bytes of a line; a device may never end one
 _OF_NO_ROW = (b"", b"[", b"]", b"[]")
+_AROUND = ", \t\r\n\ufeff"
+_TEXTS = ("path", "model", "error", "reason", "captured_at")
 _NUMBERS = ("probability", "level_probability")
 _OF_A_GENUS = ("genus", "abbreviation", "probability", "level", "level_name", "level_probability", "base", "rain")
+
+
+_decode = json.JSONDecoder().raw_decode
 
 
 def to_json(rows: Iterable[Row]) -> Iterator[str]:
@@ -80,7 +85,7 @@ def rows_in(stream: BinaryIO, path: str, on_cut: Callable[[int], object]) -> Ite
             columns = header
         elif line.strip() not in _OF_NO_ROW:
             try:
-                yield parse(line if columns else line.rstrip(b",\r\n"), columns, path, number)
+                yield parse(line, columns, path, number)
             except CloudEdgeError:
                 if line.endswith(b"\n") or len(line) >= _LONGEST:
                     raise
@@ -100,9 +105,9 @@ def parse(line: bytes, columns: Sequence[str] | None, path: str, number: int) ->
     A row of version 1 becomes one of version 2.
     """
     try:
-        row = json.loads(line.decode("utf-8-sig")) if columns is None else _from_csv(line.decode(), columns)
+        row = _from_json(line) if columns is None else _from_csv(line.decode(), columns)
         if _is_row(row):
-            return _upgraded(row)
+            return row if "time_source" in row else _upgraded(row)
     except (ValueError, KeyError, TypeError, AttributeError, csv.Error, RecursionError):
         pass
     raise CloudEdgeError(f"line {number} is not a cloudedge row; use a file that `classify` or `watch` wrote", path)
@@ -118,26 +123,39 @@ def _csv_cell(value: Any) -> str:
     return json.dumps(value) if isinstance(value, bool) else printable(str(value))
 
 
+def _from_json(line: bytes) -> dict[str, Any]:
+    """Return the object on a line; a comma may follow it, as in an array, and a byte order mark stand before it."""
+    text = line.decode().strip(_AROUND)
+    row: dict[str, Any]
+    row, end = _decode(text)
+    if end != len(text):
+        raise ValueError("more than an object")
+    return row
+
+
 def _is_row(row: dict[str, Any]) -> bool:
-    texts = [row["path"], row["model"], row["error"] or "", row["reason"] or "", row["captured_at"] or ""]
-    texts.append(row.get("time_source") or "")
-    if not all(isinstance(text, str) for text in texts):
+    text, nothing = str, None
+    for name in _TEXTS:
+        value = row[name]
+        if type(value) is not text and value is not nothing:
+            return False
+    if row["path"] is nothing or row["model"] is nothing or not isinstance(row.get("time_source") or "", str):
         return False
     if row["status"] == "error":
         return True
-    is_named = row["genus"] in _GENERA and 0 <= row["probability"] <= 1
-    is_nameless = row["genus"] is None and row["reason"] in NAMELESS
-    return row["status"] == "ok" and "certain" in row and (is_named or is_nameless)
+    if row["status"] != "ok" or "certain" not in row:
+        return False
+    if row["genus"] is None:
+        return row["reason"] in NAMELESS
+    return row["genus"] in _GENERA and 0 <= row["probability"] <= 1
 
 
 def _upgraded(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row of version 1, flat or not, as one of version 2, and one of version 2 as it is.
+    """Return a row of version 1, flat or not, as one of version 2.
 
     Version 1 had no `time_source`. It named a genus, and what follows from it, where none can be named; and its `base`
     was that of the genus, which may be of another level than the row.
     """
-    if "time_source" in row:
-        return row
     row = {"time_source": None, **row}
     if row["status"] == "ok" and row["reason"] in NAMELESS:
         return {**row, **{name: None for name in _OF_A_GENUS if name in row}}

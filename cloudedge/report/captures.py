@@ -1,0 +1,207 @@
+"""The captures of RESULTS as columns of numbers: a year of minutes takes 25 bytes a row besides its path.
+
+Rows come in any order, also while a page is live. Those of the newest captures are kept whole, for phases.
+"""
+
+from __future__ import annotations
+
+import heapq
+import marshal
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, tzinfo
+from functools import lru_cache
+from itertools import islice
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from cloudedge.cameras import camera_of, short_names
+from cloudedge.phases import SKIES
+from cloudedge.row import NAMELESS, Row
+from cloudedge.row_key import capture_id, identity
+
+FAILED = len(SKIES)  # in place of a sky
+UNDATED = -1  # in place of a minute
+
+_NIGHTS = ("night", "astronomical", "nautical")  # the sun is so low that a sky without lamps is dark
+_BATCH = 1000
+_WHOLE_BATCHES = 45  # of each camera: 31 days of minutes
+_SKY_OF = {name: number for number, name in enumerate(SKIES)}
+
+Bools = npt.NDArray[np.bool_]
+
+
+class Columns(NamedTuple):
+    """What is counted of captures, an entry for each."""
+
+    number: npt.NDArray[np.int32]  # of its row
+    minute: npt.NDArray[np.int32]  # since the year 0, as the clock beside the camera showed; UNDATED without a time
+    sky: npt.NDArray[np.int8]  # an index of SKIES; FAILED for an error
+    is_unsure: Bools  # whether no genus stands out
+    probability: npt.NDArray[np.float32]  # of the genus; 0 without one
+    camera: npt.NDArray[np.int16]
+    is_night: Bools
+    by_file_time: Bools
+
+    def where(self, chosen: Bools) -> Columns:
+        """Return some of the captures."""
+        return Columns(*(column[chosen] for column in self))
+
+
+class Captures:
+    """The captures of all rows so far, each once.
+
+    Of a capture that was classified again, the last row counts. A failure whose photo was classified later is left out,
+    unless the file has been overwritten since, as `latest.jpg` is. A time with an offset is shown in `zone`, or as it
+    stands without one; a time without an offset stays as it is. `pattern` finds the camera in a path, as in
+    `camera_of`.
+    """
+
+    def __init__(self, pattern: str | None = None, zone: tzinfo | None = None) -> None:
+        self.zone = zone
+        self.paths: list[str] = []
+        self.errors: dict[int, str] = {}  # number of a row -> what is wrong with its photo
+        self.models: Counter[str] = Counter()
+        self.with_offset = 0  # times
+        self._pattern = pattern and re.compile(pattern)
+        self._cameras: dict[str | None, int] = {}
+        self._batches: list[Columns] = []
+        self._ids: list[npt.NDArray[np.int64]] = []
+        self._whole: dict[int, list[tuple[int, int, bytes]]] = {}  # camera -> heap of newest minute, number, rows
+        self._places: dict[str, tuple[str, int]] = {}
+        self._failed: list[tuple[int, str]] = []  # number, photo
+        self._cures: dict[str, dict[int, int]] = {}  # photo that has failed -> its first captures since -> last row
+        self._clock = lru_cache(maxsize=1 << 12)(self._read_clock)
+
+    def extend(self, rows: Iterable[Row]) -> None:
+        """Add rows, nested or flat."""
+        remaining = iter(rows)
+        while self._take(islice(remaining, _BATCH)):
+            pass
+
+    @property
+    def cameras(self) -> list[str | None]:
+        """A short name for each camera, in the order of their numbers; None where there is one alone."""
+        return [*short_names(self._cameras).values()]
+
+    def columns(self) -> Columns:
+        """Return what counts: each capture once, without the failures that were cured."""
+        if not self._batches:
+            self._add([])
+        every = Columns(*map(np.concatenate, zip(*self._batches, strict=True)))
+        self._batches = [every]
+        ids = np.concatenate(self._ids)
+        self._ids = [ids]
+        order = np.argsort(ids, kind="stable")
+        is_last = np.ones(len(ids), bool)
+        is_last[:-1] = ids[order][1:] != ids[order][:-1]
+        counts = np.zeros(len(ids), bool)
+        counts[order[is_last]] = True
+        for number, photo in self._failed:
+            cures = [*self._cures[photo].values()]
+            if len(cures) == 1 and cures[0] > number:
+                counts[number] = False
+        return every.where(counts)
+
+    def newest_rows(self, camera: int, days: int | None = None) -> Iterator[Row]:
+        """Yield the rows of a camera's newest captures, at least those of 31 days of minutes, in the order they came.
+
+        With a number of days, older rows may be left out.
+        """
+        batches = self._whole.get(camera, [])
+        oldest = max((newest for newest, _, _ in batches), default=0) - 1440 * days if days else UNDATED
+        for newest, _, rows in sorted(batches, key=lambda batch: batch[1]):
+            if newest >= oldest:
+                yield from map(marshal.loads, rows)
+
+    def _take(self, rows: Iterable[Row]) -> int:
+        """Add a batch, and return how many rows there were."""
+        start = len(self.paths)
+        paths, models, whole = [], [], {}
+        ids, minutes, skies, unsure, probabilities, cameras, nights, by_file = ([] for _ in range(8))
+        for number, row in enumerate(rows, start):
+            path, time, sun = row["path"], row["captured_at"], row.get("sun")
+            photo, camera = self._place(path)
+            capture = capture_id(row, photo) or hash((photo, number))
+            ids.append(capture)
+            paths.append(path)
+            models.append(row["model"])
+            minutes.append(self._minute(time) if time else UNDATED)
+            cameras.append(camera)
+            nights.append(sun is not None and sun["phase"] in _NIGHTS)
+            by_file.append(row.get("time_source") == "file")
+            if row["status"] == "error":
+                skies.append(FAILED)
+                unsure.append(False)
+                probabilities.append(0)
+                self.errors[number] = row["error"] or ""
+                self._failed.append((number, photo))
+                self._cures.setdefault(photo, {})
+            else:
+                skies.append(_SKY_OF[row["genus"] or row["reason"]])
+                unsure.append(row["reason"] == "low_confidence")
+                probabilities.append(row["probability"] or 0)
+                if self._cures and photo in self._cures:
+                    cures = self._cures[photo]
+                    if len(cures) < 2 or capture in cures:
+                        cures[capture] = number
+            if camera not in whole: whole[camera]=[]
+            whole[camera].append(marshal.dumps(row))
+        self.paths += paths
+        self.models.update(models)
+        numbers = range(start, len(self.paths))
+        kinds = (np.int32, np.int32, np.int8, bool, np.float32, np.int16, bool, bool)
+        values = (numbers, minutes, skies, unsure, probabilities, cameras, nights, by_file)
+        self._batches.append(Columns(*map(np.array, values, kinds)))
+        self._ids.append(np.array(ids, np.int64))
+        for camera, own in whole.items():
+            self._keep_whole(camera, start, own, max(minutes))
+        return len(paths)
+
+    def _keep_whole(self, camera: int, start: int, rows: list[Row], newest: int) -> None:
+        heap = self._whole.setdefault(camera, [])
+        keep = heapq.heappush if len(heap) < _WHOLE_BATCHES else heapq.heappushpop
+        keep(heap, (newest, start, rows))
+
+    def _place(self, path: str) -> tuple[str, int]:
+        """Return the identity of a photo, and the number of its camera."""
+        cut = path.rfind("/") + 1
+        name = path[cut:]
+        place = self._places.get(path[:cut])
+        if place is None or not name.isprintable() or name in (".", ".."):
+            photo = identity(path)
+            place = photo.removesuffix(name), self._number_of(camera_of(photo))
+            self._places[path[:cut]] = place
+        if self._pattern or "://" in path:
+            return place[0] + name, self._number_of(camera_of(path, self._pattern))
+        return place[0] + name, place[1]
+
+    def _number_of(self, camera: str | None) -> int:
+        return self._cameras.setdefault(camera, len(self._cameras))
+
+    def _minute(self, time: str) -> int:
+        """Return the minute since the year 0, by the clock or in the zone; UNDATED where the text is no time."""
+        try:
+            if self.zone is None and len(time) >= 19:  # an hour is read once
+                minute, has_offset = self._clock(f"{time[:13]}:00:00{time[19:]}")
+                minute += int(time[14:16])
+            else:
+                minute, has_offset = self._clock(time)
+        except (ValueError, OverflowError):
+            return UNDATED
+        self.with_offset += has_offset
+        return minute
+
+    def _read_clock(self, time: str) -> tuple[int, bool]:
+        moment = datetime.fromisoformat(time)
+        if self.zone and moment.tzinfo:
+            return minute_of(moment.astimezone(self.zone)), True
+        return minute_of(moment), moment.tzinfo is not None
+
+
+def minute_of(moment: datetime) -> int:
+    """Return the minute since the year 0 that a clock shows."""
+    return moment.toordinal() * 1440 + moment.hour * 60 + moment.minute
