@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from cloudedge.phases import Capture, capture_of, instant_of
 from cloudedge.row import Row
@@ -16,10 +17,11 @@ _DATE = re.compile(
     r"[-_. @]*(?<![0-9])(?:19|20)[0-9]{2}([-_.]?)[0-9]{2}\1[0-9]{2}"
     r"(?:[-_T. @]?[0-9]{2}([-_.:h]?)[0-9]{2}(?:\2[0-9]{2})?)?(?![0-9])[-_. @]*"
 )
+_MOST_RETURNS = 2
 _CARD = re.compile(r"(?<=DCIM/)[1-9][0-9]{2}(?=[0-9A-Z_]{5}(?:/|$))")  # a memory card's folders count from 100 on
 
 
-def camera_of(path: str, pattern: str | re.Pattern[str] | None = None) -> str | None:
+def camera_of(path: str, pattern: str | None = None) -> str | None:
     """Return which camera a capture belongs to: its folders, without what is a date, a time or a number in them.
 
     With a `pattern`, a regular expression that is searched for in the path (with / between folders), it is the text of
@@ -36,20 +38,18 @@ def camera_of(path: str, pattern: str | re.Pattern[str] | None = None) -> str | 
     return "/".join(folder for folder in named if folder not in ("", ".")) or None
 
 
-def captures_by_camera(
-    rows: Iterable[Row], pattern: str | re.Pattern[str] | None = None
-) -> dict[str | None, list[Capture]]:
+def captures_by_camera(rows: Iterable[Row], pattern: str | None = None) -> dict[str | None, list[Capture]]:
     """Return the captures of each camera in order of time, by a short name, the cameras in order of their names.
 
     The rows may come in any order. Of a capture that was classified again, the last row counts; errors and rows without
-    a time are left out.
+    a time are left out. Without a `pattern`, a single camera has the name None.
     """
     found: dict[str | None, dict[int | None, Capture]] = {}
     for row in rows:
         if capture := capture_of(row):
             path = row["path"] if pattern or "://" in row["path"] else identity(row["path"])
             found.setdefault(camera_of(path, pattern), {})[capture_id(row)] = capture
-    names = short_names(found)
+    names = {camera: camera for camera in found} if pattern else short_names(found)
     order = sorted(found, key=lambda camera: names[camera] or "")
     return {names[camera]: sorted(found[camera].values(), key=instant_of) for camera in order}
 
@@ -66,6 +66,29 @@ def short_names(cameras: Iterable[str | None]) -> dict[str | None, str | None]:
     rest = {camera: folders[start:] for camera, folders in found.items()}
     end = _shared([folders[::-1] for folders in rest.values()])
     return {camera: "/".join(folders[: len(folders) - end]) or None for camera, folders in rest.items()}
+
+
+def alternating(captures: Sequence[Capture]) -> tuple[str, str] | None:
+    """Return two paths of one camera that look like two cameras, whose captures take turns; None if there are none.
+
+    `captures` are in order of time. The folders and the beginnings of names of one camera change now and then, as dated
+    folders do, but do not come back again and again.
+    """
+    last: dict[str, str] = {}  # folder and beginning of the name -> path of the last capture there
+    place, returns = "", 0
+    for capture in captures:
+        before, place = place, _place(capture.path)
+        if place != before and place in last:
+            returns += 1
+            if returns > _MOST_RETURNS:
+                return last[before], capture.path
+        last[place] = capture.path
+    return None
+
+
+def _place(path: str) -> str:
+    folder, name = posixpath.split(path.replace("\\", "/"))
+    return f"{folder}/{re.split('[0-9]', name, maxsplit=1)[0]}"
 
 
 def _matched(match: re.Match[str] | None) -> str | None:

@@ -6,7 +6,7 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ from cloudedge.photo.formats import MAX_JPEG_PIXELS
 from cloudedge.photo.name_time import Neighbours
 from cloudedge.photo.read import Source, drop_tracebacks, out_of_memory, path_of, read
 from cloudedge.row import NAMELESS, Classification, GenusProbability, LevelProbability, Reason
+from cloudedge.sun import DARK_BELOW, Location, sun_at
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +40,8 @@ class CloudClassifier:
     """Names the cloud genus in photos of the sky.
 
     One classifier may be used from several threads; it survives fork and can be pickled. `model` is the opened
-    `cloudedge.model.Model`, `top_k` the number of genera in each row's `top`, `crop` the part of a photo it looks at.
+    `cloudedge.model.Model`, `top_k` the number of genera in each row's `top`, `crop` the part of a photo it looks at,
+    `location` where the camera stands.
     """
 
     def __init__(
@@ -50,13 +52,15 @@ class CloudClassifier:
         crop: Box = WHOLE,
         max_pixels: int = MAX_JPEG_PIXELS,
         min_confidence: float | None = None,
+        location: Location | None = None,
     ) -> None:
         """Open a packaged model by its name, or a model file by its path; or take a `Model` that is open.
 
         `threads` is the number of CPU threads for the model, by default as many as this process may use. `crop` is
         left, top, right, bottom as fractions (0..1) of the width and height of the upright photo. A photo with more
         than `max_pixels` is not decoded. Below `min_confidence` (0..1), by default a threshold of the model's, an
-        answer is not certain. Raises ModelError when the file, or onnxruntime itself, cannot be used.
+        answer is not certain. With a `location`, rows say where the sun stood, and a photo of the night is dark,
+        however long it was exposed. Raises ModelError when the file, or onnxruntime itself, cannot be used.
         """
         if top_k < 1:
             raise ValueError(f"top_k must be at least 1, not {top_k}")
@@ -68,6 +72,7 @@ class CloudClassifier:
         self.crop = crop
         self.max_pixels = max_pixels
         self.min_confidence = min_confidence
+        self.location = location
         self._neighbours = Neighbours()
 
     def classify(self, source: Source) -> Classification:
@@ -167,8 +172,10 @@ class CloudClassifier:
             top=tuple(GenusProbability(entry.name, p) for entry, p in ranked[: self.top_k]),
             captured_at=captured_at,
             time_source=time_source,
+            sun=None,
             model=self._model_name,
         )
+        result = with_sun(result, self.location)
         if outputs.evidence is None:
             return result
         return result.with_maps(EvidenceMaps(spec.classes, outputs.evidence[0], photo.size, seen(self.crop, spec)))
@@ -191,12 +198,35 @@ class CloudClassifier:
             top=(),
             captured_at=captured_at,
             time_source=time_source,
+            sun=sun_at(captured_at, self.location),
             model=self._model_name,
         )
 
     @property
     def _model_name(self) -> str:
         return f"{self.model.spec.name} {self.model.spec.version}"
+
+
+def with_sun(result: Classification, location: Location | None) -> Classification:
+    """Return a result with the sun of its time; a photo of the night shows nothing that has a cloud's name.
+
+    A long exposure can make the night look like a grey day, so the sun decides, not the luminance alone.
+    """
+    sun = sun_at(result.captured_at, location)
+    if result.status == "error" or sun is None or sun.elevation >= DARK_BELOW:
+        return replace(result, sun=sun).with_maps(result.maps)
+    return replace(
+        result,
+        genus=None,
+        abbreviation=None,
+        probability=None,
+        certain=False,
+        reason="dark",
+        level=None,
+        base=None,
+        rain=None,
+        sun=sun,
+    ).with_maps(result.maps)
 
 
 def _softmax(logits: npt.NDArray[np.float32], temperature: float) -> npt.NDArray[np.float64]:

@@ -3,7 +3,8 @@
 The sky is the hidden state of a Markov chain (Rabiner 1989, doi:10.1109/5.18626) with thirteen states: the ten genera,
 clear, dark and unfamiliar. It changes at random, at a fixed rate per hour, to any of the states alike (the chain of
 Jukes and Cantor 1969), so that captures a minute apart rarely differ and captures an hour apart often do. What a row
-says of the sky is the evidence: the probabilities of its `top`. The forward-backward algorithm gives the probability of
+says of the sky is the evidence: the probabilities of its `top`. Captures a minute apart look alike, errors included, so
+the evidence of each counts as that of a fraction of a capture. The forward-backward algorithm gives the probability of
 each state at each capture, from the captures before and after it; the most probable one is the sky of the capture. A
 phase is a longest run of captures of one sky; a gap of more than two hours ends it.
 """
@@ -12,28 +13,36 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache
-from math import exp
-from typing import NamedTuple
+from math import exp, inf
+from operator import mul
+from typing import NamedTuple, TypeAlias
 
 from cloudedge.genera import GENERA
-from cloudedge.row import NAMELESS, Row
+from cloudedge.row import NAMELESS, Row, guesses_of
 
 SKIES = (*(genus.name for genus in GENERA), *NAMELESS)
-GAP = timedelta(hours=2)  # of what the sky did in a longer one, nothing is known
+GAP_HOURS = 2.0  # of what the sky did in a longer one, nothing is known
 
+# Chosen by benchmarks/phases.py on simulated days.
 CHANGES_PER_HOUR = 0.5
-SHORTEST_STEP = 1.0  # seconds; captures of one moment may differ too
-DOUBT = 0.1  # of each answer: the share that goes to all skies alike, so that no capture outvotes all others
+ALIKE_HOURS = 7 / 60  # a capture counts as 1 - exp(-hours since the one before / this) of one on its own
+DOUBT = 0.05  # of each answer: the share that goes to all skies alike, so that no capture outvotes all others
 # How much of the evidence goes to the sky that a row without a genus names; the rest goes to its guesses. That it is
-# dark is a measurement, the others are judgements.
-TRUST = {"clear": 0.7, "dark": 1.0, "unfamiliar": 0.7}
+# dark is a measurement; the others are judgements, which count as much as all guesses together.
+TRUST = {"clear": 0.5, "dark": 1.0, "unfamiliar": 0.5}
+
+# A capture, the probability that its sky is still that of the one before, the probability of each sky that has come
+# instead, the evidence for each sky, and how probable each is given the captures so far.
+_Step: TypeAlias = tuple["Capture", float, float, list[float], list[float]]
 
 _INDEX = {sky: index for index, sky in enumerate(SKIES)}
 _EVEN = [1 / len(SKIES)] * len(SKIES)
+_SHORTEST_HOURS = 1 / 3600  # captures of one moment may differ too
 _LOOK_AHEAD = 500  # captures after which later ones no longer change a sky
 _BATCH = 2000
+_PARTS = 64  # finer probabilities would change nothing, and rarely be met twice
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +72,7 @@ class Capture(NamedTuple):
     sky: int  # what the row itself says, as an index of SKIES
     certain: bool
     path: str
-    guesses: bytes  # an index of SKIES and a probability (0..255), in turns
+    guesses: bytes  # an index of SKIES and a probability in parts of _PARTS, in turns
 
 
 class Smoothed(NamedTuple):
@@ -72,7 +81,6 @@ class Smoothed(NamedTuple):
     capture: Capture
     sky: str
     probability: float  # of the sky, given the captures before and after
-    evidence: float  # 0..1, how much the capture itself speaks for it
 
 
 class Smoother:
@@ -84,56 +92,54 @@ class Smoother:
 
     def __init__(self, lag: int, batch: int = 1) -> None:
         self._lag, self._batch = lag, batch
-        self._waiting: list[_Step] = []
-        self._likely = _EVEN  # the probabilities of the skies, given the captures so far
+        self._waiting: list[_Step] = []  # the captures that are not decided yet
+        self._last: Capture | None = None
+        self._likely = _EVEN  # how probable the skies are, given the captures so far; in proportion
 
     def add(self, capture: Capture) -> list[Smoothed]:
         """Take the next capture, and return those that are decided with it; all earlier ones if there was a gap."""
         decided = []
-        seconds = seconds_between(self._waiting[-1].capture, capture) if self._waiting else None
-        if seconds is None or seconds > GAP.total_seconds():
-            decided, self._likely, seconds = self.finish(), _EVEN, SHORTEST_STEP
-        stay = exp(-CHANGES_PER_HOUR / 3600 * max(seconds, SHORTEST_STEP))
+        hours = max(_hours_between(self._last, capture), _SHORTEST_HOURS) if self._last else inf
+        if hours > GAP_HOURS:
+            decided, self._likely = self.finish(), _EVEN
+        self._last = capture
+        stay, weight = exp(-CHANGES_PER_HOUR * hours), 1 - exp(-hours / ALIKE_HOURS)
+        evidence = _evidence(capture.sky, capture.guesses, round(weight, 3))
         move = (1 - stay) / len(SKIES)
-        evidence = _evidence(capture.sky, capture.guesses)
-        joint = [(stay * before + move) * e for before, e in zip(self._likely, evidence, strict=True)]
-        scale = 1 / sum(joint)
-        self._likely = [value * scale for value in joint]
-        self._waiting.append(_Step(capture, stay, evidence, self._likely))
+        scale = stay / sum(self._likely)
+        self._likely = list(map(mul, [scale * value + move for value in self._likely], evidence))
+        self._waiting.append((capture, stay, move, evidence, self._likely))
         if len(self._waiting) >= self._lag + self._batch:
             decided += self._decide(len(self._waiting) - self._lag)
         return decided
+
+    def waiting(self) -> list[Smoothed]:
+        """Return the captures that are not decided yet, with their skies as far as they are known."""
+        return self._first(len(self._waiting))
 
     def finish(self) -> list[Smoothed]:
         """Return the captures that are not decided yet, and forget them."""
         return self._decide(len(self._waiting))
 
     def _decide(self, number: int) -> list[Smoothed]:
-        """Return the first captures that wait, with their skies given all that wait, and forget them."""
-        later = [1.0] * len(SKIES)  # what the captures after say for each sky; its scale does not matter
+        found = self._first(number)
+        del self._waiting[:number]
+        return found
+
+    def _first(self, number: int) -> list[Smoothed]:
+        """Return the first captures that wait, with their skies given all that wait."""
+        later = _EVEN  # how much the captures after speak for each sky; in proportion
         found = []
         for index in range(len(self._waiting) - 1, -1, -1):
-            step = self._waiting[index]
+            capture, stay, move, evidence, likely = self._waiting[index]
             if index < number:
-                both = [a * b for a, b in zip(step.likely, later, strict=True)]
+                both = list(map(mul, likely, later))
                 best = max(both)
-                sky = both.index(best)
-                found.append(Smoothed(step.capture, SKIES[sky], best / sum(both), step.evidence[sky]))
-            if index:
-                seen = [e * b for e, b in zip(step.evidence, later, strict=True)]
-                stay, total = step.stay, sum(seen)
-                stay /= total
-                move = (1 - step.stay) / len(SKIES)
-                later = [stay * value + move for value in seen]
-        del self._waiting[:number]
+                found.append(Smoothed(capture, SKIES[both.index(best)], best / sum(both)))
+            seen = list(map(mul, evidence, later))
+            scale = stay / sum(seen)
+            later = [scale * value + move for value in seen]
         return found[::-1]
-
-
-class _Step(NamedTuple):
-    capture: Capture
-    stay: float  # the probability that the sky has not changed since the capture before
-    evidence: list[float]
-    likely: list[float]
 
 
 def capture_of(row: Row) -> Capture | None:
@@ -145,7 +151,7 @@ def capture_of(row: Row) -> Capture | None:
     except ValueError:
         return None
     sky = _INDEX[row["genus"] or row["reason"]]
-    guesses = bytes(byte for genus, p in _guesses(row) for byte in (_INDEX[genus], round(255 * p)))
+    guesses = bytes(byte for genus, p in guesses_of(row) for byte in (_INDEX[genus], round(_PARTS * p)))
     return Capture(moment, sky, bool(row["certain"]), row["path"], guesses)
 
 
@@ -158,7 +164,7 @@ def phases(captures: Iterable[Capture], camera: str | None = None) -> Iterator[P
     """Yield the phases of one camera, whose captures are in order of time."""
     run: list[Smoothed] = []
     for found in _smoothed(captures):
-        if run and (found.sky != run[-1].sky or is_gap(run[-1].capture, found.capture)):
+        if run and (found.sky != run[-1].sky or _hours_between(run[-1].capture, found.capture) > GAP_HOURS):
             yield _phase(run, camera)
             run = []
         run.append(found)
@@ -172,17 +178,12 @@ def instant_of(capture: Capture) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def seconds_between(earlier: Capture, later: Capture) -> float:
+def _hours_between(earlier: Capture, later: Capture) -> float:
     """Return the time between two captures; by the clock, where one has an offset and the other has none."""
     first, second = earlier.moment, later.moment
     if (first.tzinfo is None) != (second.tzinfo is None):
         first, second = first.replace(tzinfo=None), second.replace(tzinfo=None)
-    return (second - first).total_seconds()
-
-
-def is_gap(earlier: Capture, later: Capture) -> bool:
-    """Return whether the time between two captures is too long to be of one phase."""
-    return seconds_between(earlier, later) > GAP.total_seconds()
+    return (second - first).total_seconds() / 3600
 
 
 def _smoothed(captures: Iterable[Capture]) -> Iterator[Smoothed]:
@@ -193,36 +194,37 @@ def _smoothed(captures: Iterable[Capture]) -> Iterator[Smoothed]:
 
 
 def _phase(run: list[Smoothed], camera: str | None) -> Phase:
-    best = max(run, key=lambda found: found.evidence * found.probability)
     sky = run[0].sky
+    best = max(run, key=lambda found: (_own_probability(found.capture, sky), found.probability))
     return Phase(
         sky=sky,
         start=run[0].capture.moment,
         end=run[-1].capture.moment,
         captures=len(run),
-        certain=sum(found.capture.certain and SKIES[found.capture.sky] == sky for found in run),
+        certain=sum(found.capture.certain and found.capture.sky == _INDEX[sky] for found in run),
         probability=sum(found.probability for found in run) / len(run),
         path=best.capture.path,
         camera=camera,
     )
 
 
-def _guesses(row: Row) -> list[tuple[str, float]]:
-    """Return the genera and probabilities of a row's `top`, also of a flat one, as a CSV has it."""
-    if "top" in row:
-        return [(entry["genus"], entry["probability"]) for entry in row["top"]]
-    ranks = range(1, len(GENERA) + 1)
-    cells = [(row.get(f"top{rank}_genus"), row.get(f"top{rank}_probability")) for rank in ranks]
-    return [(genus, float(probability)) for genus, probability in cells if genus and probability]
+def _own_probability(capture: Capture, sky: str) -> int:
+    """Return the probability, in parts, that a capture gives to a sky if that is its own answer, else 0."""
+    if SKIES[capture.sky] != sky:
+        return 0
+    return _PARTS if sky in NAMELESS else capture.guesses[1]
 
 
 @lru_cache(maxsize=1 << 14)
-def _evidence(sky: int, guesses: bytes) -> list[float]:
-    """Return how much a row speaks for each sky, 0..1, 1 in all."""
-    trust = TRUST.get(SKIES[sky], 0.0)
-    found = {index: byte / 255 for index, byte in zip(guesses[::2], guesses[1::2], strict=True)}
+def _evidence(sky: int, guesses: bytes, weight: float) -> list[float]:
+    """Return how much a row speaks for each sky, 0..1."""
+    found = {index: part / _PARTS for index, part in zip(guesses[::2], guesses[1::2], strict=True)}
     rest = max(0.0, 1 - sum(found.values())) / max(1, len(GENERA) - len(found))
-    shares = [(1 - trust) * found.get(index, rest) for index in range(len(GENERA))]
-    shares += [trust if index == sky else 0.0 for index in range(len(GENERA), len(SKIES))]
-    even = DOUBT / len(SKIES)
-    return [even + (1 - DOUBT) * share for share in shares]
+    trust = TRUST.get(SKIES[sky], 0.0)
+    of_genera, even = (1 - DOUBT) * (1 - trust), DOUBT / len(SKIES)
+    evidence = [(even + of_genera * rest) ** weight] * len(GENERA) + [even**weight] * len(NAMELESS)
+    for index, probability in found.items():
+        evidence[index] = (even + of_genera * probability) ** weight
+    if trust:
+        evidence[sky] = (even + (1 - DOUBT) * trust) ** weight
+    return evidence

@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from cloudedge.errors import printable
-from cloudedge.genera import Level, full_name
+from cloudedge.genera import GENERA, Level, full_name
 from cloudedge.photo.capture_time import TimeSource
+from cloudedge.sun import Sun
 
 if TYPE_CHECKING:  # both load numpy
     import numpy as np
@@ -27,6 +28,7 @@ REASONS = {
 }
 # The reasons for which a photo shows nothing that has a cloud's name, and what it shows instead.
 NAMELESS = {"clear": "Clear sky", "dark": "Too dark", "unfamiliar": "Not a sky I know"}
+SUN_COLUMNS = ("sun_elevation", "sun_azimuth", "sun_phase")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,8 @@ class Classification:
 
     Genus, abbreviation, probability, level, base and rain are None where the photo shows nothing that has a cloud's
     name (the reasons dark, clear and unfamiliar); `top` holds the guesses all the same. With status "error" every field
-    about the cloud is None, `top` is empty and `error` is one line.
+    about the cloud is None, `top` is empty and `error` is one line. `sun` is None unless the
+    location of the camera and the instant of the capture are known.
     """
 
     path: str | None
@@ -68,6 +71,7 @@ class Classification:
     top: tuple[GenusProbability, ...]
     captured_at: str | None
     time_source: TimeSource | None
+    sun: Sun | None
     model: str
 
     # Each result has its own, but they are not a field: they belong neither to the row nor to what `asdict` returns.
@@ -119,21 +123,31 @@ def row_of(result: Classification) -> dict[str, Any]:
 
 
 def flat_columns(top_k: int) -> list[str]:
-    """Return the names of the columns of a flat row: the keys in their order, `level` and `top` flattened."""
+    """Return the names of the columns of a flat row: the keys in their order, `level`, `top` and `sun` flattened."""
     columns = ["path", "status", "error", "genus", "abbreviation", "probability", "certain", "reason"]
     columns += ["level_name", "level_probability", "base", "rain"]
     for rank in range(1, top_k + 1):
         columns += [f"top{rank}_genus", f"top{rank}_probability"]
-    return [*columns, "captured_at", "time_source", "model"]
+    return [*columns, "captured_at", "time_source", *SUN_COLUMNS, "model"]
 
 
 def flatten(row: Row, columns: Sequence[str]) -> Iterator[Any]:
     """Yield the value of each column of a row; None where the row has no such value."""
     level = row["level"] or {}
     values = {**row, "level_name": level.get("name"), "level_probability": level.get("probability")}
+    values.update({f"sun_{name}": value for name, value in (row.get("sun") or {}).items()})
     for rank, entry in enumerate(row["top"], start=1):
         values[f"top{rank}_genus"], values[f"top{rank}_probability"] = entry["genus"], entry["probability"]
     return map(values.get, columns)
+
+
+def guesses_of(row: Row) -> list[tuple[str, float]]:
+    """Return the genera of `top` and their probabilities, best first, from a row or a flat row."""
+    if "top" in row:
+        return [(entry["genus"], entry["probability"]) for entry in row["top"]]
+    ranks = range(1, len(GENERA) + 1)
+    cells = [(row.get(f"top{rank}_genus"), row.get(f"top{rank}_probability")) for rank in ranks]
+    return [(genus, float(probability)) for genus, probability in cells if genus and probability]
 
 
 def percent(probability: float) -> str:

@@ -15,14 +15,14 @@ from typing import Any, BinaryIO
 from cloudedge.errors import CloudEdgeError
 from cloudedge.errors import printable as printable  # the one escaper, of paths in rows too
 from cloudedge.genera import BASES, GENERA
-from cloudedge.row import NAMELESS, Row, flat_columns, flatten
+from cloudedge.row import NAMELESS, Row, flat_columns, flatten, guesses_of
 
 _GENERA = {genus.name for genus in GENERA}
 _LONGEST = 1 << 20  # bytes of a line; a device may never end one
 _OF_NO_ROW = (b"", b"[", b"]", b"[]")
-_AROUND = ", \t\r\n\ufeff"
+_AROUND = ", \t\r\n\ufeff"  # what may stand around an object on its line
 _TEXTS = ("path", "model", "error", "reason", "captured_at")
-_NUMBERS = ("probability", "level_probability")
+_NUMBERS = ("probability", "level_probability", "sun_elevation", "sun_azimuth")
 _OF_A_GENUS = ("genus", "abbreviation", "probability", "level", "level_name", "level_probability", "base", "rain")
 
 
@@ -107,7 +107,7 @@ def parse(line: bytes, columns: Sequence[str] | None, path: str, number: int) ->
     try:
         row = _from_json(line) if columns is None else _from_csv(line.decode(), columns)
         if _is_row(row):
-            return row if "time_source" in row else _upgraded(row)
+            return _upgraded(row)
     except (ValueError, KeyError, TypeError, AttributeError, csv.Error, RecursionError):
         pass
     raise CloudEdgeError(f"line {number} is not a cloudedge row; use a file that `classify` or `watch` wrote", path)
@@ -134,28 +134,33 @@ def _from_json(line: bytes) -> dict[str, Any]:
 
 
 def _is_row(row: dict[str, Any]) -> bool:
-    text, nothing = str, None
     for name in _TEXTS:
-        value = row[name]
-        if type(value) is not text and value is not nothing:
+        if not isinstance(row[name], str) and row[name] is not None:
             return False
-    if row["path"] is nothing or row["model"] is nothing or not isinstance(row.get("time_source") or "", str):
+    if row["path"] is None or row["model"] is None or not isinstance(row.get("time_source") or "", str):
+        return False
+    for genus, probability in guesses_of(row):
+        if genus not in _GENERA or not 0 <= probability <= 1:
+            return False
+    if (sun := row.get("sun")) is not None and not -90 <= sun["elevation"] <= 90:
         return False
     if row["status"] == "error":
         return True
-    if row["status"] != "ok" or "certain" not in row:
-        return False
     if row["genus"] is None:
-        return row["reason"] in NAMELESS
-    return row["genus"] in _GENERA and 0 <= row["probability"] <= 1
+        return row["status"] == "ok" and "certain" in row and row["reason"] in NAMELESS
+    return row["status"] == "ok" and "certain" in row and row["genus"] in _GENERA and 0 <= row["probability"] <= 1
 
 
 def _upgraded(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row of version 1, flat or not, as one of version 2.
+    """Return a row of version 1, flat or not, as one of version 2, and one of version 2 as it is.
 
     Version 1 had no `time_source`. It named a genus, and what follows from it, where none can be named; and its `base`
-    was that of the genus, which may be of another level than the row.
+    was that of the genus, which may be of another level than the row. The first rows of version 2 had no `sun`.
     """
+    if "sun" not in row and "sun_phase" not in row:
+        row = {**row, "sun": None}
+    if "time_source" in row:
+        return row
     row = {"time_source": None, **row}
     if row["status"] == "ok" and row["reason"] in NAMELESS:
         return {**row, **{name: None for name in _OF_A_GENUS if name in row}}
@@ -169,5 +174,6 @@ def _from_csv(line: str, columns: Sequence[str]) -> dict[str, Any]:
     row["path"] = row["path"] or ""  # no file has it, but it was asked for
     for name in _NUMBERS:
         row[name] = float(row[name]) if row.get(name) else None
+    row.setdefault("sun_phase", None)
     row["certain"] = json.loads(row["certain"].lower()) if row.get("certain") else None  # spreadsheets write TRUE
     return row

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Literal
 from cloudedge.archive.ledger import Ledger
 from cloudedge.errors import BusyError, CloudEdgeError
 from cloudedge.files import replacing_text
-from cloudedge.row import Row, flat_columns, flatten
+from cloudedge.row import SUN_COLUMNS, Row, flat_columns, flatten
 from cloudedge.row_formats import csv_header, csv_line, json_line, parse, printable
 from cloudedge.row_key import EARLIER_KEY, KEY, content_of, identity
 
@@ -200,11 +200,16 @@ class Journal(Ledger):
 
 
 def _columns_of(path: str, top_k: int) -> list[str]:
-    """Return the columns of a journal as CSV; one that version 1 began keeps its columns, without `time_source`."""
+    """Return the columns of a journal as CSV; one that was begun without some of today's keeps its own.
+
+    There was no sun at first, and in version 1 no `time_source`.
+    """
     columns = [*flat_columns(top_k), "key"]
-    of_version_1 = [name for name in columns if name != "time_source"]
+    without_sun = [name for name in columns if name not in SUN_COLUMNS]
+    of_version_1 = [name for name in without_sun if name != "time_source"]
     with open(path, "rb") as stream:
-        return of_version_1 if csv_header(stream.readline(1 << 20)) == of_version_1 else columns
+        header = csv_header(stream.readline(1 << 20))
+    return header if header in (without_sun, of_version_1) else columns
 
 
 def refuse_to_replace(path: str) -> None:

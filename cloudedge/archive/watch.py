@@ -17,6 +17,8 @@ from typing import Any
 from cloudedge.archive.hints import Hints
 from cloudedge.archive.ledger import Ledger, signature
 from cloudedge.archive.photos import is_wanted, photos_below
+from cloudedge.cameras import camera_of
+from cloudedge.phases import Smoothed, Smoother, capture_of
 from cloudedge.row import Classification
 
 PATIENCE_SECONDS = 60.0  # how long an unreadable file may take to become a photo
@@ -201,25 +203,29 @@ class Watch:
 
 
 class Changes:
-    """Tells when the sky has changed: when a number of captures in a row agree on something new.
+    """Tells when the sky of a camera has changed: when a number of captures in a row show the same new sky.
 
-    They agree when they name the same genus, certain or not, or have the same reason to name none (dark, clear,
-    unfamiliar). Failures count for nothing.
+    The skies are those of `cloudedge.phases`, smoothed, but with the captures so far: what comes later is not known
+    yet. Failures count for nothing. `pattern` tells cameras apart, see `cloudedge.cameras.camera_of`.
     """
 
-    def __init__(self, number: int) -> None:
-        self._number = number
-        self._sky: str | None = None
-        self._candidate, self._agreeing = "", 0
+    def __init__(self, number: int, pattern: str | None = None) -> None:
+        self._number, self._pattern = number, pattern
+        self._smoothers: dict[str | None, Smoother] = {}
+        self._decided: dict[str | None, list[Smoothed]] = {}
+        self.skies: dict[str | None, str] = {}  # of each camera, as of its last change
 
     def changed(self, row: dict[str, Any]) -> bool:
-        """Take the next row, and return whether the sky has changed with it."""
-        if row["status"] == "error":
+        """Take the next row, and return whether the sky of its camera has changed with it."""
+        capture = capture_of(row)
+        if capture is None:
             return False
-        sky = row["genus"] or row["reason"]
-        self._agreeing = self._agreeing + 1 if sky == self._candidate else 1
-        self._candidate = sky
-        if sky == self._sky or self._agreeing < self._number:
+        camera = camera_of(capture.path, self._pattern)
+        smoother = self._smoothers.setdefault(camera, Smoother(self._number))
+        decided = self._decided.get(camera, []) + smoother.add(capture)
+        self._decided[camera] = decided[-self._number :]
+        skies = [found.sky for found in decided + smoother.waiting()][-self._number :]
+        if len(skies) < self._number or len(set(skies)) > 1 or skies[0] == self.skies.get(camera):
             return False
-        self._sky = sky
+        self.skies[camera] = skies[0]
         return True

@@ -28,6 +28,8 @@ from cloudedge.row import Row, row_of
 from cloudedge.row_formats import printable
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from cloudedge.photo.read import Source
 
 
@@ -71,6 +73,8 @@ def command(
     top_k: int,
     crop: tuple[float, float, float, float] | None,
     min_confidence: float | None,
+    location: tuple[float, float] | None,
+    zone: ZoneInfo | None,
     **selection: Any,
 ) -> None:
     """Print a row for each photo: its cloud genus, how sure that is, level, base and rain.
@@ -86,7 +90,7 @@ def command(
     since, until = selection["since"], selection["until"]
     if since and until and not is_before(since, until):
         raise click.UsageError("--since must be before --until.")
-    answer = Answer(top_k, crop, min_confidence)
+    answer = Answer(top_k, crop, min_confidence, location, zone)
     classifier = open_classifier(model, threads, answer)
     tally, existed = Tally(), target is not None and os.path.exists(target)
     try:

@@ -7,8 +7,7 @@ import io
 import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from cloudedge import signals
 from cloudedge.cli.options import Answer
@@ -49,7 +48,7 @@ def _open(model: str, threads: int | None, answer: Answer, max_pixels: int | Non
     except ImportError as error:
         raise broken_library(error) from error
     crop, limit = answer.crop or WHOLE, max_pixels or MAX_JPEG_PIXELS
-    return CloudClassifier(opening.result(), None, answer.top_k, crop, limit, answer.min_confidence)
+    return CloudClassifier(opening.result(), None, answer.top_k, crop, limit, answer.min_confidence, answer.place)
 
 
 def broken_library(error: ImportError) -> ModelError:
@@ -61,7 +60,10 @@ def settings_of(classifier: CloudClassifier, answer: Answer) -> str:
     """Return a text that differs where the model or an option would change an answer."""
     model, spec = classifier.model, classifier.model.spec
     released = {"name": spec.name, "version": spec.version, "sha256": model.sha256}
-    return json.dumps({**released, **asdict(answer)}, sort_keys=True)
+    options: dict[str, Any] = {"top_k": answer.top_k, "crop": answer.crop, "min_confidence": answer.min_confidence}
+    if answer.location:  # without one, the text is that of versions that knew none
+        options |= {"location": answer.location, "zone": str(answer.zone)}
+    return json.dumps({**released, **options}, sort_keys=True)
 
 
 class _TooLarge(io.BytesIO):

@@ -77,7 +77,7 @@ def _drop_unwritten_rows() -> None:
 
 
 # Each is the `command` of the module of its name, which is loaded only when it is asked for.
-_COMMANDS = ("bench", "classify", "explain", "genera", "info", "report", "serve", "watch")
+_COMMANDS = ("bench", "classify", "explain", "genera", "info", "phases", "report", "serve", "watch")
 
 
 class _Commands(click.Group):

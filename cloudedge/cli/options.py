@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import click
 
 from cloudedge.genera import GENERA
+from cloudedge.sun import Location
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -39,6 +41,20 @@ class Crop(_Type):
         if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
             self.fail("the fractions run from 0 to 1, left is less than right and top less than bottom", param, ctx)
         return left, top, right, bottom
+
+
+class Coordinates(_Type):
+    """A latitude and a longitude."""
+
+    name = "coordinates"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
+        try:
+            latitude, longitude = map(float, value.split(","))
+            Location(latitude, longitude)
+        except ValueError:
+            self.fail("give latitude and longitude in degrees, such as 48.21,16.37 or -33.87,151.21", param, ctx)
+        return latitude, longitude
 
 
 class GenusName(_Choice):
@@ -103,6 +119,19 @@ class Glob(_Type):
         return str(value)
 
 
+class Pattern(_Type):
+    """A regular expression."""
+
+    name = "pattern"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            self.fail(f"{value} is not a regular expression: {error}", param, ctx)
+        return str(value)
+
+
 class Finite(click.FloatRange):
     """A number that is neither infinite nor NaN, both of which `FloatRange` accepts."""
 
@@ -140,6 +169,17 @@ class Answer:
     top_k: int
     crop: Box | None
     min_confidence: float | None
+    location: tuple[float, float] | None = None
+    zone: ZoneInfo | None = None
+
+    def __post_init__(self) -> None:
+        if self.zone and not self.location:
+            raise click.UsageError("--timezone needs --location, without which it changes nothing.")
+
+    @property
+    def place(self) -> Location | None:
+        """The location of the camera, and the zone of its clock."""
+        return Location(*self.location, self.zone) if self.location else None
 
 
 threads_option = click.option(
@@ -173,6 +213,19 @@ def answer_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that change an answer."""
     for option in (
         click.option(
+            "--timezone",
+            "zone",
+            type=Zone(),
+            metavar="NAME",
+            help="With --location, the zone of times without an offset, such as Europe/Vienna.",
+        ),
+        click.option(
+            "--location",
+            type=Coordinates(),
+            metavar="LAT,LON",
+            help="Where the camera stands: rows get the sun's place, and no cloud has a name at night.",
+        ),
+        click.option(
             "--min-confidence",
             type=Finite(0, 1),
             metavar="P",
@@ -190,6 +243,15 @@ def answer_options(command: Callable[..., None]) -> Callable[..., None]:
         command = option(command)
     return command
 
+
+camera_option = click.option(
+    "--camera",
+    "pattern",
+    type=Pattern(),
+    metavar="PATTERN",
+    help="A regular expression that finds the camera's name in a path, in its group if it has one, such as "
+    "'(north|south)_'.  [default: the folders that are not dates or numbers]",
+)
 
 glob_option = click.option(
     "--glob", type=Glob(), metavar="PATTERN", help="In folders, only photos whose name matches, such as '*-noon.jpg'."

@@ -18,7 +18,16 @@ from cloudedge.archive.row_command import run_command
 from cloudedge.archive.watch import Changes, Watch
 from cloudedge.cli.exit_codes import INTERRUPTED
 from cloudedge.cli.inputs import open_classifier, settings_of
-from cloudedge.cli.options import Answer, Command, Finite, answer_options, exclude_option, glob_option, model_options
+from cloudedge.cli.options import (
+    Answer,
+    Command,
+    Finite,
+    answer_options,
+    camera_option,
+    exclude_option,
+    glob_option,
+    model_options,
+)
 from cloudedge.cli.outputs import colour, format_of, open_journal, writer, writing
 from cloudedge.cli.text import to_text
 from cloudedge.installation import command_to_add
@@ -46,7 +55,7 @@ onnxruntime cannot be used; 4 another cloudedge is writing FILE; 130 ended by Ct
     default=3,
     show_default=True,
     metavar="N",
-    help="Captures in a row that must agree before the sky counts as changed.",
+    help="Captures in a row that must show the same new sky, after smoothing, before it counts as changed.",
 )
 @click.option(
     "--exec",
@@ -77,6 +86,7 @@ onnxruntime cannot be used; 4 another cloudedge is writing FILE; 130 ended by Ct
     metavar="SECONDS",
     help="Look through the folder this often, instead of waiting for notifications.  [default: 30 on network shares]",
 )
+@camera_option
 @glob_option
 @exclude_option
 @answer_options
@@ -91,6 +101,7 @@ def command(
     exec_timeout: float,
     settle: float,
     poll: float | None,
+    pattern: str | None,
     glob: str | None,
     exclude: tuple[str, ...],
     model: str,
@@ -122,7 +133,7 @@ def command(
     stop, received = _stop_on_signals()
     answer = Answer(**options)
     classifier = open_classifier(model, threads, answer)
-    changes = Changes(agree)
+    changes = Changes(agree, pattern)
     with ExitStack() as stack:
         ledger = Ledger(settings_of(classifier, answer))
         if target is not None:

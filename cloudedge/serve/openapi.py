@@ -7,6 +7,7 @@ from typing import Any, get_args
 from cloudedge.genera import GENERA
 from cloudedge.photo.capture_time import TimeSource
 from cloudedge.row import REASONS
+from cloudedge.sun import DayPhase
 
 Schema = dict[str, Any]
 
@@ -98,6 +99,17 @@ def _or_null(schema: Schema, text: str | None = None) -> Schema:
     return {**nullable, "description": text} if text else nullable
 
 
+_SUN = _object(
+    elevation={"type": "number", "minimum": -90, "maximum": 90, "description": "In degrees, without refraction."},
+    azimuth={
+        "type": "number",
+        "minimum": 0,
+        "exclusiveMaximum": 360,
+        "description": "In degrees from north over east.",
+    },
+    phase={"type": "string", "enum": [*get_args(DayPhase)]},
+)
+
 # What is null where the photo shows nothing that has a cloud's name.
 _NAMELESS = "Null where `reason` is dark, clear or unfamiliar."
 
@@ -120,6 +132,7 @@ _ROW = _object(
     },
     captured_at=_or_null({"type": "string", "description": "ISO 8601."}),
     time_source={"enum": [None, *get_args(TimeSource)], "description": "Where `captured_at` comes from."},
+    sun=_or_null(_SUN, "Where the sun stood; null where the server knows no location, or the time has no offset."),
     model=_TEXT,
 )
 _ROW["properties"]["evidence"] = _or_null({"$ref": "#/components/schemas/Evidence"})

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cloudedge.classifier import CloudClassifier
+from cloudedge.classifier import CloudClassifier, with_sun
 from cloudedge.errors import ImageError, ImageTooLargeError, UnknownFormatError
 from cloudedge.photo.capture_time import captured_at_from_name
 from cloudedge.row import Classification, row_of
@@ -48,7 +48,7 @@ class Workers:
             result, status = self._classifier.classify(upload.data), 200
         except ImageError as error:
             result, status = self._classifier.error_row(upload.data, error), _STATUS[type(error)]
-        row = row_of(_named(result, upload.name))
+        row = row_of(with_sun(_named(result, upload.name), self._classifier.location))
         return Answer({**row, "evidence": _evidence(result)} if with_evidence and status == 200 else row, status)
 
 

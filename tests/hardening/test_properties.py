@@ -61,7 +61,8 @@ def rows(draw: st.DrawFn) -> dict[str, Any]:
         }  # fmt: skip
         if reason in NAMELESS:
             row |= dict.fromkeys(("genus", "abbreviation", "probability", "level", "base", "rain"))
-    return {"path": path, **row, "captured_at": captured_at, "time_source": source, "model": "tiny 0.0.1"}
+    when = {"captured_at": captured_at, "time_source": source, "sun": None}
+    return {"path": path, **row, **when, "model": "tiny 0.0.1"}
 
 
 @given(pixels=hnp.arrays(np.uint8, st.tuples(st.integers(1, 90), st.integers(1, 90), st.just(3))))

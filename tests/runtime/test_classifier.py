@@ -66,7 +66,7 @@ def test_the_row_is_that_of_the_documentation(classifier, photos):
     row = classifier.classify(photos[0]).to_dict()
     assert " ".join(row) == (
         "path status error genus abbreviation probability certain reason level base rain top"
-        " captured_at time_source model"
+        " captured_at time_source sun model"
     )
     assert (row["path"], row["status"], row["error"], row["model"]) == (str(photos[0]), "ok", None, "tiny 0.0.1")
     genus = by_name(row["genus"])

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from cloudedge.cli.text import to_terminal, to_text
 from cloudedge.errors import CloudEdgeError
-from cloudedge.row import Classification, GenusProbability, LevelProbability, flat_columns, percent
+from cloudedge.row import SUN_COLUMNS, Classification, GenusProbability, LevelProbability, flat_columns, percent
 from cloudedge.row_formats import read_rows, to_csv, to_json, to_jsonl
 
 NAMES = st.text(st.characters(codec=None, exclude_categories=()), min_size=1)  # surrogates too: names are bytes
@@ -39,6 +39,7 @@ def good(path: str = "a.jpg", **changes: Any) -> dict[str, Any]:
         top=(GenusProbability("Cumulus", 0.75), GenusProbability("Stratus", 0.125), GenusProbability("Cirrus", 0.001)),
         captured_at="2024-06-01T12:30:45",
         time_source="name",
+        sun=None,
         model="tiny 1.0.0",
     ).to_dict()
     return {**row, **changes}
@@ -97,6 +98,9 @@ def test_csv_flattens_the_row() -> None:
         "top3_probability": "0.001",
         "captured_at": "2024-06-01T12:30:45",
         "time_source": "name",
+        "sun_elevation": "",
+        "sun_azimuth": "",
+        "sun_phase": "",
         "model": "tiny 1.0.0",
     }
     assert {key: value for key, value in error.items() if value} == {
@@ -108,14 +112,21 @@ def test_csv_flattens_the_row() -> None:
 
 
 def test_csv_has_a_column_for_each_key_of_a_row() -> None:
-    flat = [key for key in flat_columns(1) if not key.startswith(("level_", "top1_"))]
-    assert flat == [key for key in good() if key not in ("level", "top")]
+    flat = [key for key in flat_columns(1) if not key.startswith(("level_", "top1_", "sun_"))]
+    assert flat == [key for key in good() if key not in ("level", "top", "sun")]
 
 
 def test_csv_has_as_many_columns_as_asked_for_even_where_the_model_knows_fewer_genera() -> None:
     header, line = csv.reader(io.StringIO("".join(to_csv([good()], top_k=5))))
-    assert len(header) == len(line) == 25
+    assert len(header) == len(line) == 28
     assert line[header.index("top5_genus")] == ""
+
+
+def test_the_sun_has_three_columns() -> None:
+    sun = {"elevation": -6.5, "azimuth": 312.0, "phase": "nautical"}
+    (line,) = csv.DictReader(io.StringIO("".join(to_csv([good(sun=sun)], top_k=3))))
+    assert [line[name] for name in SUN_COLUMNS] == ["-6.5", "312.0", "nautical"]
+    assert flat_columns(3)[-4:] == [*SUN_COLUMNS, "model"]
 
 
 def test_text_is_one_plain_line_per_row() -> None:
@@ -265,6 +276,35 @@ def test_rows_are_read_back_as_they_were_written(tmp_path: Path) -> None:
     for read, row in zip(read_rows(str(tmp_path / "rows")), rows, strict=True):
         for name in ("path", "status", "genus", "probability", "certain", "reason", "captured_at", "time_source"):
             assert read[name] == row[name]
+
+
+def test_the_sun_is_read_back_and_null_where_no_row_had_one_yet(tmp_path: Path) -> None:
+    sun = {"elevation": -0.5, "azimuth": 0.0, "phase": "day"}
+    flat = {f"sun_{name}": value for name, value in sun.items()}
+    (tmp_path / "rows").write_text("".join(to_csv([good(sun=sun), good()], 3)))
+    seen, unseen = read_rows(str(tmp_path / "rows"))
+    assert {name: seen[name] for name in SUN_COLUMNS} == flat
+    assert {unseen[name] for name in SUN_COLUMNS} == {None}
+    old = {name: value for name, value in good().items() if name != "sun"}
+    (tmp_path / "rows").write_text("".join(to_jsonl([good(sun=sun), old])))
+    assert [row["sun"] for row in read_rows(str(tmp_path / "rows"))] == [sun, None]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"sun": 5},
+        {"sun": {"elevation": 91}},
+        {"top": [{"genus": "Cumulus", "probability": 2}]},
+        {"top": [{"genus": "Contrail", "probability": 0.5}]},
+        {"top": ["Cumulus"]},
+        {"top": None},
+    ],
+)
+def test_a_row_whose_parts_are_not_those_of_a_row_is_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
+    (tmp_path / "rows").write_text("".join(to_jsonl([good(**changes)])))
+    with pytest.raises(CloudEdgeError, match="line 1 is not a cloudedge row"):
+        list(read_rows(str(tmp_path / "rows")))
 
 
 def test_outputs_of_both_versions_may_be_joined(tmp_path: Path) -> None:

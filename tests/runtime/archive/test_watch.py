@@ -28,6 +28,7 @@ from cloudedge.installation import command_to_add
 from cloudedge.row_formats import read_rows
 from cloudedge.signals import Stop
 
+from ...support.skies import rows_of
 from ...support.waiting import wait_for
 
 TINY = str(Path(__file__).parents[1] / "fixtures" / "tiny.onnx")
@@ -374,29 +375,54 @@ def test_a_folder_that_comes_later_brings_nothing_new_with_it(camera: Camera) ->
     assert camera.look(after=2) == [("new.jpg", "ok")]
 
 
-def row(sky: str) -> dict[str, Any]:
-    status = "error" if sky == "error" else "ok"
-    reason = sky if sky in ("dark", "clear", "unfamiliar", "low_confidence") else None
-    genus = "Cumulus" if reason == "low_confidence" else None if reason else sky
-    return {"status": status, "genus": genus, "reason": reason}
+def changes_in(skies: str, minutes: float, changes: Changes, folder: str = "") -> list[int]:
+    rows = rows_of(skies.split(), minutes=minutes, folder=folder)
+    return [number for number, row in enumerate(rows) if changes.changed(row)]
 
 
 @pytest.mark.parametrize(
     ("skies", "changed"),
     [
         ("Cumulus Cumulus Cumulus Cumulus", [2]),
-        ("Cumulus Cumulus Cumulus Stratus Cumulus Stratus Stratus Cumulus", [2]),
-        ("Cumulus Cumulus Cumulus Stratus Stratus Stratus Stratus Cumulus Cumulus Cumulus", [2, 5, 9]),
-        ("Cumulus Cumulus Cumulus dark clear unfamiliar dark", [2]),
-        ("Cumulus Cumulus Cumulus dark dark dark clear clear clear", [2, 5, 8]),
+        ("Cumulus Cumulus Cumulus Stratus Cumulus Stratus Cumulus Cumulus", [2]),
+        ("Cumulus Cumulus Cumulus Stratus Stratus Stratus Stratus Stratus Stratus", [2, 5]),
+        ("Cumulus Cumulus Cumulus dark dark dark clear clear clear clear clear", [2, 5, 8]),
         ("Cumulus error Cumulus error error Cumulus", [5]),
-        ("Stratus Stratus Stratus low_confidence Cumulus low_confidence", [2, 5]),
         ("error error error", []),
     ],
 )
-def test_the_sky_has_changed_when_three_captures_agree_on_something_new(skies: str, changed: list[int]) -> None:
-    changes = Changes(3)
-    assert [number for number, sky in enumerate(skies.split()) if changes.changed(row(sky))] == changed
+def test_the_sky_has_changed_when_three_captures_an_hour_apart_show_the_same_new_one(
+    skies: str, changed: list[int]
+) -> None:
+    assert changes_in(skies, 60, Changes(3)) == changed
+
+
+def test_captures_a_minute_apart_take_more_than_three_to_change_the_sky() -> None:
+    """The last of them are the first evidence that is not a repetition."""
+    skies = " ".join(["Cumulus"] * 30 + ["Stratus"] * 4 + ["Cumulus"] * 30)
+    assert changes_in(skies, 1, Changes(3)) == [2]
+    skies = " ".join(["Cumulus"] * 30 + ["Stratus"] * 60)
+    first, second = changes_in(skies, 1, Changes(3))
+    assert (first, second > 35, second < 60) == (2, True, True)
+
+
+def test_captures_hours_apart_change_the_sky_too() -> None:
+    assert changes_in("Cumulus Cumulus Cumulus Stratus Stratus Stratus", 180, Changes(3)) == [2, 5]
+
+
+def test_a_single_capture_is_enough_where_one_must_agree() -> None:
+    assert changes_in("Cumulus Stratus Stratus", 600, Changes(1)) == [0, 1]
+
+
+def test_each_camera_has_its_own_sky() -> None:
+    changes = Changes(2)
+    north, south = ([*rows_of([sky] * 4, folder=folder)] for folder, sky in (("north/", "Cumulus"), ("south/", "dark")))
+    told = [changes.changed(row) for pair in zip(north, south, strict=True) for row in pair]
+    assert told == [False, False, True, True, False, False, False, False]
+    assert changes.skies == {"north": "Cumulus", "south": "dark"}
+    by_name = Changes(2, "(north|south)_")
+    assert changes_in("Cumulus Cumulus", 60, by_name, "all/north_") == [1]
+    assert changes_in("Cumulus Cumulus", 60, by_name, "all/south_") == [1]
 
 
 def test_a_command_gets_the_row_and_no_shell_sees_it(tmp_path: Path) -> None:
