@@ -18,7 +18,7 @@ from cloudedge.genera import BASES, GENERA
 from cloudedge.row import NAMELESS, Row, flat_columns, flatten, guesses_of
 
 _GENERA = {genus.name for genus in GENERA}
-_LONGEST = 1 << 20  # bytes of a line; a device may never end one
+LONGEST = 1 << 20  # bytes of a line; a device may never end one
 _OF_NO_ROW = (b"", b"[", b"]", b"[]")
 _AROUND = ", \t\r\n\ufeff"  # what may stand around an object on its line
 _TEXTS = ("path", "model", "error", "reason", "captured_at")
@@ -79,15 +79,15 @@ def rows_in(stream: BinaryIO, path: str, on_cut: Callable[[int], object]) -> Ite
     it.
     """
     columns: list[str] | None = None
-    for number, line in enumerate(iter(partial(stream.readline, _LONGEST), b""), start=1):
+    for number, line in enumerate(iter(partial(stream.readline, LONGEST), b""), start=1):
         header = csv_header(line)
         if header and (columns or number == 1):
             columns = header
-        elif line.strip() not in _OF_NO_ROW:
+        elif not is_empty(line):
             try:
                 yield parse(line, columns, path, number)
             except CloudEdgeError:
-                if line.endswith(b"\n") or len(line) >= _LONGEST:
+                if line.endswith(b"\n") or len(line) >= LONGEST:
                     raise
                 on_cut(number)
 
@@ -97,6 +97,11 @@ def csv_header(line: bytes) -> list[str] | None:
     if not line.removeprefix(b"\xef\xbb\xbf").startswith(b"path,status,"):
         return None
     return line.decode("utf-8-sig", "replace").rstrip("\r\n").split(",")
+
+
+def is_empty(line: bytes) -> bool:
+    """Return whether a line holds nothing but the space or the brackets around the rows of an array."""
+    return line.strip() in _OF_NO_ROW
 
 
 def parse(line: bytes, columns: Sequence[str] | None, path: str, number: int) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cloudedge.cli.inputs import STDIN
-from cloudedge.cli.options import Zone
+from cloudedge.cli.options import Zone, camera_option
 from cloudedge.cli.outputs import STDOUT, count, open_output, writing
 from cloudedge.cli.results import reading
 from cloudedge.row_formats import printable
@@ -32,7 +32,7 @@ rows; 4 another cloudedge is writing FILE; 130 interrupted."""
     metavar="NAME",
     help="Convert times that have an offset to this zone, such as Europe/Vienna.  [default: unchanged]",
 )
-@click.option("--camera", "pattern", metavar="PATTERN")
+@camera_option
 def command(results: str, target: str | None, zone: ZoneInfo | None, pattern: str | None) -> None:
     """Make one HTML page from RESULTS, a file of rows as JSON Lines, JSON or CSV, or - for standard input.
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import heapq
 import marshal
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, tzinfo
@@ -27,6 +26,7 @@ FAILED = len(SKIES)  # in place of a sky
 UNDATED = -1  # in place of a minute
 
 _NIGHTS = ("night", "astronomical", "nautical")  # the sun is so low that a sky without lamps is dark
+_NOT_MATCHED = "other photos"  # whose path has no camera that the pattern finds
 _BATCH = 1000
 _WHOLE_BATCHES = 45  # of each camera: 31 days of minutes
 _SKY_OF = {name: number for number, name in enumerate(SKIES)}
@@ -66,7 +66,7 @@ class Captures:
         self.errors: dict[int, str] = {}  # number of a row -> what is wrong with its photo
         self.models: Counter[str] = Counter()
         self.with_offset = 0  # times
-        self._pattern = pattern and re.compile(pattern)
+        self._pattern = pattern
         self._cameras: dict[str | None, int] = {}
         self._batches: list[Columns] = []
         self._ids: list[npt.NDArray[np.int64]] = []
@@ -84,7 +84,9 @@ class Captures:
 
     @property
     def cameras(self) -> list[str | None]:
-        """A short name for each camera, in the order of their numbers; None where there is one alone."""
+        """A name for each camera, in the order of their numbers; None where there is one alone and no pattern."""
+        if self._pattern:
+            return [name or _NOT_MATCHED for name in self._cameras]
         return [*short_names(self._cameras).values()]
 
     def columns(self) -> Columns:
@@ -124,6 +126,7 @@ class Captures:
         ids, minutes, skies, unsure, probabilities, cameras, nights, by_file = ([] for _ in range(8))
         for number, row in enumerate(rows, start):
             path, time, sun = row["path"], row["captured_at"], row.get("sun")
+            sun_phase = sun["phase"] if sun else row.get("sun_phase")
             photo, camera = self._place(path)
             capture = capture_id(row, photo) or hash((photo, number))
             ids.append(capture)
@@ -131,7 +134,7 @@ class Captures:
             models.append(row["model"])
             minutes.append(self._minute(time) if time else UNDATED)
             cameras.append(camera)
-            nights.append(sun is not None and sun["phase"] in _NIGHTS)
+            nights.append(sun_phase in _NIGHTS)
             by_file.append(row.get("time_source") == "file")
             if row["status"] == "error":
                 skies.append(FAILED)
@@ -148,7 +151,8 @@ class Captures:
                     cures = self._cures[photo]
                     if len(cures) < 2 or capture in cures:
                         cures[capture] = number
-            if camera not in whole: whole[camera]=[]
+            if camera not in whole:
+                whole[camera] = []
             whole[camera].append(marshal.dumps(row))
         self.paths += paths
         self.models.update(models)

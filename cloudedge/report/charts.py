@@ -15,11 +15,12 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from cloudedge.phases import GAP, Phase
+from cloudedge.phases import GAP_HOURS, Phase
 from cloudedge.report.summary import DARK, Counts, Summary
 from cloudedge.report.words import GENUS_COUNT, LEVELS, STYLES, TITLES, style_of_phase
 
 _DETAILS_UP_TO_DAYS = 1100  # beyond, the words on each cell of the calendar would make the page too large
+_GAP = timedelta(hours=GAP_HOURS)
 _SHORTEST = timedelta(minutes=15)  # that can be seen
 
 BY_GENUS = {style: [index] for index, style in enumerate(STYLES) if index != DARK}
@@ -34,7 +35,11 @@ def stacked(columns: Counts, groups: Mapping[str, Sequence[int]], label: str) ->
 
     `groups` are classes with the indices of their skies.
     """
-    parts = [(f"{name}{faded}", columns[:, skies, kind].sum(axis=1)) for name, skies in groups.items() for kind, faded in enumerate(("", " doubt"))]
+    parts = [
+        (f"{name}{faded}", columns[:, skies, kind].sum(axis=1))
+        for name, skies in groups.items()
+        for kind, faded in enumerate(("", " doubt"))
+    ]
     total = np.maximum(1, sum(part for _, part in parts))
     paths, top = [], np.zeros(len(columns), np.int64)
     for name, part in parts:
@@ -124,7 +129,11 @@ def strip(phases: Iterable[Span], start: datetime, hours: int, nights: Iterable[
     def x(moment: datetime) -> int:
         return max(0, min(60 * hours, round((moment - start).total_seconds() / 60)))
 
-    shapes = "".join(f'<path class="{style_of_phase(phase)}" d="M{x(a)} 0H{x(b)}V1H{x(a)}z"/>' for a, b, phase in phases if x(b) > x(a))
+    shapes = "".join(
+        f'<path class="{style_of_phase(phase)}" d="M{x(a)} 0H{x(b)}V1H{x(a)}z"/>'
+        for a, b, phase in phases
+        if x(b) > x(a)
+    )
     shade = "".join(f"M{x(hour)} 0H{x(hour + timedelta(hours=1))}V1H{x(hour)}z" for hour in nights)
     return _svg(60 * hours, 1, shapes + _shade(shade), label)
 
@@ -133,7 +142,7 @@ def extended(phases: Sequence[Span]) -> Iterator[Span]:
     """Yield each phase up to the beginning of the next one, unless nothing is known of the time between."""
     for (start, end, phase), following in zip(phases, [*phases[1:], None], strict=True):
         step = (end - start) / max(1, phase.captures - 1)
-        if following and following[0] - end <= GAP:
+        if following and following[0] - end <= _GAP:
             yield start, following[0], phase
         else:
             yield start, max(end + step, start + _SHORTEST), phase
@@ -143,7 +152,10 @@ def axis(labels: Iterable[tuple[str, float]]) -> str:
     """Return labels at places from 0 to 1 of the width."""
     found = list(labels)
     anchors = {0.0: "start", 1.0: "end"}
-    words = "".join(f'<text x="{100 * place:.2f}%" y="1em" text-anchor="{anchors.get(place, "middle")}">{escape(label)}</text>' for label, place in found)
+    words = "".join(
+        f'<text x="{100 * place:.2f}%" y="1em" text-anchor="{anchors.get(place, "middle")}">{escape(label)}</text>'
+        for label, place in found
+    )
     return f'<svg class="axis" aria-hidden="true">{words}</svg>'
 
 

@@ -13,6 +13,7 @@ from cloudedge.report.words import (
     bullets,
     clock,
     day,
+    details,
     legend,
     length,
     style_of,
@@ -87,12 +88,12 @@ def last_day(view: View, picture: Picture) -> Iterator[str]:
     yield f'<div class="strips{named}">\n'
     for camera in view.cameras:
         yield _strip(camera, of_camera[camera.name], start, "The last 24 hours")
-    yield f'{axis((clock(start + n * _HOUR), n / 24) for n in range(0, 25, 4))}</div>\n'
+    yield f"{axis((clock(start + n * _HOUR), n / 24) for n in range(0, 25, 4))}</div>\n"
     for camera in view.cameras:
         if spans := of_camera[camera.name]:
             found = _pictures(view, spans, picture, _SHOWN_OF_LAST_DAY)
-            is_open = "" if found else " open"
-            yield f"{_name(camera)}{found}<details{is_open}><summary>In words</summary>{_words(view, spans)}</details>\n"
+            words = details(f"words-{camera.name or ''}", "In words", _words(view, spans), is_open=not found)
+            yield f"{_name(camera)}{found}{words}"
     yield "</section>\n"
 
 
@@ -110,7 +111,7 @@ def each_day(view: View, picture: Picture) -> Iterator[str]:
         of_camera = [(camera, _between(view, camera, start, start + _DAY)) for camera in view.cameras]
         name = f"{start:%a} {start.day} {start:%b}"
         strips = "".join(_strip(camera, spans, start, name) for camera, spans in of_camera)
-        yield f'<details class="day"><summary><span>{name}</span><span class="strips{_named(view)}">{strips}</span></summary>\n'
+        yield f'<details class="day" id="day-{ordinal}"><summary><span>{name}</span><span class="strips{_named(view)}">{strips}</span></summary>\n'
         for camera, spans in of_camera:
             yield f"{_name(camera)}{_pictures(view, spans, picture, most)}{_words(view, spans) or '<p>No capture.</p>'}"
         yield "</details>\n"

@@ -19,6 +19,7 @@ from cloudedge.report.words import (
     bullets,
     clock,
     day,
+    details,
     legend,
     share,
     swatch,
@@ -65,10 +66,11 @@ def calendar(view: View, camera: Camera) -> Iterator[str]:
     for month in months(camera.summary):
         labels = axis((f"{day}", (day - 0.5) / month.days) for day in range(1, month.days + 1, 7))
         words = "".join(f"<li><b>{day.day}</b> {text('; '.join(runs))}</li>" for day, runs in month.words)
-        details = f"<details><summary>In words</summary><ul>{words}</ul></details>" if words else ""
+        name = f"month-{camera.name or ''}-{month.name}"
+        opening = details(name, "In words", f"<ul>{words}</ul>") if words else ""
         yield (
             f'<figure><figcaption>{month.name}</figcaption><div class="month"><div class="hours">{hours}</div>'
-            f"{month.svg}{labels}</div>{details}</figure>\n"
+            f"{month.svg}{labels}</div>{opening}</figure>\n"
         )
     yield "</div></section>\n"
 
@@ -161,9 +163,8 @@ def uncertain(view: View, picture: Picture) -> Iterator[str]:
     yield bullets(f"{count:,}: {REASONS[reason]}" for reason, count in kinds.items() if count)
     if pictures := _pictures(view, captures, _DOUBTFUL, picture):
         yield f'<div class="pictures">\n{"".join(pictures)}</div>\n'
-    yield "<details><summary>The least sure, from different days</summary>\n"
-    yield bullets(f"{_about(view, capture)}: {_sky(capture)}" for capture in captures[:_LISTED_DOUBTFUL])
-    yield "</details></section>\n"
+    listed = bullets(f"{_about(view, capture)}: {_sky(capture)}" for capture in captures[:_LISTED_DOUBTFUL])
+    yield details("uncertain", "The least sure, from different days", listed) + "</section>\n"
 
 
 def failed(view: View) -> Iterator[str]:
@@ -172,9 +173,8 @@ def failed(view: View) -> Iterator[str]:
         return
     yield f"<section><h2>Could not be read</h2>\n<p>{view.errors.total():,} of {view.captures:,} captures.</p>\n"
     yield bullets(f"{count:,}: {text(error)}" for error, count in view.errors.most_common(_SHOWN_ERRORS))
-    yield f"<details><summary>The last {len(view.failures)}</summary>\n"
-    yield bullets(f"{text(view.short(path))}: {text(error)}" for path, error in view.failures)
-    yield "</details></section>\n"
+    listed = bullets(f"{text(view.short(path))}: {text(error)}" for path, error in view.failures)
+    yield details("failed", f"The last {len(view.failures)}", listed) + "</section>\n"
 
 
 def _pictures(view: View, captures: Iterable[Shown], number: int, picture: Picture) -> list[str]:
@@ -216,4 +216,6 @@ def _dates(starts: Sequence[date]) -> str:
     step = max(1, -(-len(starts) // 6))
     has_years = starts[0].year != starts[-1].year
     chosen = [(x, starts[x]) for x in range(0, len(starts), step)]
-    return axis((f"{day.day} {day:%b}{f' {day.year}' if has_years else ''}", (x + 0.5) / len(starts)) for x, day in chosen)
+    return axis(
+        (f"{day.day} {day:%b}{f' {day.year}' if has_years else ''}", (x + 0.5) / len(starts)) for x, day in chosen
+    )

@@ -102,11 +102,11 @@ def state_of(row: Row) -> str:
     return state
 
 
-def view_of(captures: Captures) -> View:
-    """Add up what has come so far."""
+def view_of(captures: Captures, every_phase: bool = True) -> View:
+    """Add up what has come so far; without `every_phase`, only the phases of the last day are found."""
     columns = captures.columns()
     days = np.unique(columns.minute[columns.minute != UNDATED] // 1440).tolist()
-    every_phase = bool(days) and days[-1] - days[0] < DAYS_AS_STRIPS
+    every_phase = every_phase and bool(days) and days[-1] - days[0] < DAYS_AS_STRIPS
     names = enumerate(captures.cameras)
     cameras = [
         Camera(name, summarise(columns.where(columns.camera == number)), *_newest(captures, number, name, every_phase))

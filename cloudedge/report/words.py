@@ -102,3 +102,9 @@ def bullets(items: Iterable[str]) -> str:
     """Return a list of HTML items; nothing where there are none."""
     found = "".join(f"<li>{item}</li>" for item in items)
     return f"<ul>{found}</ul>\n" if found else ""
+
+
+def details(name: str, title: str, content: str, is_open: bool = False) -> str:
+    """Return what opens below its title; the name is its own on the page, so that a live page can keep it open."""
+    shown = " open" if is_open else ""
+    return f'<details id="{text(name)}"{shown}><summary>{title}</summary>{content}</details>\n'
