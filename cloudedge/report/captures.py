@@ -9,7 +9,7 @@ import heapq
 import marshal
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import date, datetime, tzinfo
+from datetime import datetime, tzinfo
 from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from cloudedge.cameras import camera_of, short_names
 from cloudedge.phases import SKIES
-from cloudedge.row import NAMELESS, Row
+from cloudedge.row import Row
 from cloudedge.row_key import capture_id, identity
 
 FAILED = len(SKIES)  # in place of a sky
@@ -29,7 +29,7 @@ _NIGHTS = ("night", "astronomical", "nautical")  # the sun is so low that a sky 
 _NOT_MATCHED = "other photos"  # whose path has no camera that the pattern finds
 _BATCH = 1000
 _WHOLE_BATCHES = 45  # of each camera: 31 days of minutes
-_SKY_OF = {name: number for number, name in enumerate(SKIES)}
+_NUMBERS = {name: number for number, name in enumerate(SKIES)}
 
 Bools = npt.NDArray[np.bool_]
 
@@ -48,7 +48,10 @@ class Columns(NamedTuple):
 
     def where(self, chosen: Bools) -> Columns:
         """Return some of the captures."""
-        return Columns(*(column[chosen] for column in self))
+        return Columns._make(column[chosen] for column in self)
+
+
+_KINDS = (np.int32, np.int32, np.int8, np.bool_, np.float32, np.int16, np.bool_, np.bool_)  # of the columns
 
 
 class Captures:
@@ -67,16 +70,17 @@ class Captures:
         self.models: Counter[str] = Counter()
         self.with_offset = 0  # times
         self._pattern = pattern
+        self._models: list[str] = []
         self._cameras: dict[str | None, int] = {}
         self._batches: list[Columns] = []
         self._ids: list[npt.NDArray[np.int64]] = []
-        self._whole: dict[int, list[tuple[int, int, bytes]]] = {}  # camera -> heap of newest minute, number, rows
+        self._whole: dict[int, list[tuple[int, int, list[bytes]]]] = {}  # camera -> heap of newest minute, number, rows
         self._places: dict[str, tuple[str, int]] = {}
         self._failed: list[tuple[int, str]] = []  # number, photo
         self._cures: dict[str, dict[int, int]] = {}  # photo that has failed -> its first captures since -> last row
         self._clock = lru_cache(maxsize=1 << 12)(self._read_clock)
 
-    def extend(self, rows: Iterable[Row]) -> None:
+    def extend(self, rows: Iterable[dict[str, Any]]) -> None:
         """Add rows, nested or flat."""
         remaining = iter(rows)
         while self._take(islice(remaining, _BATCH)):
@@ -91,12 +95,14 @@ class Captures:
 
     def columns(self) -> Columns:
         """Return what counts: each capture once, without the failures that were cured."""
-        if not self._batches:
-            self._add([])
-        every = Columns(*map(np.concatenate, zip(*self._batches, strict=True)))
-        self._batches = [every]
-        ids = np.concatenate(self._ids)
-        self._ids = [ids]
+        if len(self._batches) != 1:
+            columns = zip(*self._batches, strict=True) if self._batches else [()] * len(_KINDS)
+            every = [
+                np.concatenate([np.array([], kind), *column]) for column, kind in zip(columns, _KINDS, strict=True)
+            ]
+            self._batches = [Columns._make(every)]
+            self._ids = [np.concatenate([np.array([], np.int64), *self._ids])]
+        captures, ids = self._batches[0], self._ids[0]
         order = np.argsort(ids, kind="stable")
         is_last = np.ones(len(ids), bool)
         is_last[:-1] = ids[order][1:] != ids[order][:-1]
@@ -106,7 +112,7 @@ class Captures:
             cures = [*self._cures[photo].values()]
             if len(cures) == 1 and cures[0] > number:
                 counts[number] = False
-        return every.where(counts)
+        return captures.where(counts)
 
     def newest_rows(self, camera: int, days: int | None = None) -> Iterator[Row]:
         """Yield the rows of a camera's newest captures, at least those of 31 days of minutes, in the order they came.
@@ -119,56 +125,59 @@ class Captures:
             if newest >= oldest:
                 yield from map(marshal.loads, rows)
 
-    def _take(self, rows: Iterable[Row]) -> int:
+    def _take(self, rows: Iterable[dict[str, Any]]) -> int:
         """Add a batch, and return how many rows there were."""
         start = len(self.paths)
-        paths, models, whole = [], [], {}
-        ids, minutes, skies, unsure, probabilities, cameras, nights, by_file = ([] for _ in range(8))
+        ids, entries, whole = [], [], dict[int, list[bytes]]()
+        sky, is_unsure, probability = FAILED, False, 0.0
         for number, row in enumerate(rows, start):
-            path, time, sun = row["path"], row["captured_at"], row.get("sun")
-            sun_phase = sun["phase"] if sun else row.get("sun_phase")
+            path, time = row["path"], row["captured_at"]
             photo, camera = self._place(path)
             capture = capture_id(row, photo) or hash((photo, number))
-            ids.append(capture)
-            paths.append(path)
-            models.append(row["model"])
-            minutes.append(self._minute(time) if time else UNDATED)
-            cameras.append(camera)
-            nights.append(sun_phase in _NIGHTS)
-            by_file.append(row.get("time_source") == "file")
             if row["status"] == "error":
-                skies.append(FAILED)
-                unsure.append(False)
-                probabilities.append(0)
+                sky, is_unsure, probability = FAILED, False, 0.0
                 self.errors[number] = row["error"] or ""
                 self._failed.append((number, photo))
                 self._cures.setdefault(photo, {})
             else:
-                skies.append(_SKY_OF[row["genus"] or row["reason"]])
-                unsure.append(row["reason"] == "low_confidence")
-                probabilities.append(row["probability"] or 0)
-                if self._cures and photo in self._cures:
-                    cures = self._cures[photo]
-                    if len(cures) < 2 or capture in cures:
-                        cures[capture] = number
-            if camera not in whole:
-                whole[camera] = []
-            whole[camera].append(marshal.dumps(row))
-        self.paths += paths
-        self.models.update(models)
-        numbers = range(start, len(self.paths))
-        kinds = (np.int32, np.int32, np.int8, bool, np.float32, np.int16, bool, bool)
-        values = (numbers, minutes, skies, unsure, probabilities, cameras, nights, by_file)
-        self._batches.append(Columns(*map(np.array, values, kinds)))
-        self._ids.append(np.array(ids, np.int64))
-        for camera, own in whole.items():
-            self._keep_whole(camera, start, own, max(minutes))
-        return len(paths)
+                sky = _NUMBERS[row["genus"] or row["reason"]]
+                is_unsure, probability = row["reason"] == "low_confidence", row["probability"] or 0.0
+                if photo in self._cures:
+                    self._cure(photo, capture, number)
+            sun = row.get("sun")
+            is_night = (sun["phase"] if sun else row.get("sun_phase")) in _NIGHTS
+            minute = self._minute(time) if time else UNDATED
+            is_by_file = row.get("time_source") == "file"
+            ids.append(capture)
+            entries.append((number, minute, sky, is_unsure, probability, camera, is_night, is_by_file))
+            self.paths.append(path)
+            self._models.append(row["model"])
+            if camera in whole:
+                whole[camera].append(marshal.dumps(row))
+            else:
+                whole[camera] = [marshal.dumps(row)]
+        if entries:
+            columns = zip(*entries, strict=True)
+            self._batches.append(Columns._make(map(np.array, columns, _KINDS)))
+            self._ids.append(np.array(ids, np.int64))
+            newest = int(self._batches[-1].minute.max())
+            for camera, own in whole.items():
+                self._keep_whole(camera, newest, start, own)
+            self.models.update(self._models)
+            self._models.clear()
+        return len(entries)
 
-    def _keep_whole(self, camera: int, start: int, rows: list[Row], newest: int) -> None:
+    def _cure(self, photo: str, capture: int, number: int) -> None:
+        cures = self._cures[photo]
+        if len(cures) < 2 or capture in cures:
+            cures[capture] = number
+
+    def _keep_whole(self, camera: int, newest: int, start: int, rows: list[bytes]) -> None:
         heap = self._whole.setdefault(camera, [])
-        keep = heapq.heappush if len(heap) < _WHOLE_BATCHES else heapq.heappushpop
-        keep(heap, (newest, start, rows))
+        if len(heap) < _WHOLE_BATCHES:
+            heapq.heappush(heap, (newest, start, rows))
+        else:
+            heapq.heappushpop(heap, (newest, start, rows))
 
     def _place(self, path: str) -> tuple[str, int]:
         """Return the identity of a photo, and the number of its camera."""

@@ -62,7 +62,7 @@ def _facts(view: View, camera: Camera, row: Row) -> Iterator[str]:
     if row["genus"]:
         yield f"{percent(row['probability'])}, {'certain' if row['certain'] else 'not certain'}"
     if row["reason"]:
-        yield REASONS.get(row["reason"], row["reason"])
+        yield str(REASONS.get(row["reason"], row["reason"]))
     if camera.since:
         since, now = view.clock(camera.since), view.clock(camera.phases[-1].end)
         date = "" if since.date() == now.date() else f" on {since.day} {since:%B}"
@@ -72,7 +72,7 @@ def _facts(view: View, camera: Camera, row: Row) -> Iterator[str]:
             yield f"before: {title_of(before.sky)} since {clock(view.clock(before.start))}"
     if row["genus"]:
         yield f"base {row['base']}"
-        yield f"{row['rain']}"
+        yield str(row["rain"])
 
 
 def last_day(view: View, picture: Picture) -> Iterator[str]:
@@ -111,7 +111,8 @@ def each_day(view: View, picture: Picture) -> Iterator[str]:
         of_camera = [(camera, _between(view, camera, start, start + _DAY)) for camera in view.cameras]
         name = f"{start:%a} {start.day} {start:%b}"
         strips = "".join(_strip(camera, spans, start, name) for camera, spans in of_camera)
-        yield f'<details class="day" id="day-{ordinal}"><summary><span>{name}</span><span class="strips{_named(view)}">{strips}</span></summary>\n'
+        strips = f'<span class="strips{_named(view)}">{strips}</span>'
+        yield f'<details class="day" id="day-{ordinal}"><summary><span>{name}</span>{strips}</summary>\n'
         for camera, spans in of_camera:
             yield f"{_name(camera)}{_pictures(view, spans, picture, most)}{_words(view, spans) or '<p>No capture.</p>'}"
         yield "</details>\n"

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from itertools import islice
 
+import numpy as np
+
 from cloudedge.report.charts import BY_GENUS, BY_LEVEL, axis, months, stacked
 from cloudedge.report.pictures import Picture
 from cloudedge.report.summary import DARK, Counts, Shown, Summary
@@ -36,11 +38,11 @@ def figures(view: View) -> Iterator[str]:
     """Yield the numbers that count, where there is more than one capture."""
     if view.captures < 2:
         return
-    totals = sum(camera.summary.totals for camera in view.cameras)
     tiles = [(f"{view.captures:,}", "captures")]
     if view.days:
         tiles.append((f"{len(view.days):,}", "day" if len(view.days) == 1 else "days"))
-    if view.cameras and (genera := totals[:GENUS_COUNT]).sum():
+    genera = np.sum([camera.summary.totals[:GENUS_COUNT] for camera in view.cameras], axis=0)
+    if genera.sum():
         tiles.append((share(int(genera[:, 0].sum()), int(genera.sum())), "of the clouds named with certainty"))
         if genera[:, 0].any():
             tiles.append((TITLES[int(genera[:, 0].argmax())], "named with certainty most often"))
@@ -91,7 +93,8 @@ def _shares(title: str, columns: Counts, labels: str, style: str = "") -> Iterat
     if not lit.any():
         return
     yield f"<section><h2>{text(title)}</h2>\n<p>Of the captures that are not too dark; faded what is uncertain.</p>\n"
-    yield f"<h3>Genera</h3>\n{'' if style else legend()}{_chart(stacked(columns, BY_GENUS, f'{title}: genera'), labels, style)}"
+    yield f"<h3>Genera</h3>\n{'' if style else legend()}"
+    yield _chart(stacked(columns, BY_GENUS, f"{title}: genera"), labels, style)
     yield f"<h3>Levels</h3>\n{'' if style else _level_legend()}"
     yield f"{_chart(stacked(columns, BY_LEVEL, f'{title}: levels'), labels, f'{style} low-chart')}</section>\n"
 
@@ -131,7 +134,8 @@ def _bar(summary: Summary, sky: int, most: int) -> str:
     style = STYLES[sky]
     return (
         f'<svg class="bar" viewBox="0 0 {most} 1" preserveAspectRatio="none" aria-hidden="true">'
-        f'<path class="{style}" d="M0 0h{certain}v1H0z"/><path class="{style} doubt" d="M{certain} 0H{every}v1H{certain}z"/>'
+        f'<path class="{style}" d="M0 0h{certain}v1H0z"/>'
+        f'<path class="{style} doubt" d="M{certain} 0H{every}v1H{certain}z"/>'
         "</svg>"
     )
 

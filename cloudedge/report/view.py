@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
+from itertools import takewhile
 from math import inf
 
 import numpy as np
@@ -105,7 +105,7 @@ def state_of(row: Row) -> str:
 def view_of(captures: Captures, every_phase: bool = True) -> View:
     """Add up what has come so far; without `every_phase`, only the phases of the last day are found."""
     columns = captures.columns()
-    days = np.unique(columns.minute[columns.minute != UNDATED] // 1440).tolist()
+    days = np.unique(columns.minute[(columns.minute != UNDATED) & (columns.sky != FAILED)] // 1440).tolist()
     every_phase = every_phase and bool(days) and days[-1] - days[0] < DAYS_AS_STRIPS
     names = enumerate(captures.cameras)
     cameras = [
@@ -146,5 +146,6 @@ def _newest(captures: Captures, number: int, name: str | None, every_phase: bool
 
 def _shared_folder(paths: list[str]) -> str:
     """Return the folders that all paths begin with."""
-    shared = os.path.commonprefix([min(paths), max(paths)]) if paths else ""
-    return shared[: shared.rfind("/") + 1]
+    first, last = (min(paths), max(paths)) if paths else ("", "")
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(first.split("/")[:-1], last.split("/")[:-1], strict=False))
+    return "".join(f"{folder}/" for folder, _ in same)

@@ -58,7 +58,7 @@ class Live:
         self._source, self._check = source, check
         self._latest: dict[str | None, bytes] = {}
         self._day = b"[]"
-        self._page: asyncio.Task[Response] | None = None
+        self._page: asyncio.Task[bytes] | None = None
         self._is_ready = asyncio.Event()
 
     def routes(self) -> list[Route]:
