@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 from cloudedge.errors import CloudEdgeError
 from cloudedge.row_formats import LONGEST, csv_header, is_empty, parse
 
-_MARK = 64  # bytes before the place that has been reached; others there mean that the file was rewritten
+_MARK = 4096  # bytes of the last line that was read; others in its place mean that the file was rewritten
 
 
 class RowTail:

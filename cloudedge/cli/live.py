@@ -122,7 +122,9 @@ def _nested(row: Row) -> dict[str, Any]:
     level = {"name": row["level_name"], "probability": row["level_probability"]} if row.get("level_name") else None
     plain = {name: value for name, value in fields.items() if not name.startswith(("level_", "top", "sun_"))}
     top = [{"genus": genus, "probability": probability} for genus, probability in guesses_of(row)]
-    return {**plain, "level": level, "top": top}
+    names = ("elevation", "azimuth", "phase")
+    sun = {name: row[f"sun_{name}"] for name in names} if row.get("sun_phase") else None
+    return {**plain, "level": level, "top": top, "sun": sun}
 
 
 def _plain(phase: Phase) -> dict[str, Any]:

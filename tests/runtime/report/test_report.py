@@ -58,7 +58,14 @@ def row(
     if error:
         answer = {**dict.fromkeys(answer), "top": []}
     head = {"path": path, "status": "error" if error else "ok", "error": error}
-    return {**head, **answer, "captured_at": captured_at, "time_source": time_source, "model": "tiny 1.0.0", "sun": None}
+    return {
+        **head,
+        **answer,
+        "captured_at": captured_at,
+        "time_source": time_source,
+        "model": "tiny 1.0.0",
+        "sun": None,
+    }
 
 
 def year(number: int) -> list[dict[str, Any]]:
