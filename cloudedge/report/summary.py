@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cloudedge.phases import SKIES
-from cloudedge.report.captures import FAILED, UNDATED, Columns
+from cloudedge.report.captures import FAILED, UNDATED, Bools, Columns
 
 DARK, UNFAMILIAR = SKIES.index("dark"), SKIES.index("unfamiliar")
 _ALL_SKIES = range(len(SKIES))
@@ -74,39 +74,38 @@ class Summary:
 
 def summarise(captures: Columns) -> Summary:
     """Add up captures, in any order."""
-    seen = captures.where(captures.sky != FAILED)
-    dated = seen.where(seen.minute != UNDATED)
-    hours, hour_of = np.unique(dated.minute // 60, return_inverse=True)
+    is_seen = captures.sky != FAILED
+    is_dated = is_seen & (captures.minute != UNDATED)
+    hours, hour_of = np.unique(captures.minute[is_dated] // 60, return_inverse=True)
     size = 2 * len(SKIES)
-    cells = np.bincount(hour_of * size + 2 * dated.sky + dated.is_unsure, minlength=len(hours) * size)
-    at_night = np.bincount(hour_of, dated.is_night, len(hours))
-    is_doubtful = seen.is_unsure | (seen.sky == UNFAMILIAR)
-    sure, doubtful = seen.where(~is_doubtful), seen.where(is_doubtful)
-    typical = [_best_of_days(sure.where(sure.sky == sky), 1) for sky in _ALL_SKIES]
-    kinds = (doubtful.where(doubtful.sky == UNFAMILIAR), doubtful.where(doubtful.sky != UNFAMILIAR))
+    kind = 2 * captures.sky + captures.is_unsure
+    cells = np.bincount(hour_of * size + kind[is_dated], minlength=len(hours) * size)
+    at_night = np.bincount(hour_of, captures.is_night[is_dated], len(hours))
+    is_unsure, is_unfamiliar = is_seen & captures.is_unsure, captures.sky == UNFAMILIAR
+    is_sure = ~is_unsure & ~is_unfamiliar
     return Summary(
-        captures=len(captures.sky),
-        failed=len(captures.sky) - len(seen.sky),
-        undated=len(seen.sky) - len(dated.sky),
-        by_file_time=int(np.sum(dated.by_file_time)),
-        totals=np.bincount(2 * seen.sky + seen.is_unsure, minlength=size).reshape(-1, 2),
+        captures=len(is_seen),
+        failed=len(is_seen) - int(is_seen.sum()),
+        undated=int(is_seen.sum() - is_dated.sum()),
+        by_file_time=int(captures.by_file_time[is_dated].sum()),
+        totals=np.bincount(kind[is_seen], minlength=size).reshape(-1, 2),
         hours=hours.astype(np.int64),
         of_hour=cells.reshape(len(hours), len(SKIES), 2),
         nights=2 * at_night > np.bincount(hour_of, minlength=len(hours)),
-        typical=typical,
-        doubtful=_in_turns(*(_best_of_days(kind, -1) for kind in kinds)),
+        typical=[_best_of_days(captures, is_sure & (captures.sky == sky), 1) for sky in _ALL_SKIES],
+        doubtful=_in_turns(*(_best_of_days(captures, chosen, -1) for chosen in (is_unfamiliar, is_unsure))),
     )
 
 
-def _best_of_days(captures: Columns, sign: int) -> list[Shown]:
+def _best_of_days(captures: Columns, chosen: Bools, sign: int) -> list[Shown]:
     """Return the capture of each day with the highest probability, or with a sign of -1 the lowest, the best first."""
-    day = captures.minute // 1440
-    order = np.lexsort((captures.number, -sign * captures.probability, day))
+    at = np.flatnonzero(chosen)
+    day, rank = captures.minute[at] // 1440, -sign * captures.probability[at]
+    order = np.lexsort((at, rank, day))
     is_first = np.ones(len(order), bool)
     is_first[1:] = day[order][1:] != day[order][:-1]
     best = order[is_first]
-    best = best[np.argsort(-sign * captures.probability[best], kind="stable")]
-    return [_shown(captures, index) for index in best]
+    return [_shown(captures, index) for index in at[best[np.argsort(rank[best], kind="stable")]]]
 
 
 def _shown(captures: Columns, index: int) -> Shown:

@@ -13,7 +13,7 @@ from math import inf
 import numpy as np
 
 from cloudedge.phases import Capture, Phase, capture_of, instant_of, phases
-from cloudedge.report.captures import FAILED, UNDATED, Captures
+from cloudedge.report.captures import FAILED, UNDATED, Captures, Paths
 from cloudedge.report.summary import Summary, summarise
 from cloudedge.row import Row
 from cloudedge.row_formats import printable
@@ -51,7 +51,7 @@ class View:
     cameras: list[Camera]
     models: list[str]  # the most frequent first
     folder: str  # what the paths of all photos begin with; it is left out of those that are shown
-    paths: list[str]  # by the number of a row
+    paths: Paths  # by the number of a row
     errors: Counter[str]  # how often; numbers in the texts are replaced by dots
     failures: list[tuple[str, str]]  # path and problem of the last ones
     days: list[int]  # those with a capture, as ordinals
@@ -109,14 +109,14 @@ def view_of(captures: Captures, every_phase: bool = True) -> View:
     every_phase = every_phase and bool(days) and days[-1] - days[0] < DAYS_AS_STRIPS
     names = enumerate(captures.cameras)
     cameras = [
-        Camera(name, summarise(columns.where(columns.camera == number)), *_newest(captures, number, name, every_phase))
+        Camera(name, summarise(columns.of_camera(number)), *_newest(captures, number, name, every_phase))
         for number, name in sorted(names, key=lambda item: item[1] or "")
     ]
     failed = columns.number[columns.sky == FAILED].tolist()
     return View(
         cameras=cameras,
         models=[name for name, _ in captures.models.most_common()],
-        folder=_shared_folder(captures.paths),
+        folder=_shared_folder(captures.paths.folders),
         paths=captures.paths,
         errors=Counter(re.sub("[0-9]+", "…", captures.errors[number]) for number in failed),
         failures=[(captures.paths[number], captures.errors[number]) for number in failed[-_LAST_FAILURES:]],
@@ -144,8 +144,7 @@ def _newest(captures: Captures, number: int, name: str | None, every_phase: bool
     return [*phases(ordered, name)], newest and newest[1]
 
 
-def _shared_folder(paths: list[str]) -> str:
+def _shared_folder(folders: list[str]) -> str:
     """Return the folders that all paths begin with."""
-    first, last = (min(paths), max(paths)) if paths else ("", "")
-    same = takewhile(lambda pair: pair[0] == pair[1], zip(first.split("/")[:-1], last.split("/")[:-1], strict=False))
-    return "".join(f"{folder}/" for folder, _ in same)
+    parts = zip(*(folder.split("/")[:-1] for folder in folders), strict=False)
+    return "".join(f"{part[0]}/" for part in takewhile(lambda part: len({*part}) == 1, parts))
