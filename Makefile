@@ -16,6 +16,7 @@
 #   make coverage     the runtime's tests, and which lines and branches of cloudedge they reach
 #   make test-lowest  the runtime's tests and `harden` with the lowest versions that setup.cfg allows
 #   make bench  measure side by side with what one would use instead (SECTIONS="process warm folder inference")
+#   make test-homeassistant  show a real Home Assistant what watch publishes; needs root
 #   make test-arm64  run the runtime's tests in an emulated Debian for arm64; needs root
 
 PYTHON ?= python3
@@ -24,7 +25,7 @@ ARGS ?=
 SUITES = lint test-runtime harden test-browser test-packaging test-export
 PYTEST = .venvs/runtime/bin/python -m pytest
 
-.PHONY: demo test quick bench load soak fuzz mutants test-arm64 test-lowest coverage wheel dist-branch docs $(SUITES)
+.PHONY: demo test quick bench load soak fuzz mutants test-arm64 test-homeassistant test-lowest coverage wheel dist-branch docs $(SUITES)
 
 demo: .venv/installed
 	.venv/bin/cloudedge classify examples/cumulus.jpg
@@ -109,6 +110,9 @@ test-lowest: .venvs/lowest/installed
 test-arm64: .venvs/runtime/installed
 	scripts/test-arm64
 
+test-homeassistant: .venvs/runtime/installed
+	scripts/test-homeassistant $(ARGS)
+
 # What an earlier build has left must not get into it.
 wheel: .venv/installed
 	rm -rf build dist
@@ -126,7 +130,7 @@ dist-branch:
 	rm "$$GIT_INDEX_FILE"
 
 .venv/installed: NEEDS = --editable .
-.venvs/runtime/installed: NEEDS = --editable '.[heic,serve,watch]' --group test --group packaging --group browser --group lint
+.venvs/runtime/installed: NEEDS = --editable '.[heic,mqtt,serve,watch]' --group test --group packaging --group browser --group lint
 .venvs/export/installed: NEEDS = --editable '.[export,ray,watch]' --group test --group lint
 .venvs/bench/installed: NEEDS = --editable . --group bench
 .venvs/fuzz/installed: NEEDS = --editable '.[heic,serve]' --group fuzz
@@ -146,6 +150,6 @@ $(ENVIRONMENTS:=/installed): setup.cfg pyproject.toml
 .venvs/lowest/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv --clear $(@D)
 	$(PIP) install $(MODERN_PIP) uv
-	$(@D)/bin/uv pip install --quiet --python $(@D) --resolution lowest-direct --editable '.[heic,serve,watch]'
-	$(PIP) install --editable '.[heic,serve,watch]' --group test
+	$(@D)/bin/uv pip install --quiet --python $(@D) --resolution lowest-direct --editable '.[heic,mqtt,serve,watch]'
+	$(PIP) install --editable '.[heic,mqtt,serve,watch]' --group test
 	touch $@

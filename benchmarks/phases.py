@@ -14,7 +14,7 @@ import random
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
@@ -50,11 +50,8 @@ class Figures:
     changes: int = 0
     missed: int = 0
     announced_wrongly: int = 0
-    offsets: list[float] = None  # type: ignore[assignment]
-    delays: list[float] = None  # type: ignore[assignment]
-
-    def __post_init__(self) -> None:
-        self.offsets, self.delays = [], []
+    offsets: list[float] = field(default_factory=list)
+    delays: list[float] = field(default_factory=list)
 
 
 def photos_of(data: Path, model: str, part: str) -> Photos:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from math import exp, inf
 from operator import mul
@@ -150,9 +150,13 @@ def capture_of(row: Row) -> Capture | None:
         moment = datetime.fromisoformat(row["captured_at"])
     except ValueError:
         return None
-    sky = _INDEX[row["genus"] or row["reason"]]
-    guesses = bytes(byte for genus, p in guesses_of(row) for byte in (_INDEX[genus], round(_PARTS * p)))
-    return Capture(moment, sky, bool(row["certain"]), row["path"], guesses)
+    if (offset := moment.utcoffset()) is not None:
+        moment = moment.replace(tzinfo=_zone(offset))
+    guesses = guesses_of(row)
+    if row["genus"] and not guesses:  # a CSV whose columns somebody has cut out
+        guesses = [(row["genus"], row["probability"])]
+    numbers = bytes(number for genus, p in guesses for number in (_INDEX[genus], round(_PARTS * p)))
+    return Capture(moment, _INDEX[row["genus"] or row["reason"]], bool(row["certain"]), row["path"], numbers)
 
 
 def phases_of(rows: Iterable[Row], camera: str | None = None) -> Iterator[Phase]:
@@ -213,6 +217,12 @@ def _own_probability(capture: Capture, sky: str) -> int:
     if SKIES[capture.sky] != sky:
         return 0
     return _PARTS if sky in NAMELESS else capture.guesses[1]
+
+
+@lru_cache
+def _zone(offset: timedelta) -> timezone:
+    """Return one object for each offset, where each time that is read has one of its own."""
+    return timezone(offset)
 
 
 @lru_cache(maxsize=1 << 14)

@@ -34,7 +34,7 @@ def reference() -> str:
     """Return the help of cloudedge and of each command, as Markdown."""
     overview = help_of()
     listing = overview.partition("\nCommands:\n")[2].partition("\n\n")[0]
-    commands = re.findall(r"^  (\w+)", listing, re.MULTILINE)
+    commands = re.findall(r"^  ([\w-]+)", listing, re.MULTILINE)
     sections = [f"```text\n{overview}```\n"]
     sections += [f"### cloudedge {command}\n\n```text\n{help_of(command)}```\n" for command in commands]
     return "\n".join(sections)

@@ -76,8 +76,8 @@ def _drop_unwritten_rows() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-# Each is the `command` of the module of its name, which is loaded only when it is asked for.
-_COMMANDS = ("bench", "classify", "explain", "genera", "info", "phases", "report", "serve", "watch")
+# Each is the `command` of the module that the first word of its name names, loaded only when it is asked for.
+_COMMANDS = ("bench", "classify", "explain", "genera", "info", "mqtt-forget", "phases", "report", "serve", "watch")
 
 
 class _Commands(click.Group):
@@ -97,7 +97,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = import_module(f"cloudedge.cli.{cmd_name}").command
+        command: click.Command = import_module(f"cloudedge.cli.{cmd_name.partition('-')[0]}").command
         return command
 
 

@@ -17,7 +17,7 @@ from cloudedge.cli.outputs import count, format_of, open_output, writing
 from cloudedge.cli.results import reading
 from cloudedge.errors import printable
 from cloudedge.phases import Capture, Phase, phases
-from cloudedge.row import NAMELESS
+from cloudedge.row import NAMELESS, Row
 from cloudedge.row_formats import csv_line, to_json, to_jsonl
 
 if TYPE_CHECKING:
@@ -53,15 +53,26 @@ def command(results: str, format_: str | None, target: str | None, pattern: str 
     """
     if target is not None and all(map(os.path.exists, (target, results))) and os.path.samefile(target, results):
         raise click.BadParameter("that is RESULTS itself; choose another name.", param_hint="--output")
+    undated: list[str] = []
     with reading(results) as rows:
-        cameras = captures_by_camera(rows(), pattern)
+        cameras = captures_by_camera(_noting_undated(rows(), undated), pattern)
     found = (_in_zone(phase, zone) for camera, captures in cameras.items() for phase in phases(captures, camera))
     with ExitStack() as stack:
         stream = open_output(target, stack)
         for piece in _WRITERS[format_of(target, format_)](found):
             with writing(target):
                 click.echo(piece, file=stream, nl=False)
+    if undated:
+        left_out = count(len(undated), "capture")
+        click.echo(f"{left_out} without a time left out, for example {printable(undated[0])}.", err=True)
     _report(cameras, pattern, zone)
+
+
+def _noting_undated(rows: Iterable[Row], undated: list[str]) -> Iterator[Row]:
+    for row in rows:
+        if row["status"] == "ok" and not row["captured_at"]:
+            undated.append(row["path"])
+        yield row
 
 
 def _in_zone(phase: Phase, zone: ZoneInfo | None) -> Phase:

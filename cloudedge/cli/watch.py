@@ -18,6 +18,7 @@ from cloudedge.archive.row_command import run_command
 from cloudedge.archive.watch import Changes, Watch
 from cloudedge.cli.exit_codes import INTERRUPTED
 from cloudedge.cli.inputs import open_classifier, settings_of
+from cloudedge.cli.mqtt import Mqtt, mqtt_options
 from cloudedge.cli.options import (
     Answer,
     Command,
@@ -87,6 +88,7 @@ onnxruntime cannot be used; 4 another cloudedge is writing FILE; 130 ended by Ct
     help="Look through the folder this often, instead of waiting for notifications.  [default: 30 on network shares]",
 )
 @camera_option
+@mqtt_options
 @glob_option
 @exclude_option
 @answer_options
@@ -106,6 +108,7 @@ def command(
     exclude: tuple[str, ...],
     model: str,
     threads: int | None,
+    mqtt: Mqtt | None,
     **options: Any,
 ) -> None:
     """Print a row for each capture that comes into DIR or its sub-folders, once it is complete.
@@ -150,6 +153,8 @@ def command(
         if target is None:
             watcher.mark_existing_done()
         listeners: list[Callable[[dict[str, Any], bool], object]] = []  # told of each row, and whether the sky changed
+        if mqtt:
+            listeners.append(stack.enter_context(mqtt.publisher(classifier, lambda row: row["path"])))
         tick = min(1.0, max(settle / 2, 0.05), poll or 1.0)
         hints = from_polling(root, poll, tick, stop, say) if poll else from_notifications(root, tick, stop, say)
 

@@ -18,6 +18,7 @@ from dataclasses import FrozenInstanceError, asdict, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -28,6 +29,7 @@ from cloudedge.errors import ImageTooLargeError
 from cloudedge.genera import BASES, GENERA, by_name
 from cloudedge.model import Outputs, usable_cpus
 from cloudedge.photo.read import read
+from cloudedge.sun import Location
 
 THREADS = 2
 AHEAD = 2 * THREADS  # how many photos classify_many decodes ahead
@@ -581,3 +583,41 @@ def test_the_error_of_a_thread_holds_on_to_nothing(tiny):
     while error is not None:
         assert error.__traceback__ is None
         error = error.__context__
+
+
+# Day and night
+
+VIENNA = Location(48.21, 16.37, ZoneInfo("Europe/Vienna"))
+
+
+@pytest.mark.parametrize(
+    ("clock", "reason", "phase"),
+    [("123000", None, "day"), ("211500", None, "civil"), ("223045", "dark", "astronomical")],
+)
+def test_no_cloud_has_a_name_at_night_however_bright_the_photo(tiny, photos, clock, reason, phase):
+    photo = photos[0].rename(photos[0].with_name(f"cam_20240601_{clock}.jpg"))
+    plain = CloudClassifier(tiny, THREADS, min_confidence=0.0).classify(photo)
+    result = CloudClassifier(tiny, THREADS, min_confidence=0.0, location=VIENNA).classify(photo)
+    assert (plain.sun, plain.reason) == (None, None)
+    assert (result.reason, result.certain, result.sun.phase) == (reason, reason is None, phase)
+    nameless = (result.genus, result.abbreviation, result.probability, result.level, result.base, result.rain)
+    assert nameless == (None,) * 6 if reason else nameless == tuple(getattr(plain, name) for name in NAMED)
+    assert result.top == plain.top
+    assert (result.maps is None) == (plain.maps is None)
+
+
+NAMED = ("genus", "abbreviation", "probability", "level", "base", "rain")
+
+
+def test_without_the_instant_there_is_no_sun_and_no_night(tiny, photos):
+    photo = photos[0].rename(photos[0].with_name("cam_20240601_223045.jpg"))
+    result = CloudClassifier(tiny, THREADS, min_confidence=0.0, location=Location(48.21, 16.37)).classify(photo)
+    assert (result.sun, result.reason) == (None, None)
+
+
+def test_an_error_has_the_sun_of_its_time_and_no_row_has_the_location(tiny, tmp_path):
+    classifier = pickle.loads(pickle.dumps(CloudClassifier(tiny, THREADS, location=VIENNA)))
+    (row,) = classifier.classify_many([str(tmp_path / "cam_20240601_123000.jpg")])
+    assert (row.status, row.sun.phase) == ("error", "day")
+    assert not {"location", "latitude", "longitude"} & set(row.to_dict())
+    assert list(row.to_dict()["sun"]) == ["elevation", "azimuth", "phase"]

@@ -12,7 +12,19 @@ import pytest
 
 import cloudedge
 
-HEAVY = {"numpy", "onnxruntime", "PIL", "torch", "torchvision", "onnx", "export", "pi_heif", "starlette", "uvicorn"}
+HEAVY = {
+    "numpy",
+    "onnxruntime",
+    "PIL",
+    "torch",
+    "torchvision",
+    "onnx",
+    "export",
+    "pi_heif",
+    "starlette",
+    "uvicorn",
+    "paho",
+}
 
 
 ROOT = Path(cloudedge.__file__).parent
@@ -21,7 +33,7 @@ FLOORS = (
     {"errors", "genera", "files", "signals", "installation"},
     {"photo"},
     set(),
-    {"archive", "report", "bench", "serve"},
+    {"archive", "report", "bench", "serve", "mqtt"},
     {"cli"},
 )
 
@@ -41,6 +53,7 @@ def modules_after(code: str) -> set[str]:
         "import cloudedge; cloudedge.__version__, dir(cloudedge), cloudedge.GENERA, cloudedge.ModelError",
         "from cloudedge import CloudEdgeError, ImageError, Genus",
         "import cloudedge.cli.main",
+        "import cloudedge.cli.watch, cloudedge.cli.mqtt",
         "import cloudedge.row, cloudedge.row_formats, cloudedge.files, cloudedge.archive.journal",
     ],
 )

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 from datetime import datetime
-from itertools import product
+from itertools import pairwise, product
 from math import exp
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,14 @@ from cloudedge.phases import (
     DOUBT,
     SKIES,
     TRUST,
+    Capture,
     Phase,
     Smoother,
     capture_of,
     phases_of,
 )
-from cloudedge.row_formats import read_rows, to_csv
+from cloudedge.row import flatten
+from cloudedge.row_formats import csv_line, read_rows, to_csv
 
 from ..support.skies import row, rows_of
 
@@ -34,6 +36,10 @@ def runs(text: str, **options: Any) -> str:
     words = text.split()
     skies = [sky for number, sky in zip(words[::2], words[1::2], strict=True) for _ in range(int(number))]
     return " ".join(f"{phase.captures} {phase.sky}" for phase in phases_of(rows_of(skies, **options)))
+
+
+def captures_of(skies: list[str], **options: Any) -> list[Capture]:
+    return list(filter(None, map(capture_of, rows_of(skies, **options))))
 
 
 def test_a_phase_says_what_its_captures_show() -> None:
@@ -77,10 +83,10 @@ def test_captures_an_hour_apart_change_sooner_than_captures_a_minute_apart() -> 
 
 
 def test_low_confidence_counts_by_its_probability() -> None:
-    captures = [*rows_of(["Cumulus"] * 12, minutes=10)]
+    captures = [*rows_of(["Cumulus"] * 13, minutes=20)]
     for strength, expected in ((0.2, 1), (0.9, 3)):
         changed = list(captures)
-        for place in (5, 6, 7):
+        for place in (5, 6, 7, 8):
             moment = datetime.fromisoformat(captures[place]["captured_at"])
             changed[place] = row("Cirrus", moment, "b.jpg", strength)
         assert len(list(phases_of(changed))) == expected, strength
@@ -112,6 +118,14 @@ def test_flat_rows_have_the_same_phases(tmp_path: Path) -> None:
     assert list(phases_of(read_rows(str(tmp_path / "rows.csv")))) == list(phases_of(captures))
 
 
+def test_a_csv_without_its_guesses_counts_by_the_genus(tmp_path: Path) -> None:
+    captures = list(rows_of(["Cumulus"] * 5 + ["Cirrus"] * 5, minutes=30))
+    columns = ["path", "status", "error", "genus", "probability", "certain", "reason", "captured_at", "model"]
+    lines = [csv_line(columns), *(csv_line(flatten(row, columns)) for row in captures)]
+    (tmp_path / "rows.csv").write_text("".join(lines))
+    assert list(phases_of(read_rows(str(tmp_path / "rows.csv")))) == list(phases_of(captures))
+
+
 def test_times_with_and_without_an_offset_may_be_mixed() -> None:
     with_offset = list(rows_of(["Cumulus"] * 3))
     without = list(rows_of(["Cumulus"] * 3, start="2024-06-01T03:00:00"))
@@ -140,15 +154,14 @@ def test_the_probabilities_are_those_of_all_sequences_of_skies_added_up(skies: l
     sums = [dict.fromkeys(SKIES, 0.0) for _ in captures]
     for sequence in product(SKIES, repeat=3):
         joint = 1 / len(SKIES)
-        for before, now in zip(sequence, sequence[1:], strict=False):
+        for before, now in pairwise(sequence):
             joint *= (1 - stay) / len(SKIES) + stay * (before == now)
         for number, sky in enumerate(sequence):
             joint *= evidence(captures[number], sky, weight if number else 1.0)
         for number, sky in enumerate(sequence):
             sums[number][sky] += joint
     smoother = Smoother(lag=3)
-    for capture in map(capture_of, captures):
-        assert capture
+    for capture in captures_of(skies, minutes=20, probability=probability):
         smoother.add(capture)
     for found, of_sky in zip(smoother.finish(), sums, strict=True):
         best = max(of_sky, key=lambda sky: of_sky[sky])
@@ -169,9 +182,7 @@ def test_a_long_series_is_smoothed_in_pieces_that_do_not_show(monkeypatch: pytes
 
 
 def test_a_smoother_holds_few_captures_and_decides_each_once() -> None:
-    captures = [
-        capture for capture in map(capture_of, rows_of(["Cumulus"] * 50 + ["Stratus"] * 50, minutes=5)) if capture
-    ]
+    captures = captures_of(["Cumulus"] * 50 + ["Stratus"] * 50, minutes=5)
     smoother, decided = Smoother(lag=4), []
     for number, capture in enumerate(captures, start=1):
         decided += smoother.add(capture)
@@ -182,9 +193,9 @@ def test_a_smoother_holds_few_captures_and_decides_each_once() -> None:
 
 
 def test_without_a_lag_only_the_past_counts() -> None:
-    captures = [*map(capture_of, rows_of(["Cumulus"] * 6 + ["Stratus"] * 6, minutes=10))]
     smoother = Smoother(lag=0)
-    skies = [found.sky for capture in captures if capture for found in smoother.add(capture)]
+    captures = captures_of(["Cumulus"] * 6 + ["Stratus"] * 6, minutes=10)
+    skies = [found.sky for capture in captures for found in smoother.add(capture)]
     assert skies[:7] == ["Cumulus"] * 7  # at the first Stratus it is not known yet
     assert skies[-1] == "Stratus"
 

@@ -16,13 +16,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from PIL import Image
 
 import cloudedge
 from cloudedge import ModelError
-from cloudedge.cli.inputs import open_classifier
+from cloudedge.cli.inputs import open_classifier, settings_of
 from cloudedge.cli.main import main
 from cloudedge.cli.options import Answer
 from cloudedge.packaged_models import sha256
@@ -493,3 +494,29 @@ def test_the_example_is_a_photo_of_useful_size() -> None:
     with Image.open(photo) as image:
         assert min(image.size) >= 512
     assert photo.stat().st_size < 100_000
+
+
+def test_a_location_is_a_setting_of_a_journal_and_without_one_the_settings_are_those_of_before() -> None:
+    options: dict[str, Any] = {"top_k": 3, "crop": None, "min_confidence": None}
+    classifier = open_classifier(TINY, 1, Answer(**options))
+    before = json.loads(settings_of(classifier, Answer(**options)))
+    assert {name: before[name] for name in options} == options
+    assert set(before) == {*options, "name", "version", "sha256"}
+    zones = (None, ZoneInfo("UTC"))
+    there = [settings_of(classifier, Answer(**options, location=(48.21, 16.37), zone=zone)) for zone in zones]
+    assert len({json.dumps(before, sort_keys=True), *there}) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (("--timezone", "Europe/Vienna"), "--timezone needs --location, without which it changes nothing."),
+        (("--location", "48.21"), "give latitude and longitude in degrees, such as 48.21,16.37 or -33.87,151.21"),
+        (("--location", "91,0"), "give latitude and longitude in degrees, such as 48.21,16.37 or -33.87,151.21"),
+        (("--location", "nan,0"), "give latitude and longitude in degrees, such as 48.21,16.37 or -33.87,151.21"),
+    ],
+)
+def test_a_location_that_does_not_exist_is_refused(options: tuple[str, ...], problem: str) -> None:
+    done = run("classify", "--model", TINY, "a.jpg", *options)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert problem in " ".join(done.stderr.split())

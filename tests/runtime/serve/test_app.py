@@ -14,6 +14,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from PIL import Image
@@ -22,6 +23,7 @@ from cloudedge import CloudClassifier
 from cloudedge.genera import GENERA
 from cloudedge.installation import command_to_add
 from cloudedge.row import REASONS
+from cloudedge.sun import Location
 
 from ...support.serving import form, program, served
 from ...support.waiting import wait_for
@@ -623,3 +625,12 @@ def test_without_the_extra_it_says_what_to_install(explaining):
 
 def test_limits_are_those_that_are_documented():
     assert replace(Limits()) == Limits(64 << 20, 20, 51_000_000, 32, 256 << 20, 20.0, 16_384, 15.0, 1024)
+
+
+def test_the_sun_counts_for_the_time_in_the_name_of_an_upload(tiny, jpeg):
+    classifier = CloudClassifier(tiny, threads=1, location=Location(48.21, 16.37, ZoneInfo("Europe/Vienna")))
+    with served(classifier) as client:
+        (night,) = client.form(("cam_20240601_223045.jpg", jpeg)).json
+        (undated,) = client.post(jpeg).json
+    assert (night["reason"], night["genus"], night["sun"]["phase"]) == ("dark", None, "astronomical")
+    assert undated["sun"] is None
