@@ -130,7 +130,7 @@ dist-branch:
 	rm "$$GIT_INDEX_FILE"
 
 .venv/installed: NEEDS = --editable .
-.venvs/runtime/installed: NEEDS = --editable '.[heic,mqtt,serve,watch]' --group test --group packaging --group browser --group lint
+.venvs/runtime/installed: NEEDS = --editable '.[camera,heic,mqtt,serve,watch]' --group test --group packaging --group browser --group lint
 .venvs/export/installed: NEEDS = --editable '.[export,ray,watch]' --group test --group lint
 .venvs/bench/installed: NEEDS = --editable . --group bench
 .venvs/fuzz/installed: NEEDS = --editable '.[heic,serve]' --group fuzz
@@ -150,6 +150,6 @@ $(ENVIRONMENTS:=/installed): setup.cfg pyproject.toml
 .venvs/lowest/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv --clear $(@D)
 	$(PIP) install $(MODERN_PIP) uv
-	$(@D)/bin/uv pip install --quiet --python $(@D) --resolution lowest-direct --editable '.[heic,mqtt,serve,watch]'
-	$(PIP) install --editable '.[heic,mqtt,serve,watch]' --group test
+	$(@D)/bin/uv pip install --quiet --python $(@D) --resolution lowest-direct --editable '.[camera,heic,mqtt,serve,watch]'
+	$(PIP) install --editable '.[camera,heic,mqtt,serve,watch]' --group test
 	touch $@

@@ -68,7 +68,7 @@ class Bench:
         commands: dict[str, list[Any]] = {"cloudedge": [cloudedge, "classify", "--quiet", photo]}
         for name, module in CONTENDERS.items():
             commands[name] = [sys.executable, ROOT / f"benchmarks/contenders/{module}.py", self.files, photo]
-        order = self.order.sample(list(commands), len(commands))  # whoever comes after torch starts more slowly
+        order = self.order.sample(list(commands), len(commands))  # what runs after torch starts more slowly
         found = {name: _process(name, commands[name]) for name in order}
         for name in commands:
             self._add("process", name, found[name])
@@ -142,7 +142,7 @@ def _process(contender: str, command: list[Any]) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure in rounds, each contender once in each, so that whatever else goes on meets all of them."""
+    """Measure in rounds, each contender once in each, so that other work on the machine affects all of them."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}; by default all")
     parser.add_argument("--rounds", type=int, default=5, help="how often everything is measured (5)")
@@ -151,7 +151,7 @@ def main() -> None:
     options = parser.parse_args()
     unknown = set(options.sections) - {*SECTIONS}
     if unknown:
-        parser.error(f"no such section: {', '.join(sorted(unknown))}")
+        parser.error(f"unknown section: {', '.join(sorted(unknown))}")
     bench = Bench(options.home.resolve())
     bench.prepare()
     before = machine()

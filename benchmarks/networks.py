@@ -32,7 +32,7 @@ def main(folder: Path) -> None:
 
 
 def spec(folder: Path) -> dict[str, Any]:
-    """Return what the released model says of itself."""
+    """Return the description in the released model's metadata."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(folder / "int8.onnx", providers=["CPUExecutionProvider"])

@@ -112,7 +112,7 @@ class CloudClassifier:
     def _attempt(self, source: Source) -> _Prepared | ImageError:
         """Prepare a photo in another thread; of an error without its traceback, which holds the photo.
 
-        Where memory is short, a thread that raised would not get as far as to say so, and be waited for in vain.
+        Where memory is short, a thread may be unable to raise, and its result would never come.
         """
         try:
             return self._prepare(source)

@@ -14,7 +14,7 @@ _JOINERS = "\u200c\u200d"
 class CloudEdgeError(Exception):
     """The base of every error that cloudedge raises on purpose.
 
-    `problem` says in one line what is wrong and what to do, `path` names the file (None if there is none).
+    `problem` says in one line what is wrong and what to do, `path` names the file or is None.
     `str()` gives "PATH: problem", always one printable line.
     """
 

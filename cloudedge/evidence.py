@@ -31,7 +31,7 @@ class EvidenceMaps:
         Raises ValueError for a genus that the model does not know.
         """
         if genus not in self.classes:
-            raise ValueError(f"{genus!r} is none of the model's genera: {', '.join(self.classes)}")
+            raise ValueError(f"{genus!r} is not one of the model's genera: {', '.join(self.classes)}")
         width, height = self.size
         left, right = (min(round(edge * width), width) for edge in (self.box[0], self.box[2]))
         top, bottom = (min(round(edge * height), height) for edge in (self.box[1], self.box[3]))

@@ -12,8 +12,15 @@ from typing import TextIO
 TEMPORARY_PREFIX = ".cloudedge-"
 
 
+def is_address(path: str) -> bool:
+    """Return whether a path is the address of a camera, not of a file."""
+    return path.lower().startswith(("http://", "https://"))
+
+
 def full_path(path: str) -> str:
-    """Return a path from the root on, without `.` and `..`; links are not resolved."""
+    """Return a path from the root on, without `.` and `..`; links are not resolved, and an address stays as it is."""
+    if is_address(path):
+        return path
     try:
         return os.path.abspath(path)
     except OSError:  # the current folder is gone

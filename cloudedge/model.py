@@ -1,4 +1,4 @@
-"""One .onnx file: check it, read what it says of itself, run it."""
+"""One .onnx file: check it, read its metadata, run it."""
 
 from __future__ import annotations
 
@@ -119,9 +119,8 @@ class Model:
 
     def _open(self) -> tuple[Any, ModelSpec]:
         if not os.path.isfile(self._file):
-            raise self._error(
-                "is not a file; give the path of a model" if os.path.exists(self._file) else "no such file"
-            )
+            problem = "is not a file" if os.path.exists(self._file) else "does not exist"
+            raise self._error(f"{problem}; give the path of a model")
         onnxruntime = _onnxruntime()
         try:
             session = onnxruntime.InferenceSession(
@@ -168,7 +167,7 @@ def _onnxruntime() -> Any:
     except Exception as error:  # a broken installation raises more than ImportError
         cure = f"run: {command_to_install('onnxruntime')}"
         if sys.maxsize < 2**32:
-            cure = "there is none for 32-bit systems: install a 64-bit one, see docs/raspberry-pi.md"
+            cure = "it does not exist for 32-bit systems: install a 64-bit one, see docs/raspberry-pi.md"
         raise ModelError(f"onnxruntime cannot be used ({brief(error)}); {cure}") from error
     return onnxruntime
 

@@ -1,4 +1,4 @@
-"""What a model file says of itself, and whether that makes sense."""
+"""The description in a model file's metadata, and whether it makes sense."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Resize:
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """What a model file says of itself (the JSON in its metadata).
+    """The description of a model: the JSON in its file's metadata.
 
     `classes` stand in output order; `input_size`, the short side of the input, and `resize.size` are pixels; `mean` and
     `std` are of pixel values in 0..1; `thresholds` holds "low_confidence" (probability) and may hold "dark" (mean
@@ -132,7 +132,7 @@ def _are_three(fits: _Fits) -> _Fits:
 
 
 def _is_positive(value: Any) -> bool:
-    return _is_number(value) and value > 0
+    return _is_number(value) and value >= 1e-9  # dividing by less can overflow
 
 
 _FIELDS: _Fields = {
@@ -142,8 +142,8 @@ _FIELDS: _Fields = {
     "input_size": (_is_size, "a number of pixels"),
     "resize": (_is_object, "an object"),
     "mean": (_are_three(_is_number), "three numbers"),
-    "std": (_are_three(_is_positive), "three numbers above 0"),
-    "temperature": (_is_positive, "a number above 0"),
+    "std": (_are_three(_is_positive), "three numbers from 1e-9 to 1e9"),
+    "temperature": (_is_positive, "a number from 1e-9 to 1e9"),
     "thresholds": (_are_thresholds, 'an object of numbers, "low_confidence" among them'),
     "recipe": (_is_object, "an object without NaN or Infinity, at most 20 deep"),
     "data": (_is_object, "an object without NaN or Infinity, at most 20 deep"),

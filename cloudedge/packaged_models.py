@@ -9,12 +9,12 @@ from cloudedge.errors import ModelError, brief
 
 
 def packaged(name: str) -> Path:
-    """Return the path of the packaged model of that name ("resnet34"); raise ModelError if there is none."""
+    """Return the path of the packaged model of that name ("resnet34"); raise ModelError if it does not exist."""
     path = _models() / f"{name}.onnx"
     if path.is_file():
         return path
     names = ", ".join(packaged_names()) or "none"
-    raise ModelError(f"no such packaged model; there are: {names}; or use the path of an .onnx file", name)
+    raise ModelError(f"is not a packaged model; use {names}, or the path of an .onnx file", name)
 
 
 def packaged_names() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
@@ -26,6 +27,8 @@ REASONS = {
     "dark": "too little light to tell",
     "clear": "hardly any cloud to name",
 }
+_OBJECTS = {"level", "sun"}  # fields that are objects, whose parts are columns of the flat row
+_RANK = re.compile("top[0-9]+")
 # The reasons for which a photo shows nothing that has a cloud's name, and what it shows instead.
 NAMELESS = {"clear": "Clear sky", "dark": "Too dark", "unfamiliar": "Not a sky I know"}
 SUN_COLUMNS = ("sun_elevation", "sun_azimuth", "sun_phase")
@@ -82,7 +85,7 @@ class Classification:
 
     @property
     def state(self) -> str:
-        """The state of the sky in one word: the genus, else the reason why there is none, else "error"."""
+        """The state of the sky in one word: the genus, else the reason, else "error"."""
         return self.genus or self.reason or self.status
 
     @property
@@ -132,7 +135,7 @@ def flat_columns(top_k: int) -> list[str]:
 
 
 def flatten(row: Row, columns: Sequence[str]) -> Iterator[Any]:
-    """Yield the value of each column of a row; None where the row has no such value."""
+    """Yield the value of each column of a row; None where the row has no value for it."""
     level = row["level"] or {}
     values = {**row, "level_name": level.get("name"), "level_probability": level.get("probability")}
     values.update({f"sun_{name}": value for name, value in (row.get("sun") or {}).items()})
@@ -148,6 +151,32 @@ def guesses_of(row: Row) -> list[tuple[str, float]]:
     ranks = range(1, len(GENERA) + 1)
     cells = [(row.get(f"top{rank}_genus"), row.get(f"top{rank}_probability")) for rank in ranks]
     return [(genus, float(probability)) for genus, probability in cells if genus and probability]
+
+
+def unflatten(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the row that `flatten` made flat, its fields in the order of the columns."""
+    row: dict[str, Any] = {}
+    for column, value in flat.items():
+        field, _, part = column.partition("_")
+        if field in _OBJECTS:
+            row.setdefault(field, {})[part] = value
+        elif _RANK.fullmatch(field):
+            entries = row.setdefault("top", [])
+            if part == "genus":
+                entries.append({})
+            entries[-1][part] = value
+        else:
+            row[column] = value
+    for field in _OBJECTS & row.keys():
+        if set(row[field].values()) == {None}:
+            row[field] = None
+    row["top"] = [entry for entry in row["top"] if entry["genus"]]
+    return row
+
+
+def is_number(column: str) -> bool:
+    """Return whether a column of the flat row holds numbers."""
+    return column.endswith(("probability", "elevation", "azimuth"))
 
 
 def percent(probability: float) -> str:

@@ -15,18 +15,14 @@ from typing import Any, BinaryIO
 from cloudedge.errors import CloudEdgeError
 from cloudedge.errors import printable as printable  # the one escaper, of paths in rows too
 from cloudedge.genera import BASES, GENERA
-from cloudedge.row import NAMELESS, Row, flat_columns, flatten, guesses_of
+from cloudedge.row import NAMELESS, SUN_COLUMNS, Row, flat_columns, flatten, guesses_of, is_number
 
 _GENERA = {genus.name for genus in GENERA}
 LONGEST = 1 << 20  # bytes of a line; a device may never end one
 _OF_NO_ROW = (b"", b"[", b"]", b"[]")
-_AROUND = ", \t\r\n\ufeff"  # what may stand around an object on its line
-_TEXTS = ("path", "model", "error", "reason", "captured_at")
-_NUMBERS = ("probability", "level_probability", "sun_elevation", "sun_azimuth")
+_TEXT_OR_NULL = {str, type(None)}
+_JSON = json.JSONDecoder()  # `json.loads` asks first what it was given
 _OF_A_GENUS = ("genus", "abbreviation", "probability", "level", "level_name", "level_probability", "base", "rain")
-
-
-_decode = json.JSONDecoder().raw_decode
 
 
 def to_json(rows: Iterable[Row]) -> Iterator[str]:
@@ -80,12 +76,12 @@ def rows_in(stream: BinaryIO, path: str, on_cut: Callable[[int], object]) -> Ite
     """
     columns: list[str] | None = None
     for number, line in enumerate(iter(partial(stream.readline, LONGEST), b""), start=1):
-        header = csv_header(line)
+        header = None if line.startswith(b"{") else csv_header(line)
         if header and (columns or number == 1):
             columns = header
-        elif not is_empty(line):
+        elif line.strip() not in _OF_NO_ROW:
             try:
-                yield parse(line, columns, path, number)
+                yield parse(line if columns else line.rstrip(b",\r\n"), columns, path, number)
             except CloudEdgeError:
                 if line.endswith(b"\n") or len(line) >= LONGEST:
                     raise
@@ -99,18 +95,13 @@ def csv_header(line: bytes) -> list[str] | None:
     return line.decode("utf-8-sig", "replace").rstrip("\r\n").split(",")
 
 
-def is_empty(line: bytes) -> bool:
-    """Return whether a line holds nothing but the space or the brackets around the rows of an array."""
-    return line.strip() in _OF_NO_ROW
-
-
 def parse(line: bytes, columns: Sequence[str] | None, path: str, number: int) -> dict[str, Any]:
     """Return the row on a line, JSON or CSV with these columns; raise CloudEdgeError if it is not a row.
 
     A row of version 1 becomes one of version 2.
     """
     try:
-        row = _from_json(line) if columns is None else _from_csv(line.decode(), columns)
+        row = _from_json(line.decode()) if columns is None else _from_csv(line.decode(), columns)
         if _is_row(row):
             return _upgraded(row)
     except (ValueError, KeyError, TypeError, AttributeError, csv.Error, RecursionError):
@@ -128,32 +119,21 @@ def _csv_cell(value: Any) -> str:
     return json.dumps(value) if isinstance(value, bool) else printable(str(value))
 
 
-def _from_json(line: bytes) -> dict[str, Any]:
-    """Return the object on a line; a comma may follow it, as in an array, and a byte order mark stand before it."""
-    text = line.decode().strip(_AROUND)
-    row: dict[str, Any]
-    row, end = _decode(text)
-    if end != len(text):
-        raise ValueError("more than an object")
-    return row
-
-
 def _is_row(row: dict[str, Any]) -> bool:
-    for name in _TEXTS:
-        if not isinstance(row[name], str) and row[name] is not None:
-            return False
-    if row["path"] is None or row["model"] is None or not isinstance(row.get("time_source") or "", str):
+    texts = row["error"], row["reason"], row["captured_at"], row.get("time_source")
+    if not _TEXT_OR_NULL.issuperset(map(type, texts)):
         return False
-    for genus, probability in guesses_of(row):
-        if genus not in _GENERA or not 0 <= probability <= 1:
-            return False
+    if not (isinstance(row["path"], str) and isinstance(row["model"], str)):
+        return False
+    if not all(genus in _GENERA and 0 <= probability <= 1 for genus, probability in guesses_of(row)):
+        return False
     if (sun := row.get("sun")) is not None and not -90 <= sun["elevation"] <= 90:
         return False
     if row["status"] == "error":
         return True
-    if row["genus"] is None:
-        return row["status"] == "ok" and "certain" in row and row["reason"] in NAMELESS
-    return row["status"] == "ok" and "certain" in row and row["genus"] in _GENERA and 0 <= row["probability"] <= 1
+    is_named = row["genus"] in _GENERA and 0 <= row["probability"] <= 1
+    is_nameless = row["genus"] is None and row["reason"] in NAMELESS
+    return row["status"] == "ok" and "certain" in row and (is_named or is_nameless)
 
 
 def _upgraded(row: dict[str, Any]) -> dict[str, Any]:
@@ -173,12 +153,21 @@ def _upgraded(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "base": BASES[level]} if level else row
 
 
+def _from_json(line: str) -> Any:
+    text = line.strip("\ufeff \t\r\n")
+    row, end = _JSON.raw_decode(text)
+    if end != len(text):
+        raise ValueError("there is more on the line")
+    return row
+
+
 def _from_csv(line: str, columns: Sequence[str]) -> dict[str, Any]:
     cells = next(csv.reader([line], strict=True))
     row: dict[str, Any] = {name: cell or None for name, cell in zip(columns, cells, strict=True)}
     row["path"] = row["path"] or ""  # no file has it, but it was asked for
-    for name in _NUMBERS:
-        row[name] = float(row[name]) if row.get(name) else None
-    row.setdefault("sun_phase", None)
+    for name in filter(is_number, columns):
+        row[name] = float(row[name]) if row[name] else None
+    for name in SUN_COLUMNS:
+        row.setdefault(name, None)
     row["certain"] = json.loads(row["certain"].lower()) if row.get("certain") else None  # spreadsheets write TRUE
     return row

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 from cloudedge.errors import CloudEdgeError
-from cloudedge.row_formats import LONGEST, csv_header, is_empty, parse
+from cloudedge.row_formats import LONGEST, csv_header, parse
 
 _MARK = 4096  # bytes of the last line that was read; others in its place mean that the file was rewritten
 
@@ -62,8 +62,8 @@ class RowTail:
                 header = csv_header(line)
                 if header and (self._columns or self._number == 1):
                     self._columns = header
-                elif not is_empty(line):
+                elif text := line.strip(b",[] \t\r\n"):
                     try:
-                        yield parse(line, self._columns, self._path, self._number)
+                        yield parse(line if self._columns else text, self._columns, self._path, self._number)
                     except CloudEdgeError as error:
                         self._on_bad(error)

@@ -16,10 +16,11 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-# Ctrl-C, the end of a service, and the end of the terminal or connection (Windows has no such signal).
+# Ctrl-C, the end of a service, and the end of the terminal or connection (not on Windows).
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
-_arrived = _held = _raised = False
+_arrived: int | None = None
+_held = _raised = False
 
 
 class Interruption(KeyboardInterrupt):
@@ -87,8 +88,8 @@ class Stop:
         select.select([self._reader], [], [], seconds)
 
 
-def arrived() -> bool:
-    """Return whether a signal has arrived: it may be the cause of what has gone wrong since."""
+def arrived() -> int | None:
+    """Return the number of the first signal, if one has arrived: it may be why something has gone wrong since."""
     return _arrived
 
 
@@ -121,7 +122,7 @@ def _with(items: Iterable[T], hold: bool) -> Iterator[T]:
 
 def _note(number: int, frame: object) -> None:
     global _arrived
-    _arrived = True
+    _arrived = _arrived or number  # not SIGALRM, which only raises it again
     _raise_if_due()
 
 

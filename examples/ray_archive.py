@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("paths", nargs="+")
     parser.add_argument("--model", default="resnet34")
     arguments = parser.parse_args()
-    # Ray tells on the standard output, until the very end, of workers that died and whose batches are done anew.
+    # Ray tells on the standard output, until the very end, of workers that died and whose batches are repeated.
     rows, sys.stdout = sys.stdout, sys.stderr
     for line in classify(arguments.paths, arguments.model):
         rows.write(line + "\n")

@@ -5,32 +5,35 @@ Each row in a journal ends with a `key`, which says what its answer was made of;
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 from cloudedge.archive.ledger import Ledger
-from cloudedge.errors import BusyError, CloudEdgeError
+from cloudedge.archive.locked_file import CAN_LOCK, JournalError, is_at, lock, open_locked
+from cloudedge.errors import CloudEdgeError
 from cloudedge.files import replacing_text
 from cloudedge.row import SUN_COLUMNS, Row, flat_columns, flatten
 from cloudedge.row_formats import csv_header, csv_line, json_line, parse, printable
 from cloudedge.row_key import EARLIER_KEY, KEY, content_of, identity
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
+SQLITE = b"SQLite format 3\0"  # how a database begins; see https://sqlite.org/fileformat.html
 _KEYLESS = "has rows without a key, written without --resume; choose another file"
 _KEY = re.compile(rf'"key": "({KEY.pattern}|{EARLIER_KEY.pattern})"}}\s*$'.encode())
 _LONGEST = 1 << 20  # bytes of a last line
-
-
-class JournalError(CloudEdgeError):
-    """A file cannot serve as the journal."""
+# What of a row it takes to resume. The pattern checks the whole line, in a third of the time that it takes to parse it;
+# lines that it does not know are parsed.
+_VALUE = r'(?:"[^"\\\x00-\x1f]*+"|null|true|false|-?[0-9][0-9.eE+-]*+)'
+_OBJECT = rf'\{{"\w++": {_VALUE}(?:, "\w++": {_VALUE})*+\}}'
+_GOOD_ROW = re.compile(
+    r'\{"path": ("(?:[^"\\\x00-\x1f]++|\\.)*+"), "status": "ok", "error": null'
+    rf'(?:, "(?!model"|path")\w++": (?:{_VALUE}|{_OBJECT}|\[{_OBJECT}(?:, {_OBJECT})*+\]))*+'
+    rf', "model": "([^"\\\x00-\x1f]*+)", "key": "({KEY.pattern})"\}}\n'.encode()
+)
 
 
 class Journal(Ledger):
@@ -48,16 +51,16 @@ class Journal(Ledger):
         format_: Literal["jsonl", "csv"],
         top_k: int,
         settings: str,
-        replay: Callable[[dict[str, Any]], object] = lambda row: None,
+        replay: Callable[[dict[str, Any]], object] | None = None,
     ) -> None:
         """Open or create a file; each row that it already holds goes to `replay`."""
         super().__init__(settings)
         self.path = os.path.realpath(path)
-        self.models: dict[str, int] = {}  # name -> number of rows
         self._last: dict[str, int] = {}  # photo that has ever failed -> hash of what its last row says
         self._superseded = False  # whether a failure is followed by another row of its photo
         self._renewed: dict[tuple[str, str], str] = {}  # photo and its bytes -> key with its new state
-        self._stream = _open_locked(self.path)
+        self._folder = "", os.sep  # the last one, and its name from the root on
+        self._stream = open_locked(self.path)
         try:
             self._columns = _columns_of(self.path, top_k) if format_ == "csv" else None
             self._load(replay)
@@ -85,10 +88,10 @@ class Journal(Ledger):
 
     def renew(self, path: str, key: str) -> None:
         """Take note that a photo that is done has another state now, with the same bytes."""
-        content = content_of(key)
-        if content is not None and not self._done.issuperset(self._entries(path, key)):
-            self._renewed[identity(path), content] = key
-            self._done.update(self._entries(path, key))
+        content, photo = content_of(key), identity(path)
+        if content is not None and not self._done.issuperset(self._entries(photo, key)):
+            self._renewed[photo, content] = key
+            self._done.update(self._entries(photo, key))
 
     def put_in_order(self) -> None:
         """Drop each failure that is not the last row of its photo, and write down the new states of photos."""
@@ -102,7 +105,7 @@ class Journal(Ledger):
             for end, line, row in self._lines():
                 if row is None or row["status"] == "ok" or last[identity(row["path"])] == end:
                     stream.write((line if row is None else self._with_new_state(line, row)).decode())
-            if fcntl is None:  # Windows cannot replace an open file
+            if not CAN_LOCK:  # Windows cannot replace an open file
                 self._stream.close()
 
     def _with_new_state(self, line: bytes, row: Row) -> bytes:
@@ -113,12 +116,13 @@ class Journal(Ledger):
         before, _, after = line.rpartition(key.encode())
         return before + renewed.encode() + after
 
-    def _load(self, replay: Callable[[dict[str, Any]], object]) -> None:
+    def _load(self, replay: Callable[[dict[str, Any]], object] | None = None) -> None:
         end = number = 0
-        for number, (end, _, row) in enumerate(self._lines(), start=1):  # noqa: B007
+        for number, (end, _, row) in enumerate(self._lines(whole_rows=replay is not None), start=1):  # noqa: B007
             if row is not None:
                 self._count(row)
-                replay(row)
+                if replay:
+                    replay(row)
         start = b"path,status," if self._columns else b'{"path": "'
         with open(self.path, "rb") as stream:
             if end == 0 and not start.startswith(stream.read(len(start))):
@@ -130,7 +134,8 @@ class Journal(Ledger):
         else:
             self._append(b"\n")
             self._count(row)
-            replay(row)
+            if replay:
+                replay(row)
         if self._columns and end == 0:
             self._append(csv_line(self._columns).encode())
 
@@ -145,16 +150,21 @@ class Journal(Ledger):
         except CloudEdgeError:
             return None
 
-    def _lines(self) -> Iterator[tuple[int, bytes, dict[str, Any] | None]]:
-        """Yield for each complete line where it ends, its bytes, and its row (None for the header of a CSV)."""
+    def _lines(self, whole_rows: bool = False) -> Iterator[tuple[int, bytes, dict[str, Any] | None]]:
+        """Yield for each complete line where it ends, its bytes, and its row (None for the header of a CSV).
+
+        A row holds at least `path`, `status`, `error`, `model` and `key`.
+        """
         end = 0
         with open(self.path, "rb") as stream:
             for number, line in enumerate(stream, start=1):
                 if not line.endswith(b"\n"):
                     return
                 end += len(line)
-                is_header = self._columns is not None and csv_header(line) == self._columns
-                yield end, line, None if is_header else self._row(line, number)
+                if self._columns and csv_header(line) == self._columns:
+                    yield end, line, None
+                else:
+                    yield end, line, (None if whole_rows else _essence(line)) or self._row(line, number)
 
     def _row(self, line: bytes, number: int) -> dict[str, Any]:
         if self._columns and number == 1:
@@ -174,21 +184,30 @@ class Journal(Ledger):
 
     def _count(self, row: Row) -> None:
         self.models[row["model"]] = self.models.get(row["model"], 0) + 1
-        is_ok, photo = row["status"] == "ok", identity(row["path"])
+        is_ok, photo = row["status"] == "ok", self._identity(row["path"])
         has_failed = photo in self._last
         self._superseded |= has_failed
-        if is_ok and EARLIER_KEY.fullmatch(row["key"]):
-            self._done_earlier.add(int(row["key"], 16))
+        if is_ok and "-" in row["key"]:
+            self._done.update(self._entries(photo, row["key"]))
         elif is_ok:
-            self._done.update(self._entries(row["path"], row["key"]))
+            self._done_earlier.add(int(row["key"], 16))
         if has_failed or not is_ok:
             self._last[photo] = _gist(row)
 
+    def _identity(self, path: str) -> str:
+        """Return the `identity` of a path; that of its folder is kept, because the next one is likely to lie in it."""
+        folder, separator, name = path.rpartition(os.sep)
+        if not separator or name in ("", os.curdir, os.pardir):
+            return identity(path)
+        if folder != self._folder[0]:
+            self._folder = folder, identity(f"{folder}{os.sep}-")[:-1]
+        return self._folder[1] + printable(name)
+
     def _append(self, data: bytes) -> None:
-        if not _is_at(self._stream, self.path):  # it was moved away: start a new one
+        if not is_at(self._stream, self.path):  # it was moved away: start a new one
             self._stream.close()
-            self._stream = _open_locked(self.path)
-            self._load(lambda row: None)
+            self._stream = open_locked(self.path)
+            self._load()
         end = self._stream.seek(0, os.SEEK_END)
         try:
             while data:
@@ -197,6 +216,16 @@ class Journal(Ledger):
             with suppress(OSError):
                 self._stream.truncate(end)
             raise
+
+
+def _essence(line: bytes) -> dict[str, Any] | None:
+    """Return what of a row it takes to resume, None for a line to be parsed."""
+    match = _GOOD_ROW.fullmatch(line)
+    if not match:
+        return None
+    quoted, model, key = (piece.decode() for piece in match.groups())
+    path = json.loads(quoted) if "\\" in quoted else quoted[1:-1]
+    return {"path": path, "status": "ok", "error": None, "model": model, "key": key}
 
 
 def _columns_of(path: str, top_k: int) -> list[str]:
@@ -217,9 +246,10 @@ def refuse_to_replace(path: str) -> None:
     if not os.path.isfile(path):
         return
     with suppress(OSError), open(path, "rb") as stream:
-        if fcntl is not None:
-            _lock(stream, path)  # released at once
+        lock(stream, path)  # released at once
         line = stream.readline(1 << 20)
+        if line.startswith(SQLITE):
+            raise JournalError("is a database, whose rows would be lost; choose another file", path)
         columns = csv_header(line)
         if columns[-1:] == ["key"] if columns else _KEY.search(line):
             problem = "holds rows of --resume or watch, which would be lost; add --resume, or choose another file"
@@ -228,48 +258,3 @@ def refuse_to_replace(path: str) -> None:
 
 def _gist(row: Row) -> int:
     return hash((printable(row["error"] or ""), row["model"], row["key"]))  # as a CSV is read back
-
-
-def _lock(stream: BinaryIO, path: str) -> None:
-    """Lock a file while it is open; some network shares have no locks."""
-    with suppress(OSError):
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            problem = f"is being written by another cloudedge{_holder(stream)}; wait until that ends"
-            raise BusyError(problem, path) from error
-
-
-def _holder(stream: BinaryIO) -> str:
-    """Return which process holds the lock of a file, where Linux tells; see proc_locks(5)."""
-    with suppress(OSError, ValueError, IndexError), open("/proc/locks", encoding="ascii") as locks:
-        inode = os.fstat(stream.fileno()).st_ino
-        for words in map(str.split, locks):
-            if words[1] == "FLOCK" and int(words[5].rpartition(":")[2]) == inode and int(words[4]) > 0:
-                return f" (process {words[4]})"
-    return ""
-
-
-def _is_at(stream: BinaryIO, path: str) -> bool:
-    """Return whether an open file still has this name."""
-    try:
-        return os.path.samestat(os.fstat(stream.fileno()), os.stat(path))
-    except FileNotFoundError:
-        return False
-
-
-def _open_locked(path: str) -> BinaryIO:
-    while True:
-        if os.path.exists(path) and not os.path.isfile(path):  # opening a pipe would wait for its reader
-            raise JournalError("is not an ordinary file; choose another", path)
-        stream = open(path, "ab", buffering=0)  # noqa: SIM115
-        try:
-            if fcntl is None:
-                return stream
-            _lock(stream, path)
-            if _is_at(stream, path):  # and was not replaced just before
-                return stream
-        except BaseException:
-            stream.close()
-            raise
-        stream.close()

@@ -8,7 +8,6 @@ are about to be read anyway.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import TypeAlias
 
@@ -34,12 +33,14 @@ def signature(path: str) -> Signature:
 
 
 class Ledger:
-    """The captures that have been answered, in memory: two digests of 8 bytes each.
+    """The captures that have been answered, in memory: two hashes of 8 bytes each.
 
-    `settings` is any text that stands for the model and the options.
+    `settings` is any text that stands for the model and the options. The journals, which keep rows in a file, are
+    ledgers too.
     """
 
     def __init__(self, settings: str) -> None:
+        self.models: dict[str, int] = {}  # name -> number of rows in the file
         self._settings = settings
         self._mark = _digest(settings.encode())[:12]
         self._done: set[int] = set()
@@ -47,55 +48,61 @@ class Ledger:
 
     def key(self, path: str, state: Signature) -> str:
         """Return the key of a photo in this state; its bytes are read."""
-        return f"{self._mark}-{_state_digest(state)}-{_bytes_digest(path, state)}"
+        return f"{self._mark}-{state_digest(state)}-{_bytes_digest(path, state)}"
+
+    def key_of_bytes(self, data: bytes, fetched_ns: int) -> str:
+        """Return the key of a photo that came from an address at a time, in ns; without bytes, of the failure."""
+        return f"{self._mark}-{state_digest((len(data), fetched_ns))}-{_digest(data) if data else NO_BYTES}"
 
     def has(self, path: str, state: Signature) -> bool:
         """Return whether a photo is done in this state; nothing is read."""
-        if _entry(path, _state_digest(state)) in self._done:
+        if hash((identity(path), state_digest(state))) in self._done:
             return True
         return bool(self._done_earlier) and any(
-            int(self._earlier_key(spelling, state), 16) in self._done_earlier for spelling in _spellings(path)
+            int(self._earlier_key(spelling, state), 16) in self._done_earlier for spelling in spellings(path)
         )
 
     def holds(self, path: str, key: str) -> bool:
         """Return whether the photo with this key is done, in this state or in another one with the same bytes."""
-        return any(entry in self._done for entry in self._entries(path, key))
+        return any(entry in self._done for entry in self._entries(identity(path), key))
 
     def mark(self, path: str, state: Signature) -> None:
         """Mark a photo as done in this state."""
-        self._done.add(_entry(path, _state_digest(state)))
+        self._done.add(hash((identity(path), state_digest(state))))
 
     def write(self, row: Row, key: str) -> bool:
         """Mark the photo of a row as done; return whether that is news."""
         is_news = not self.holds(row["path"], key)
-        self._done.update(self._entries(row["path"], key))
+        self._done.update(self._entries(identity(row["path"]), key))
         return is_news
 
-    def _entries(self, path: str, key: str) -> Iterator[int]:
+    def renew(self, path: str, key: str) -> None:
+        """Take note that a photo that is done has another state now, with the same bytes."""
+        self._done.update(self._entries(identity(path), key))
+
+    def put_in_order(self) -> None:
+        """Tidy up the file at the end of a run."""
+
+    def _entries(self, photo: str, key: str) -> list[int]:
         settings, state, content = key.split("-")
-        if settings == self._mark:
-            yield _entry(path, state)
-            if content != NO_BYTES:
-                yield _entry(path, content)
+        if settings != self._mark:
+            return []
+        return [hash((photo, digest)) for digest in (state, content) if digest != NO_BYTES]
 
     def _earlier_key(self, path: str, state: Signature) -> str:
         return _digest(b"\0".join((os.fsencode(path), repr(state).encode(), self._settings.encode())))
 
 
-def _spellings(path: str) -> set[str]:
+def spellings(path: str) -> set[str]:
     """Return the ways in which the same path may have been typed."""
-    spellings = {path, os.path.normpath(path), full_path(path)}
+    found = {path, os.path.normpath(path), full_path(path)}
     with suppress(OSError, ValueError):
         relative = os.path.relpath(path)
-        spellings |= {relative, os.path.join(os.curdir, relative)}
-    return spellings
+        found |= {relative, os.path.join(os.curdir, relative)}
+    return found
 
 
-def _entry(path: str, digest: str) -> int:
-    return int(_digest(identity(path).encode("utf-8", "surrogatepass") + b"\0" + digest.encode()), 16)
-
-
-def _state_digest(state: Signature) -> str:
+def state_digest(state: Signature) -> str:
     return _digest(repr(state).encode())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import translate
 from pathlib import PurePath
@@ -29,13 +30,31 @@ LEFTOVERS = (
 _LEFTOVER = re.compile("|".join(f"({translate(name)})" for name in LEFTOVERS), re.IGNORECASE)
 
 
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which photos of a folder are wanted; all of them by default.
+
+    With `glob`, those whose name (or the end of whose path: `noon/*.jpg`) matches; not what a pattern of `exclude`
+    fits (see `passed_over`); if not `recursive`, only those in the folder itself.
+    """
+
+    glob: str | None = None
+    exclude: Sequence[str] = ()
+    recursive: bool = True
+
+    def matches(self, path: str) -> bool:
+        """Return whether `glob` matches a path."""
+        return not self.glob or PurePath(path).match(self.glob)
+
+
+EVERY_PHOTO = Selection()
+
+
 def find_photos(
     paths: Iterable[str],
+    selection: Selection = EVERY_PHOTO,
     on_skipped: Callable[[str], object] = lambda path: None,
     on_error: Callable[[OSError], object] = lambda error: None,
-    glob: str | None = None,
-    recursive: bool = True,
-    exclude: Sequence[str] = (),
     on_passed_over: Callable[[str, str], object] = lambda path, pattern: None,
 ) -> Iterator[str]:
     """Yield the path of each photo that `paths` name, lazily; a relative path stays relative.
@@ -45,47 +64,44 @@ def find_photos(
     """
     for path in paths:
         if os.path.isdir(path):
-            yield from photos_below(path, on_skipped, on_error, glob, recursive, exclude, on_passed_over)
+            yield from photos_below(path, selection, on_skipped, on_error, on_passed_over)
         else:
             yield path
 
 
 def photos_below(
     folder: str,
+    selection: Selection = EVERY_PHOTO,
     on_skipped: Callable[[str], object] = lambda path: None,
     on_error: Callable[[OSError], object] = lambda error: None,
-    glob: str | None = None,
-    recursive: bool = True,
-    exclude: Sequence[str] = (),
     on_passed_over: Callable[[str, str], object] = lambda path, pattern: None,
     root: str | None = None,
 ) -> Iterator[str]:
-    """Yield the photos in a folder and, if `recursive`, in its sub-folders, sorted by name, lazily.
+    """Yield the photos in a folder and its sub-folders that are selected, sorted by name, lazily.
 
-    Every file with a photo's extension is yielded, even if it turns out to be something else, so that its reader can
-    report what is wrong with it; with `glob`, only if its name (or the end of its path: `noon/*.jpg`) matches. Hidden
-    files, other files and links to folders (which may form loops) go to `on_skipped`. A file or a folder that is passed
-    over goes to `on_passed_over` with the pattern (see `passed_over`); `root` is the folder that was given, if that is
-    not `folder`. A folder that cannot be read goes to `on_error`.
+    Every file with a photo's extension counts, even if it turns out to be something else, so that its reader can
+    report what is wrong with it. Hidden files, other files and links to folders (which may form loops) go to
+    `on_skipped`. A file or a folder that is passed over goes to `on_passed_over` with the pattern (see `passed_over`);
+    `root` is the folder that was given, if that is not `folder`. A folder that cannot be read goes to `on_error`.
     """
     root = root or folder
-    if _lies_in_passed_over(folder, root, exclude):
+    if _lies_in_passed_over(folder, root, selection.exclude):
         return
     begin = len(os.path.join(root, ""))
     pending = _last_first(folder, on_error)  # a stack, not recursion: folders may nest deeper than Python's calls
     while pending:
         entry = pending.pop()
-        if pattern := passed_over(entry.path[begin:], exclude):
+        if pattern := passed_over(entry.path[begin:], selection.exclude):
             on_passed_over(entry.path, pattern)
         elif entry.name.startswith("."):
             if not entry.name.startswith(TEMPORARY_PREFIX):
                 on_skipped(entry.path)
         elif entry.is_dir(follow_symlinks=False):
-            if recursive:
+            if selection.recursive:
                 pending += _last_first(entry.path, on_error)
         elif not claims_to_be_photo(entry.name) or (entry.is_symlink() and os.path.isdir(entry.path)):
             on_skipped(entry.path)
-        elif glob is None or PurePath(entry.path).match(glob):
+        elif selection.matches(entry.path):
             yield entry.path
         else:
             on_skipped(entry.path)
@@ -107,17 +123,18 @@ def claims_to_be_photo(path: str) -> bool:
     return path.lower().endswith(PHOTO_EXTENSIONS)
 
 
-def is_wanted(path: str, root: str, glob: str | None, exclude: Sequence[str] = ()) -> bool:
-    """Return whether `photos_below(root)` would yield an existing path."""
+def is_wanted(path: str, root: str, selection: Selection = EVERY_PHOTO) -> bool:
+    """Return whether `photos_below(root, selection)` would yield an existing path."""
     names = os.path.relpath(path, root).split(os.sep)
     parents = (os.path.join(root, *names[:depth]) for depth in range(1, len(names)))
     return (
         claims_to_be_photo(path)
         and not os.path.isdir(path)
         and not any(name.startswith(".") for name in names)
-        and not _lies_in_passed_over(path, root, exclude)
+        and (selection.recursive or len(names) == 1)
+        and not _lies_in_passed_over(path, root, selection.exclude)
         and not any(os.path.islink(parent) for parent in parents)
-        and (glob is None or PurePath(path).match(glob))
+        and selection.matches(path)
     )
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 from cloudedge.archive.hints import Hints
 from cloudedge.archive.ledger import Ledger, signature
-from cloudedge.archive.photos import is_wanted, photos_below
+from cloudedge.archive.photos import EVERY_PHOTO, Selection, is_wanted, photos_below
 from cloudedge.cameras import camera_of
 from cloudedge.phases import Smoothed, Smoother, capture_of
 from cloudedge.row import Classification
@@ -55,14 +55,13 @@ class Watch:
         ledger: Ledger,
         settle: float = 2.0,
         patience: float = PATIENCE_SECONDS,
-        glob: str | None = None,
+        selection: Selection = EVERY_PHOTO,
         clock: Callable[[], float] = time.monotonic,
-        exclude: Sequence[str] = (),
         on_unreadable: Callable[[OSError], object] = lambda error: None,
     ) -> None:
         self._root, self._classify, self._ledger = root, classify, ledger
         self._settle, self._patience, self._clock = settle, patience, clock
-        self._glob, self._exclude = glob, exclude
+        self._selection = selection
         self._on_unreadable, self._unreadable = on_unreadable, set[str]()
         self._waiting: dict[str, _Arrival] = {}
         self._folders: dict[str, float] = {}  # new ones, to be scanned once more: their first files give no hint
@@ -106,11 +105,11 @@ class Watch:
                 self._meet(path)
 
     def _room(self) -> int:
-        """Return how many more captures may be waited for; those that were tried in vain do not hold up others."""
+        """Return how many more captures may be waited for; those that could not be read do not hold up others."""
         return max(0, _AT_ONCE - sum(not arrival.tried for arrival in self._waiting.values()))
 
     def _photos(self, path: str) -> Iterator[str]:
-        return photos_below(path, on_error=self._tell_once, glob=self._glob, exclude=self._exclude, root=self._root)
+        return photos_below(path, self._selection, on_error=self._tell_once, root=self._root)
 
     def _tell_once(self, error: OSError) -> None:
         if error.filename not in self._unreadable and not isinstance(error, FileNotFoundError):
@@ -129,7 +128,7 @@ class Watch:
             status = os.stat(path)
         except OSError:
             status = None
-        if status is None or not is_wanted(path, self._root, self._glob, self._exclude):
+        if status is None or not is_wanted(path, self._root, self._selection):
             self._waiting.pop(path, None)
             return
         state, now = (status.st_size, status.st_mtime_ns), self._clock()

@@ -121,7 +121,7 @@ def _apart(function: Callable[..., T], *arguments: Any) -> T:
 
 
 def main() -> None:
-    """Be the new process: call the function on standard input, and write what comes of it to standard output."""
+    """Be the new process: call the function on standard input, and write its result to standard output."""
     call = sys.stdin.buffer.read()
     if not call:  # the other process was interrupted meanwhile
         return

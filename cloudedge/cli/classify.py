@@ -5,24 +5,36 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from cloudedge import signals
-from cloudedge.archive.journal import Journal
-from cloudedge.archive.ledger import signature
+from cloudedge.archive.ledger import Ledger, signature
 from cloudedge.archive.photo_list import collected
-from cloudedge.archive.photos import find_photos, in_shard, taken_between
+from cloudedge.archive.photos import Selection, find_photos, in_shard, taken_between
+from cloudedge.cli.camera import Access, Snapshot, access_options, open_fetcher, take_snapshot
 from cloudedge.cli.exit_codes import EXIT_CODES, INTERRUPTED, NOT_ALL_CLASSIFIED
 from cloudedge.cli.inputs import STDIN, open_classifier, standard_input
 from cloudedge.cli.options import Answer, Moment, Shard, answer_options, exclude_option, glob_option, model_options
-from cloudedge.cli.outputs import STDOUT, colour, count, format_of, open_journal, open_output, writer, writing
+from cloudedge.cli.outputs import (
+    DATABASE,
+    KEPT,
+    STDOUT,
+    colour,
+    count,
+    format_of,
+    open_journal,
+    open_output,
+    writer,
+    writing,
+)
 from cloudedge.cli.tally import Tally
 from cloudedge.cli.text import fit
+from cloudedge.files import is_address
 from cloudedge.photo.capture_time import is_before
 from cloudedge.row import Row, row_of
 from cloudedge.row_formats import printable
@@ -30,6 +42,8 @@ from cloudedge.row_formats import printable
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+    from cloudedge.camera.fetch import Fetcher
+    from cloudedge.classifier import CloudClassifier
     from cloudedge.photo.read import Source
 
 
@@ -41,8 +55,16 @@ if TYPE_CHECKING:
     type=click.Choice(["text", "json", "jsonl", "csv"]),
     help="[default: by the name of the output, else text]",
 )
-@click.option("-o", "--output", "target", metavar="FILE", help="Write to FILE, which is replaced at the end.")
-@click.option("--resume", is_flag=True, help="Append to FILE the photos that it does not hold yet; needs jsonl or csv.")
+@click.option(
+    "-o",
+    "--output",
+    "target",
+    metavar="FILE",
+    help="Write to FILE, which is replaced at the end; a database (.db) is resumed.",
+)
+@click.option(
+    "--resume", is_flag=True, help="Append to FILE the photos that it does not hold yet; needs .jsonl, .csv or .db."
+)
 @glob_option
 @exclude_option
 @click.option("--recursive/--no-recursive", default=True, show_default=True, help="Read sub-folders too.")
@@ -58,6 +80,7 @@ if TYPE_CHECKING:
 @click.option(
     "--shard", type=Shard(), metavar="I/N", help="Only the I-th of N parts of the photos, split by their paths."
 )
+@access_options
 @answer_options
 @model_options
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar and no summary.")
@@ -66,7 +89,14 @@ def command(
     format_: str | None,
     target: str | None,
     resume: bool,
+    glob: str | None,
+    exclude: tuple[str, ...],
+    recursive: bool,
+    since: datetime | None,
+    until: datetime | None,
     sort: str,
+    shard: tuple[int, int] | None,
+    access: Access,
     model: str,
     threads: int | None,
     quiet: bool,
@@ -75,31 +105,34 @@ def command(
     min_confidence: float | None,
     location: tuple[float, float] | None,
     zone: ZoneInfo | None,
-    **selection: Any,
 ) -> None:
     """Print a row for each photo: its cloud genus, how sure that is, level, base and rain.
 
-    PATH is a photo, a folder of photos (read with its sub-folders; links to folders are not followed), or - for one
-    photo on standard input. A photo that cannot be read is a row with status "error" and does not end the run.
+    PATH is a photo, a folder of photos (read with its sub-folders; links to folders are not followed), the address of a
+    camera's picture (http:// or https://), or - for one photo on standard input. A photo that cannot be read is a row
+    with status "error" and does not end the run.
     """
     if paths.count(STDIN) > 1:
         raise click.UsageError("standard input (-) can be read only once.")
     format_ = format_of(target, format_)
-    if resume and (target in (None, STDOUT) or format_ not in ("jsonl", "csv") or STDIN in paths):
-        raise click.UsageError("--resume needs -o FILE, jsonl or csv, and photos that are files.")
-    since, until = selection["since"], selection["until"]
+    resume = resume or format_ == DATABASE
+    if resume and (target in (None, STDOUT) or format_ not in KEPT or STDIN in paths):
+        raise click.UsageError("--resume and .db need -o FILE (.jsonl, .csv or .db), and photos that are files.")
     if since and until and not is_before(since, until):
         raise click.UsageError("--since must be before --until.")
+    cameras = {path: open_fetcher(path, access) for path in paths if is_address(path)}
+    paths = tuple(cameras[path].address.shown if path in cameras else path for path in paths)
+    cameras = {fetcher.address.shown: fetcher for fetcher in cameras.values()}
     answer = Answer(top_k, crop, min_confidence, location, zone)
     classifier = open_classifier(model, threads, answer)
     tally, existed = Tally(), target is not None and os.path.exists(target)
     try:
         with ExitStack() as stack:
-            journal: Journal | None = None
+            journal: Ledger | None = None
             if target is not None and resume:
                 journal = stack.enter_context(open_journal(target, format_, classifier, answer))
             stream = None if journal else open_output(target, stack)
-            photos = _selected(paths, tally, journal, **selection)
+            photos = _selected(paths, tally, journal, Selection(glob, exclude, recursive), since, until, shard)
             progress: Callable[[], object] = lambda: None  # noqa: E731
             has_bar = not quiet and sys.stderr.isatty() and not (stream and stream.isatty())
             if has_bar or sort == "time":
@@ -111,7 +144,7 @@ def command(
                 tally.done_before += 1
                 progress()
 
-            rows = _keyed_rows(photos, journal, lambda paths: map(row_of, classifier.classify_many(paths)), skip)
+            rows = _keyed_rows(photos, journal, classifier, skip, cameras)
             rows = _counted(rows, tally, progress)
             if target is not None and journal:
                 _append(rows, tally, journal, target)
@@ -129,17 +162,13 @@ def command(
 def _selected(
     paths: tuple[str, ...],
     tally: Tally,
-    journal: Journal | None,
-    glob: str | None,
-    exclude: tuple[str, ...],
-    recursive: bool,
+    journal: Ledger | None,
+    selection: Selection,
     since: datetime | None,
     until: datetime | None,
     shard: tuple[int, int] | None,
 ) -> Iterable[str]:
-    photos: Iterable[str] = find_photos(
-        paths, tally.skip, tally.report_folder, glob or None, recursive, exclude, tally.pass_over
-    )
+    photos: Iterable[str] = find_photos(paths, selection, tally.skip, tally.report_folder, tally.pass_over)
     if shard:
         photos = _of_shard(photos, shard, tally)
     if journal:
@@ -157,7 +186,7 @@ def _of_shard(photos: Iterable[str], shard: tuple[int, int], tally: Tally) -> It
             tally.of_other_shards += 1
 
 
-def _to_do(photos: Iterable[str], journal: Journal, tally: Tally) -> Iterator[str]:
+def _to_do(photos: Iterable[str], journal: Ledger, tally: Tally) -> Iterator[str]:
     for path in photos:
         if journal.has(path, signature(path)):
             tally.done_before += 1
@@ -167,9 +196,10 @@ def _to_do(photos: Iterable[str], journal: Journal, tally: Tally) -> Iterator[st
 
 def _keyed_rows(
     photos: Iterable[str],
-    journal: Journal | None,
-    classify: Callable[[Iterable[Source]], Iterator[Row]],
+    journal: Ledger | None,
+    classifier: CloudClassifier,
     skip: Callable[[], object],
+    cameras: Mapping[str, Fetcher],
 ) -> Iterator[tuple[Row, str]]:
     """Classify, and yield each row with the key that its photo had just before it was read.
 
@@ -177,20 +207,23 @@ def _keyed_rows(
     `_to_do`: with --sort or a progress bar, hours can pass between the two. A photo of which only the time of change is
     new is skipped.
     """
-    keys: deque[str] = deque()
+    begun: deque[tuple[str, Snapshot | None]] = deque()
 
     def sources() -> Iterator[Source]:
         for path in photos:
-            key = journal.key(path, signature(path)) if journal else ""
+            snapshot = take_snapshot(cameras[path]) if path in cameras else None
+            key = "" if journal is None else snapshot.key(journal) if snapshot else journal.key(path, signature(path))
             if journal and journal.holds(path, key):
-                journal.renew(path, key)
+                if not snapshot:
+                    journal.renew(path, key)
                 skip()
             else:
-                keys.append(key)
-                yield path if path != STDIN else standard_input()
+                begun.append((key, snapshot))
+                yield snapshot.source if snapshot else path if path != STDIN else standard_input()
 
-    for row in signals.held(classify(signals.let_through(sources()))):
-        yield row, keys.popleft()
+    for result in signals.held(classifier.classify_many(signals.let_through(sources()))):
+        key, snapshot = begun.popleft()
+        yield row_of(snapshot.dated(result, classifier.location) if snapshot else result), key
 
 
 def _counted(
@@ -202,7 +235,7 @@ def _counted(
         progress()
 
 
-def _append(rows: Iterable[tuple[Row, str]], tally: Tally, journal: Journal, target: str) -> None:
+def _append(rows: Iterable[tuple[Row, str]], tally: Tally, journal: Ledger, target: str) -> None:
     for row, key in rows:
         with writing(target):
             is_news = journal.write(row, key)

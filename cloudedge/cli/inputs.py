@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from cloudedge import signals
 from cloudedge.cli.options import Answer
-from cloudedge.errors import ImageTooLargeError, ModelError
+from cloudedge.errors import ImageError, ImageTooLargeError, ModelError
 
 if TYPE_CHECKING:  # it loads numpy and onnxruntime, which --help does not need
     from cloudedge.classifier import CloudClassifier
@@ -66,19 +66,26 @@ def settings_of(classifier: CloudClassifier, answer: Answer) -> str:
     return json.dumps({**released, **options}, sort_keys=True)
 
 
-class _TooLarge(io.BytesIO):
-    """Standard input that is larger than any photo: reading it raises the error for its row."""
+class Unreadable(io.BytesIO):
+    """What cannot become a photo: reading it raises the error for its row."""
+
+    def __init__(self, error: ImageError) -> None:
+        super().__init__()
+        self._error = error
 
     def read(self, size: int | None = -1, /) -> bytes:
-        raise ImageTooLargeError(f"is larger than {LARGEST_INPUT >> 20} MB, or than the memory; is it a photo?")
+        raise self._error
 
 
 def standard_input() -> bytes | BinaryIO:
-    """Return all of standard input; no bytes if it cannot be read, `_TooLarge` if it is too large for a photo."""
+    """Return all of standard input; no bytes if it cannot be read, `Unreadable` if it is too large for a photo."""
     try:
         data = sys.stdin.buffer.read(LARGEST_INPUT + 1) if sys.stdin else b""
     except OSError:
         return b""
     except MemoryError:
         data = None
-    return _TooLarge() if data is None or len(data) > LARGEST_INPUT else data
+    if data is not None and len(data) <= LARGEST_INPUT:
+        return data
+    problem = f"is larger than {LARGEST_INPUT >> 20} MB, or than the memory; is it a photo?"
+    return Unreadable(ImageTooLargeError(problem))

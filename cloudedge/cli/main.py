@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 import warnings
 from contextlib import suppress
@@ -29,11 +30,6 @@ def main() -> NoReturn:
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without Unicode still gets its rows
     try:
         sys.exit(cli.main(standalone_mode=False))
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except click.Abort:
-        sys.exit(INTERRUPTED)
     except Exception as error:
         _end_with(error)
 
@@ -51,14 +47,23 @@ def _fill_closed_streams() -> None:
 
 def _end_with(error: Exception) -> NoReturn:
     """Exit with a line that says what went wrong; an error that is not the user's is raised again."""
-    if signals.arrived():  # libraries make other exceptions of it
-        sys.exit(INTERRUPTED)
+    if isinstance(error, click.Abort) or signals.arrived():  # libraries turn an interruption into other exceptions
+        sys.exit(_code_of_interruption())
+    if isinstance(error, click.ClickException):
+        error.show()
+        sys.exit(error.exit_code)
     if not isinstance(error, CloudEdgeError | OSError):
         raise error
     codes: dict[type[Exception], int] = {ModelError: MODEL_UNUSABLE, BusyError: OUTPUT_IN_USE}
     click.echo(f"Error: {error if isinstance(error, CloudEdgeError) else _of_system(error)}", err=True)
     _drop_unwritten_rows()
     sys.exit(codes.get(type(error), NOT_ALL_CLASSIFIED))
+
+
+def _code_of_interruption() -> int:
+    """Return the exit code after a signal: a service that is told to end while it loads ends as it does later."""
+    is_told_to_end = signals.arrived() not in (None, signal.SIGINT)
+    return 0 if is_told_to_end and sys.argv[1:2] in (["serve"], ["watch"]) else INTERRUPTED
 
 
 def _of_system(error: OSError) -> str:
@@ -77,7 +82,19 @@ def _drop_unwritten_rows() -> None:
 
 
 # Each is the `command` of the module that the first word of its name names, loaded only when it is asked for.
-_COMMANDS = ("bench", "classify", "explain", "genera", "info", "mqtt-forget", "phases", "report", "serve", "watch")
+_COMMANDS = (
+    "bench",
+    "classify",
+    "convert",
+    "explain",
+    "genera",
+    "info",
+    "mqtt-forget",
+    "phases",
+    "report",
+    "serve",
+    "watch",
+)
 
 
 class _Commands(click.Group):

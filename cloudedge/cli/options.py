@@ -103,7 +103,7 @@ class Zone(_Type):
         try:
             return ZoneInfo(value)
         except (OSError, ValueError, LookupError):
-            self.fail("there is no such time zone; give one such as Europe/Vienna or UTC", param, ctx)
+            self.fail("the time zone is unknown; give one such as Europe/Vienna or UTC", param, ctx)
 
 
 class Glob(_Type):

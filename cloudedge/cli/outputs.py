@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from cloudedge.archive.journal import Journal, JournalError, refuse_to_replace
+from cloudedge.archive.journal import Journal, refuse_to_replace
+from cloudedge.archive.locked_file import JournalError
 from cloudedge.archive.photos import claims_to_be_photo
 from cloudedge.cli.inputs import settings_of
 from cloudedge.cli.options import Answer
@@ -21,10 +22,13 @@ from cloudedge.files import replacing_text
 from cloudedge.row import Row
 from cloudedge.row_formats import printable, to_csv, to_json, to_jsonl
 
-if TYPE_CHECKING:  # it loads numpy and onnxruntime, which --help does not need
+if TYPE_CHECKING:  # they load sqlite3, numpy and onnxruntime, which --help does not need
+    from cloudedge.archive.database import Database
     from cloudedge.classifier import CloudClassifier
 
 STDOUT = "-"
+DATABASE = "db"
+KEPT = ("jsonl", "csv", DATABASE)  # the formats of files to which rows are added
 
 
 def open_journal(
@@ -32,13 +36,12 @@ def open_journal(
     format_: str,
     classifier: CloudClassifier,
     answer: Answer,
-    replay: Callable[[dict[str, Any]], object] = lambda row: None,
-) -> Journal:
+    replay: Callable[[dict[str, Any]], object] | None = None,
+) -> Journal | Database:
     """Open the file that is both output and journal; raise click's error, which says why, if that fails."""
     refuse_photo(target)
-    kind: Any = format_
     try:
-        opened = Journal(target, kind, answer.top_k, settings_of(classifier, answer), replay)
+        opened = _opened(target, format_, answer.top_k, settings_of(classifier, answer), replay)
     except BusyError:
         raise
     except CloudEdgeError as error:
@@ -52,6 +55,16 @@ def open_journal(
         again = "stays, and its photo is" if others == 1 else "stay, and their photos are"
         click.echo(f"{printable(target)}: {rows} {again} classified again.", err=True)
     return opened
+
+
+def _opened(
+    target: str, format_: Any, top_k: int, settings: str, replay: Callable[[dict[str, Any]], object] | None
+) -> Journal | Database:
+    if format_ != DATABASE:
+        return Journal(target, format_, top_k, settings, replay)
+    from cloudedge.archive.database import Database  # it loads sqlite3
+
+    return Database(target, top_k, settings, replay)
 
 
 def open_output(target: str | None, stack: ExitStack) -> TextIO:
@@ -111,18 +124,24 @@ def refuse_photo(target: str) -> None:
         raise click.BadParameter(problem, param_hint="--output")
 
 
-def unwritable(target: str, error: OSError) -> click.BadParameter:
+def unwritable(target: str, error: OSError, option: str = "--output") -> click.BadParameter:
     """Return click's error for an output that cannot be written."""
     parent = os.path.dirname(target) or os.curdir
     why = error.strerror if os.path.isdir(parent) else "its folder does not exist"
     problem = f"{printable(target)} cannot be written: {why}."
-    return click.BadParameter(problem, param_hint="--output")
+    return click.BadParameter(problem, param_hint=option)
 
 
 def format_of(target: str | None, format_: str | None, otherwise: str = "text") -> str:
-    """Return the format asked for, else the one in the extension of the output."""
+    """Return the format asked for, else the one in the extension of the output.
+
+    Raises click's error where something else than a database is to go into a file with the name of one.
+    """
     extension = os.path.splitext(target or "")[1].lower().removeprefix(".")
-    return format_ or (extension if extension in ("json", "jsonl", "csv") else otherwise)
+    if format_ and extension == DATABASE:
+        problem = f"{printable(str(target))} has the name of a database; leave out --format, or choose another name."
+        raise click.BadParameter(problem, param_hint="--output")
+    return format_ or (extension if extension in ("json", *KEPT) else otherwise)
 
 
 def writer(format_: str, top_k: int, terminal: bool) -> Callable[[Iterable[Row]], Iterator[str]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cloudedge.cameras import alternating, captures_by_camera
+from cloudedge.cameras import COLUMNS, alternating, captures_by_camera
 from cloudedge.cli.options import Zone, camera_option
 from cloudedge.cli.outputs import count, format_of, open_output, writing
 from cloudedge.cli.results import reading
@@ -45,7 +45,7 @@ rows; 4 another cloudedge is writing FILE; 130 interrupted."""
     help="Convert times that have an offset to this zone, such as Europe/Vienna.  [default: unchanged]",
 )
 def command(results: str, format_: str | None, target: str | None, pattern: str | None, zone: ZoneInfo | None) -> None:
-    """Print the phases of the sky in RESULTS, a file of rows as JSON Lines, JSON or CSV, or - for standard input.
+    """Print the phases of the sky in RESULTS, rows as JSON Lines, JSON, CSV or a database, or - for standard input.
 
     A phase is a run of captures of one camera that show the same sky. Single captures that differ from those around
     them do not end it: the skies are smoothed over time. Rows may come in any order; a capture that was classified
@@ -54,7 +54,7 @@ def command(results: str, format_: str | None, target: str | None, pattern: str 
     if target is not None and all(map(os.path.exists, (target, results))) and os.path.samefile(target, results):
         raise click.BadParameter("that is RESULTS itself; choose another name.", param_hint="--output")
     undated: list[str] = []
-    with reading(results) as rows:
+    with reading(results, COLUMNS) as rows:
         cameras = captures_by_camera(_noting_undated(rows(), undated), pattern)
     found = (_in_zone(phase, zone) for camera, captures in cameras.items() for phase in phases(captures, camera))
     with ExitStack() as stack:

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from cloudedge import signals
+from cloudedge import signals, systemd
 from cloudedge.cli.exit_codes import INTERRUPTED
 from cloudedge.cli.inputs import open_classifier
 from cloudedge.cli.options import Answer, answer_options, camera_option, model_options
@@ -111,6 +111,7 @@ def command(
     application = app.make_app(classifier, token, limits, allow_host, _live(results, pattern) if results else None)
     running = server.make_server(application, limits.header_seconds, frame_ancestors)
     _note_signals(received, partial(setattr, running, "should_exit", True))
+    systemd.notify("READY=1")  # connections are accepted from now on
     running.should_exit = bool(received)  # one may have come while the model was opened
     running.run(sockets=[listener])
     raise click.exceptions.Exit(INTERRUPTED if signal.SIGINT in received else 0)

@@ -31,7 +31,7 @@ class Tally:
     dated_by_file: int = 0  # by its time of change, among all of them
     of_other_shards: int = 0
     unreadable_folders: int = 0
-    skies: Counter[str] = field(default_factory=Counter)  # by genus, else by the reason why there is none
+    skies: Counter[str] = field(default_factory=Counter)  # by genus, else by the reason why it is null
     failures: list[str] = field(default_factory=list)  # the first ones
     began: float = field(default_factory=time.monotonic)
 

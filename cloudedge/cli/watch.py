@@ -11,13 +11,16 @@ from typing import Any
 
 import click
 
-from cloudedge import signals
+from cloudedge import signals, systemd
 from cloudedge.archive.hints import from_notifications, from_polling
 from cloudedge.archive.ledger import Ledger
+from cloudedge.archive.photos import Selection
 from cloudedge.archive.row_command import run_command
 from cloudedge.archive.watch import Changes, Watch
+from cloudedge.cli.camera import Watching, address_options, open_camera, open_fetcher, refuse_options_of_others, ticks
 from cloudedge.cli.exit_codes import INTERRUPTED
 from cloudedge.cli.inputs import open_classifier, settings_of
+from cloudedge.cli.metrics import MetricsFile, metrics_option
 from cloudedge.cli.mqtt import Mqtt, mqtt_options
 from cloudedge.cli.options import (
     Answer,
@@ -29,10 +32,11 @@ from cloudedge.cli.options import (
     glob_option,
     model_options,
 )
-from cloudedge.cli.outputs import colour, format_of, open_journal, writer, writing
+from cloudedge.cli.outputs import KEPT, colour, format_of, open_journal, writer, writing
 from cloudedge.cli.text import to_text
+from cloudedge.files import is_address
 from cloudedge.installation import command_to_add
-from cloudedge.row import row_of
+from cloudedge.row import Row, row_of
 from cloudedge.row_formats import printable
 
 _EXIT_CODES = """Exit codes: 0 ended by SIGTERM or SIGHUP; 1 the output cannot be written; 2 wrong usage; 3 the model or
@@ -40,7 +44,7 @@ onnxruntime cannot be used; 4 another cloudedge is writing FILE; 130 ended by Ct
 
 
 @click.command("watch", epilog=_EXIT_CODES, short_help="Print a row for each capture as it comes.")
-@click.argument("root", metavar="DIR")
+@click.argument("root", metavar="DIR|ADDRESS")
 @click.option(
     "--format",
     "format_",
@@ -48,7 +52,7 @@ onnxruntime cannot be used; 4 another cloudedge is writing FILE; 130 ended by Ct
     default="text",
     help="Format of standard output.",
 )
-@click.option("-o", "--output", "target", metavar="FILE", help="Append every row to FILE (.jsonl or .csv) too.")
+@click.option("-o", "--output", "target", metavar="FILE", help="Append every row to FILE (.jsonl, .csv or .db) too.")
 @click.option("--changes-only", is_flag=True, help="Print, and run the command, only when the sky has changed.")
 @click.option(
     "--agree",
@@ -91,6 +95,8 @@ onnxruntime cannot be used; 4 another cloudedge is writing FILE; 130 ended by Ct
 @mqtt_options
 @glob_option
 @exclude_option
+@address_options
+@metrics_option
 @answer_options
 @model_options
 def command(
@@ -106,12 +112,17 @@ def command(
     pattern: str | None,
     glob: str | None,
     exclude: tuple[str, ...],
+    watching: Watching,
+    metrics: str | None,
     model: str,
     threads: int | None,
     mqtt: Mqtt | None,
     **options: Any,
 ) -> None:
     """Print a row for each capture that comes into DIR or its sub-folders, once it is complete.
+
+    With the ADDRESS of a camera's picture (http:// or https://), that is fetched every so often, and is a capture when
+    it is new.
 
     With -o every row is also appended to FILE, and the captures that FILE does not hold yet come first. FILE may be one
     that `classify --resume` wrote with the same options. Without -o, captures count from now on, or from when DIR first
@@ -124,14 +135,18 @@ def command(
     def report_unreadable(error: OSError) -> None:
         click.echo(f"{printable(str(error.filename))}: cannot be read: {error.strerror}", err=True)
 
+    refuse_options_of_others(is_address(root))
+    fetcher = open_fetcher(root, watching.access) if is_address(root) else None
+    if fetcher:
+        root = fetcher.address.shown
     if os.path.exists(root) and not os.path.isdir(root):
         problem = "is a file; give its folder, and --glob with its name."
         raise click.BadParameter(f"{printable(root)} {problem}", param_hint="DIR")
     kind = format_of(target, None, otherwise="")
-    if target is not None and kind not in ("jsonl", "csv"):
-        problem = f"{printable(target)} does not name a format; choose a name that ends in .jsonl or .csv."
+    if target is not None and kind not in KEPT:
+        problem = f"{printable(target)} does not name a format; choose a name that ends in .jsonl, .csv or .db."
         raise click.BadParameter(problem, param_hint="--output")
-    if poll is None:
+    if poll is None and not fetcher:
         _require_watchfiles()
     stop, received = _stop_on_signals()
     answer = Answer(**options)
@@ -141,25 +156,34 @@ def command(
         ledger = Ledger(settings_of(classifier, answer))
         if target is not None:
             ledger = stack.enter_context(open_journal(target, kind, classifier, answer, changes.changed))
-        watcher = Watch(
-            root,
-            classifier.classify_many,
-            ledger,
-            settle,
-            glob=glob or None,
-            exclude=exclude,
-            on_unreadable=report_unreadable,
-        )
-        if target is None:
-            watcher.mark_existing_done()
+        if fetcher:
+            camera = open_camera(fetcher, watching, classifier, ledger, stop, say)
+            captures = camera.captures(systemd.watched(ticks(stop)))
+            picture_of: Callable[[Row], Any] = lambda row: camera.picture  # noqa: E731
+        else:
+            watcher = Watch(
+                root,
+                classifier.classify_many,
+                ledger,
+                settle,
+                selection=Selection(glob, exclude),
+                on_unreadable=report_unreadable,
+            )
+            if target is None:
+                watcher.mark_existing_done()
+            tick = min(1.0, max(settle / 2, 0.05), poll or 1.0)
+            hints = from_polling(root, poll, tick, stop, say) if poll else from_notifications(root, tick, stop, say)
+            captures = watcher.captures(systemd.watched(hints))
+            picture_of = lambda row: row["path"]  # noqa: E731
         listeners: list[Callable[[dict[str, Any], bool], object]] = []  # told of each row, and whether the sky changed
         if mqtt:
-            listeners.append(stack.enter_context(mqtt.publisher(classifier, lambda row: row["path"])))
-        tick = min(1.0, max(settle / 2, 0.05), poll or 1.0)
-        hints = from_polling(root, poll, tick, stop, say) if poll else from_notifications(root, tick, stop, say)
+            listeners.append(stack.enter_context(mqtt.publisher(classifier, picture_of)))
+        if metrics is not None:
+            listeners.append(MetricsFile(metrics, root, say).listen)
+        systemd.notify("READY=1")
 
         def rows() -> Iterator[dict[str, Any]]:
-            for result, key in watcher.captures(hints):
+            for result, key in systemd.watched(captures):
                 row = row_of(result)
                 with writing(target):
                     ledger.write(row, key)

@@ -18,7 +18,7 @@ _NOT_ALLOWED = (134, 135)  # the reason codes "Bad user name or password" and "N
 
 
 class DownError(CloudEdgeError):
-    """There is no broker at the address, or there is none any more."""
+    """No broker answers at the address."""
 
 
 class Connection:

@@ -58,7 +58,7 @@ def open_file(path: str) -> BinaryIO:
             raise ImageError("is a pipe or a device, not a file; save the photo to a file first")
         return open(path, "rb")
     except FileNotFoundError as error:
-        raise ImageError("there is no such file; check the path") from error
+        raise ImageError("the file does not exist; check the path") from error
     except PermissionError as error:
         raise ImageError("may not be read; check the permissions of the file and its folder") from error
     except (OSError, ValueError) as error:

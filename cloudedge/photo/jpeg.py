@@ -14,6 +14,8 @@ from cloudedge.photo.missing import check_missing
 
 _END, _SCAN = b"\xff\xd9", b"\xff\xda"  # the marker at the end, and the one before the data of each scan
 
+_COEFFICIENTS = set(range(64))
+
 # What continues a scan: data for its present interval, and for the next one, whichever restart marker that needs.
 _MORE = bytes(range(255)) + b"".join(bytes([0xFF, 0xD0 + number, *range(255)]) for number in range(8))
 
@@ -35,7 +37,7 @@ class Jpeg(JpegImageFile):
         return super().draft(mode, size)
 
     def load_read(self, read_bytes: int) -> bytes:
-        """Return the next bytes of the file, and the marker that should end it if there is none."""
+        """Return the next bytes of the file; at its end, the marker that should be there."""
         data = super().load_read(read_bytes)
         if not data and self._has_end:
             self._has_end = False
@@ -45,22 +47,46 @@ class Jpeg(JpegImageFile):
     def load_end(self) -> None:
         """Check the pixels; of a usual photo, this only looks at one of the last row, which costs nothing."""
         super().load_end()
+        if "progressive" in self.info and not self._has_all_scans(self._until_end()):
+            check_missing(1.0)  # or less, spread over the whole photo
         corner = np.array(self.getpixel((0, self.height - 1)), np.uint8, ndmin=2)
         if not self._has_end or _is_filled_in(corner)[0]:
             check_missing(self._missing())
 
     def _missing(self) -> float:
         """Return which share of the photo is missing: its last scan has ended early if more data change the pixels."""
-        self._file.seek(0)
-        data = self._file.read()
-        end = data.find(_END, self._start)
-        end = len(data) if end < 0 else end
-        if self._continued(data[:end]) == self.tobytes():
+        data = self._until_end()
+        if self._continued(data) == self.tobytes():
             return 0.0
-        if "progressive" in self.info or _SCAN in data[self._start : end]:
+        if "progressive" in self.info or _SCAN in data[self._start :]:
             return 1.0  # or less, spread over the whole photo
         is_missing = _is_filled_in(np.asarray(self))
         return 1.0 if is_missing.all() else float(is_missing[::-1].argmin()) / len(is_missing)
+
+    def _until_end(self) -> bytes:
+        """Return the file up to the mark at its end, or all of it."""
+        self._file.seek(0)
+        data = self._file.read()
+        end = data.find(_END, self._start)
+        return data if end < 0 else data[:end]
+
+    def _has_all_scans(self, data: bytes) -> bool:
+        """Return whether the scans of a progressive JPEG bring every coefficient at its full precision.
+
+        Each brings some coefficients, from the `first` to the `last` of 64, of some components, and leaves out some of
+        their lowest bits, as its header says (ITU-T T.81, B.2.3).
+        """
+        found: dict[int, set[int]] = {component[0]: set() for component in self.layer}
+        at = data.rfind(_SCAN, 0, self._start)
+        while at >= 0:
+            header = data[at + 4 : at + 16].ljust(12, b"\0")  # the longest has four components
+            count = min(header[0], 4)
+            first, last, bits = header[1 + 2 * count : 4 + 2 * count]
+            for component in header[1 : 1 + 2 * count : 2]:
+                if bits & 15 == 0 and component in found:
+                    found[component].update(range(first, last + 1))
+            at = data.find(_SCAN, at + 2)
+        return all(coefficients >= _COEFFICIENTS for coefficients in found.values())
 
     def _continued(self, data: bytes) -> bytes:
         """Return the pixels that `data` give when their last scan continues."""

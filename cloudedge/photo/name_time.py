@@ -216,7 +216,7 @@ def _moment(*matches: re.Match[str], century: str = "", offset: str = "") -> str
         hour = _of_24(int(parts["hour"]), parts.get("half", ""))
         clock = f"{hour:02}:{parts['minute']}:{parts.get('second', '00')}"
         moment = datetime.fromisoformat(f"{day}T{clock}{offset}")
-    except ValueError:  # the digits have the shape of a time, but there is no such day or hour
+    except ValueError:  # the digits have the shape of a time, but that day or hour does not exist
         return None
     return None if is_reset(moment) else moment.isoformat()
 

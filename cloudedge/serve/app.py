@@ -25,6 +25,8 @@ from cloudedge.classifier import CloudClassifier
 from cloudedge.errors import ModelError, printable
 from cloudedge.genera import GENERA
 from cloudedge.serve.live import OPEN_PATHS, Live, Source
+from cloudedge.metrics import CONTENT_TYPE, render
+from cloudedge.serve.counting import CountAnswers, Counting
 from cloudedge.serve.openapi import description
 from cloudedge.serve.upload import Capacity, Limits, receive
 from cloudedge.serve.workers import Workers
@@ -58,7 +60,7 @@ def make_app(
     `source` there is a live page.
     """
     limits = limits or Limits()
-    workers, capacity = Workers(classifier), Capacity(limits)
+    workers, capacity, counting = Workers(classifier), Capacity(limits), Counting()
     spec = classifier.model.spec
     genera = _json([asdict(genus) for genus in GENERA])
     of_photos = {"bytes": limits.body_bytes, "photos": limits.photos, "pixels": limits.photo_pixels}
@@ -78,12 +80,17 @@ def make_app(
             uploads = await receive(request, limits, hold)
             answers = await _unless_gone(request, workers.answers(uploads, with_evidence))
         rows = [answer.row for answer in answers]
+        for row in rows:
+            counting.photos.add(row)
         if any(answer.status == 200 for answer in answers):
             return _respond(_json(rows))
         return _respond(_json({"error": rows[0]["error"], "rows": rows}), answers[0].status)
 
     async def healthz(request: Request) -> Response:
         return _respond(_json({"status": "ok", "requests": capacity.requests}))
+
+    async def metrics(request: Request) -> Response:
+        return _respond(render(counting.families()).encode(), kind=CONTENT_TYPE)
 
     def fixed(path: str, body: bytes, kind: str = "application/json") -> Route:
         async def endpoint(request: Request) -> Response:
@@ -102,13 +109,14 @@ def make_app(
         routes=[
             Route("/classify", classify, methods=["POST"]),
             Route("/healthz", healthz),
+            Route("/metrics", metrics),
             fixed("/genera", genera),
             fixed("/model", model),
             fixed("/openapi.json", openapi),
             *(fixed(path, (static / name).read_bytes(), kind) for path, (name, kind) in _PAGE.items()),
             *(live.routes() if live else ()),
         ],
-        middleware=[Middleware(_Guard, token=token)],
+        middleware=[Middleware(CountAnswers, counting=counting), Middleware(_Guard, token=token)],
         exception_handlers={HTTPException: _refuse, ModelError: _fail, ClientDisconnect: _gone, Exception: _crash},
         lifespan=lifespan,
     )

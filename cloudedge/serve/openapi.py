@@ -26,6 +26,7 @@ def description(version: str, needs_token: bool, is_live: bool = False) -> Schem
         "/genera": {"get": {**_read("The ten genera.", _list("Genus")), **guarded}},
         "/model": {"get": {**_read("The model's description, and the limits of a request.", _MODEL), **guarded}},
         "/healthz": {"get": _read("Whether the server answers.", _HEALTH)},
+        "/metrics": {"get": {**_metrics(), **guarded}},
     }
     schemas = {"Row": _ROW, "Evidence": _EVIDENCE, "Genus": _GENUS_FACTS, "Problem": _PROBLEM}
     if is_live:
@@ -110,6 +111,12 @@ def _in_query(name: str, schema: Schema, text: str) -> Schema:
 
 def _read(summary: str, schema: Schema) -> Schema:
     return {"summary": summary, "responses": {"200": _answer(summary, schema)}}
+
+
+def _metrics() -> Schema:
+    summary = "Counts of requests and photos, for Prometheus."
+    content = {"text/plain": {"schema": _TEXT}}
+    return {"summary": summary, "responses": {"200": {"description": summary, "content": content}}}
 
 
 def _answer(text: str, schema: Schema) -> Schema:

@@ -25,7 +25,7 @@ class Limits:
     photo_pixels: int = 51_000_000  # phones of "50 megapixels" take 8192 x 6144
     requests: int = 32
     held_bytes: int = 256 * MIB
-    body_seconds: float = 20.0  # for a body to come, and a second more for each ...
+    body_seconds: float = 20.0  # for a body to come, and one second for each ...
     bytes_per_second: int = 16_384  # ... that have come
     header_seconds: float = 15.0
     name_characters: int = 1024

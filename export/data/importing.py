@@ -54,7 +54,7 @@ def catalogue(root: Path) -> Catalogued:
         left_out[os.path.relpath(error.filename, root)] = f"cannot be read ({error.strerror}); check its permissions"
 
     labels, files, sums, thumbs = [], [], [], []
-    found = photos_below(str(root), pass_over, report, on_passed_over=leave)
+    found = photos_below(str(root), on_skipped=pass_over, on_error=report, on_passed_over=leave)
     for path in tqdm(list(map(Path, found)), desc="photos", unit=""):
         file = path.relative_to(root).as_posix()
         try:

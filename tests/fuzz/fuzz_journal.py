@@ -1,4 +1,4 @@
-"""Any file is a journal that can be gone on with, and has a report, or is refused with an error and left as it is."""
+"""Any file is a journal that can be resumed and has a report, or is refused with an error and left as it is."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FORMATS: tuple[Any, ...] = ("jsonl", "csv")
 CLASSIFIER = CloudClassifier(FIXTURES / "tiny.onnx", threads=1, top_k=1)
 ROWS = [
     {**CLASSIFIER.classify(np.full((8, 8, 3), 128, np.uint8)).to_dict(), "path": "sky.jpg"},
-    CLASSIFIER.error_row("no-such.jpg", ImageError("there is no such file")).to_dict(),
+    CLASSIFIER.error_row("no-such.jpg", ImageError("the file does not exist")).to_dict(),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Whatever a model file says of itself, it is used, and is said again by `info` and the server; or a ModelError."""
+"""Any description in a model file is used, and shown by `info` and the server, or is a ModelError."""
 
 from __future__ import annotations
 

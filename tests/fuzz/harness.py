@@ -21,7 +21,7 @@ import atheris
 HERE = Path(__file__).parent
 FIXTURES = HERE.parent / "runtime" / "fixtures"
 FOUND = HERE / "found"
-MAX_BYTES = 8192  # of an input; longer ones are slower and say nothing new
+MAX_BYTES = 8192  # of an input; longer ones are slower and reach nothing new
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # must be set before onnxruntime is imported
 sys.path.insert(0, str(HERE.parent / "hardening"))  # for its corpus
@@ -45,7 +45,7 @@ def scratch() -> Path:
 
 
 def described(graph: str, metadata: bytes) -> bytes:
-    """Return a model file: one of the fixtures' graphs, and what it says of itself."""
+    """Return a model file: one of the fixtures' graphs with a description."""
     from corpus import field  # which loads Pillow, and not before it is instrumented
 
     entry = field(1, b"cloudedge") + field(2, metadata)

@@ -1,4 +1,4 @@
-"""Run every fuzzer for some minutes, as many at a time as there are processors, and say what each has come to.
+"""Run every fuzzer for some minutes, as many at a time as there are processors, and print what each has done.
 
     python tests/fuzz/run.py MINUTES [NAME...]
 
@@ -23,7 +23,7 @@ NAMES = sorted(path.stem.removeprefix("fuzz_") for path in HERE.glob("fuzz_*.py"
 
 
 class Figures(NamedTuple):
-    """What a fuzzer has come to; `crashes` are the inputs that broke something, `lost` says why it ended early."""
+    """What a fuzzer has done; `crashes` are the inputs that broke something, `lost` says why it ended early."""
 
     executions: int
     minutes: float
@@ -56,7 +56,7 @@ def crashes(name: str) -> set[Path]:
 
 
 def main(minutes: float, names: list[str]) -> int:
-    """Run fuzzers, and print a table of what they have come to; return 1 unless all is well."""
+    """Run fuzzers, and print a table of what they have done; return 1 unless all is well."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         figures = dict(zip(names, pool.map(partial(run, minutes=minutes), names), strict=True))
     print("| fuzzer | executions | minutes | inputs that broke something |\n| --- | ---: | ---: | ---: |")

@@ -22,7 +22,7 @@ HANGS_AFTER = 120  # seconds without an answer, on however busy a machine
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # tests use no network; must be set before onnxruntime is imported
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what the tests start must not inherit that it is ignored
 
-settings.register_profile("hardening", deadline=None)  # how long an example takes is the machine's doing
+settings.register_profile("hardening", deadline=None)  # how long an example takes depends on the machine
 settings.load_profile("hardening")
 
 sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
@@ -31,7 +31,7 @@ from figures import FIGURES, Figures  # noqa: E402
 
 
 class Worker:
-    """Asks worker.py, which is started anew after a death."""
+    """Asks worker.py, which is restarted after a crash."""
 
     def __init__(self) -> None:
         self._start()

@@ -1,4 +1,4 @@
-"""What the inputs of each kind came to, for the table that is printed at the end."""
+"""The results for each kind of input, for the table that is printed at the end."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass
 class Figures:
-    """What the inputs of one kind came to."""
+    """The results for one kind of input."""
 
     inputs: int = 0
     rows: int = 0

@@ -99,7 +99,7 @@ def kind_of(error: str | None) -> str | None:
 
 
 @pytest.mark.parametrize("format_", ["jsonl", "csv", "text"])
-def test_the_command_line_gives_a_row_for_each_and_goes_on(bad_input: dict[str, list[Path]], format_: str) -> None:
+def test_the_command_line_gives_a_row_for_each_and_continues(bad_input: dict[str, list[Path]], format_: str) -> None:
     folders = [bad_input[kind][0].parent for kind in KINDS if kind != "decompression bombs"]
     found = [os.path.join(folder, name) for folder in folders for name in sorted(os.listdir(folder))]
     expected = [path for path in found if not os.path.isdir(path)]
@@ -118,7 +118,7 @@ def test_the_command_line_gives_a_row_for_each_and_goes_on(bad_input: dict[str, 
         assert len(lines) == len(expected)
 
 
-def test_the_server_answers_each_and_goes_on(bad_input: dict[str, list[Path]], tmp_path: Path) -> None:
+def test_the_server_answers_each_and_continues(bad_input: dict[str, list[Path]], tmp_path: Path) -> None:
     figures = FIGURES["uploads"] = Figures()
     problems = []
     with program(tmp_path / "log", "--model", TINY, "--threads", "1") as server:

@@ -1,4 +1,4 @@
-"""A disk that fails or is slow to give: photos become rows, outputs stay whole, and the next run goes on."""
+"""A disk that fails or is slow to give: photos become rows, outputs stay whole, and the next run resumes."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def rows(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("where", [{"AFTER": 10}, {"AFTER": 2000}, {"AFTER": 2000, "UNTIL": 2500}])
-def test_photos_that_the_disk_does_not_give_are_rows_and_the_run_goes_on(
+def test_photos_that_the_disk_does_not_give_are_rows_and_the_run_continues(
     disk: str, formats: Path, where: dict[str, int]
 ) -> None:
     """Without its first bytes not even the format is known; a hole is met only when pixels are decoded."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import string
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from cloudedge import CloudClassifier
 from cloudedge.archive.photos import in_shard
 from cloudedge.genera import GENERA
 from cloudedge.model import Outputs
+from cloudedge.model_spec import ModelSpec
 from cloudedge.photo.capture_time import captured_at_from_name
 from cloudedge.photo.crop import crop_pixels
 from cloudedge.photo.read import read
@@ -33,6 +35,7 @@ from cloudedge.row_formats import printable, read_rows, to_csv, to_json, to_json
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 UNIT = st.floats(0, 1)
+POSITIVE = st.floats(1e-9, 1e9, exclude_max=True)  # the least and the most that a model may divide by
 SKY = np.asarray(photo(24, 16))
 
 
@@ -65,9 +68,15 @@ def rows(draw: st.DrawFn) -> dict[str, Any]:
     return {"path": path, **row, **when, "model": "tiny 0.0.1"}
 
 
-@given(pixels=hnp.arrays(np.uint8, st.tuples(st.integers(1, 90), st.integers(1, 90), st.just(3))))
-def test_any_photo_becomes_a_finite_input_of_the_right_size(classifier: CloudClassifier, pixels: np.ndarray) -> None:
-    spec = classifier.model.spec
+@given(
+    pixels=hnp.arrays(np.uint8, st.tuples(st.integers(1, 90), st.integers(1, 90), st.just(3))),
+    mean=st.tuples(*[st.floats(-1e9, 1e9, exclude_min=True, exclude_max=True)] * 3),
+    std=st.tuples(*[POSITIVE] * 3),
+)
+def test_any_photo_becomes_a_finite_input_of_the_right_size(
+    classifier: CloudClassifier, pixels: np.ndarray, mean: tuple[float, ...], std: tuple[float, ...]
+) -> None:
+    spec = ModelSpec.from_json(json.dumps({**asdict(classifier.model.spec), "mean": mean, "std": std}))
     array = prepare(pixels, spec)
     assert (array.shape, array.dtype) == ((3, spec.input_size, spec.input_size), np.float32)
     assert np.isfinite(array).all()
@@ -91,12 +100,17 @@ def test_a_crop_is_a_part_of_the_photo_and_never_empty(box: tuple[float, float, 
     assert part.base is SKY or part is SKY or np.shares_memory(part, SKY)
 
 
-@given(logits=hnp.arrays(np.float32, 10, elements=st.floats(-(2.0**100), 2.0**100, width=32)))
-def test_probabilities_add_up_and_are_in_order(classifier: CloudClassifier, logits: np.ndarray) -> None:
+@given(
+    logits=hnp.arrays(np.float32, 10, elements=st.floats(width=32, allow_nan=False, allow_infinity=False)),
+    temperature=POSITIVE,
+)
+def test_probabilities_add_up_and_are_in_order(
+    classifier: CloudClassifier, logits: np.ndarray, temperature: float
+) -> None:
     model = classifier.model
 
     class Stub:
-        spec = model.spec
+        spec = ModelSpec.from_json(json.dumps({**asdict(model.spec), "temperature": temperature}))
 
         def run(self, batch: np.ndarray) -> Outputs:
             return Outputs(logits[np.newaxis], None, None, None)

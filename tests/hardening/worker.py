@@ -20,7 +20,7 @@ T = TypeVar("T")
 def measured(process: int, needed: float, ask: Callable[[], T]) -> tuple[T, dict[str, float]]:
     """Return an answer, and what a process took for it: seconds of computing, and MiB beyond those it needs anyway."""
     with open(f"/proc/{process}/clear_refs", "w") as stream:
-        stream.write("5")  # the peak starts anew from what is in use now
+        stream.write("5")  # resets the peak to what is in use now
     clock = ~process << 3 | 2  # as clock_getcpuclockid(3) makes it: of computing, whatever else the machine does
     began = time.clock_gettime(clock)
     answer = ask()

@@ -79,10 +79,11 @@ def test_the_wheel_is_below_40_mb(wheel: Path) -> None:
     assert wheel.stat().st_size < 40_000_000
 
 
-def test_nothing_of_the_export_stage_comes_along(programs: Path, tmp_path: Path) -> None:
+def test_nothing_of_the_export_stage_or_of_an_extra_comes_along(programs: Path, tmp_path: Path) -> None:
     program = (
         "from importlib.util import find_spec\n"
-        "print([name for name in ('torch', 'torchvision', 'onnx', 'export', 'pytest') if find_spec(name)])"
+        "names = ('torch', 'torchvision', 'onnx', 'export', 'pytest', 'httpx2', 'starlette', 'watchfiles')\n"
+        "print([name for name in names if find_spec(name)])"
     )
     assert run(programs / "python", "-c", program, cwd=tmp_path).stdout == "[]\n"
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from PIL import Image
 
-# How long an example takes is the machine's doing.
+# How long an example takes depends on the machine.
 settings.register_profile("runtime", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("runtime")
 

@@ -1,7 +1,7 @@
 """Write the models and the golden arrays in fixtures/. Run by hand: PYTHONPATH=. python tests/runtime/make_fixtures.py
 
 Needs onnx besides the runtime, and pillow-heif for the HEIC photo. The golden arrays pin what the runtime computes:
-write them anew only where it is meant to compute something else.
+write them again only where it is meant to compute something else.
 """
 
 from __future__ import annotations

@@ -138,7 +138,7 @@ def test_the_probability_of_a_level_is_never_more_than_one(low, tiny, sky):
     logits |= zip(("Stratocumulus", "Stratus", "Cumulus", "Cumulonimbus"), low, strict=True)
     level = answering(tiny, list(logits.values())).classify(sky).level
     assert level.name == "low"
-    assert 1 - 1e-9 < level.probability <= 1  # the four add up to a hair more
+    assert 1 - 1e-9 < level.probability <= 1  # the four add up to slightly more
 
 
 # Doubt
@@ -286,7 +286,7 @@ def test_the_start_of_a_count_is_not_the_time_of_a_photo(classifier, photos, sec
 
 
 def test_a_photo_that_cannot_be_read_is_an_error(classifier, tmp_path):
-    with pytest.raises(ImageError, match="no such file"):
+    with pytest.raises(ImageError, match="does not exist"):
         classifier.classify(tmp_path / "missing.jpg")
 
 
@@ -357,7 +357,7 @@ def test_a_result_is_one_line_of_text(tiny, make_model, metadata, photos):
     good, bad = sure.classify_many([photos[0], "no\nsuch.jpg"])
     assert str(good).startswith(f"{photos[0]}: {good.genus} ")
     assert f", base {good.base}, " in str(good)
-    assert str(bad) == "no\\nsuch.jpg: error: there is no such file; check the path"
+    assert str(bad) == "no\\nsuch.jpg: error: the file does not exist; check the path"
     night = dark.classify(photos[0].read_bytes())
     assert str(night).startswith(f"-: Too dark, best guess {night.top[0].genus} ")
     assert (good.state, night.state, bad.state) == (good.genus, "dark", "error")

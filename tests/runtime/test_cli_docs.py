@@ -1,4 +1,4 @@
-"""What the pages say of the command line: commands that are accepted, and a reference that is generated from --help."""
+"""The command line in the docs: its commands are accepted, and its reference is generated from --help."""
 
 from __future__ import annotations
 
@@ -46,11 +46,12 @@ def test_a_command_is_accepted(line: str, monkeypatch: pytest.MonkeyPatch) -> No
     command_of(name).make_context(name, arguments)
 
 
-def test_the_systemd_unit_runs_a_command_that_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
-    unit = configparser.ConfigParser()
+@pytest.mark.parametrize("name", ["cloudedge-watch", "cloudedge-camera"])
+def test_a_systemd_unit_runs_a_command_that_is_accepted(name: str) -> None:
+    unit = configparser.ConfigParser(interpolation=None)
     unit.optionxform = str  # type: ignore[assignment,method-assign]
-    unit.read(ROOT / "examples" / "cloudedge-watch.service")
-    program, name, *arguments = shlex.split(unit["Service"]["ExecStart"])
+    unit.read(ROOT / "examples" / f"{name}.service")
+    program, name, *arguments = shlex.split(unit["Service"]["ExecStart"].replace("\\\n", " "))
     assert Path(program).name == "cloudedge"
     context = command_of(name).make_context(name, arguments)
     assert context.params["target"].startswith(f"/var/lib/{unit['Service']['StateDirectory']}/")

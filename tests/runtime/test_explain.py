@@ -197,7 +197,7 @@ def test_a_photo_may_come_on_standard_input(explaining, photo, tmp_path):
 def test_what_goes_wrong_is_said_in_one_line(explaining, tiny, photo, tmp_path):
     target = tmp_path / "why.jpg"
     cases = {
-        (1, "there is no such file; check the path"): [tmp_path / "missing.jpg", "-o", target, "--model", explaining],
+        (1, "the file does not exist; check the path"): [tmp_path / "missing.jpg", "-o", target, "--model", explaining],
         (2, "ends in .jpg, .png or .webp"): [photo, "-o", tmp_path / "why.txt", "--model", explaining],
         (2, "'--genus'"): [photo, "-o", target, "--genus", "Contrail", "--model", explaining],
         (3, "gives no evidence"): [photo, "-o", target, "--model", tiny],

@@ -23,17 +23,19 @@ HEAVY = {
     "pi_heif",
     "starlette",
     "uvicorn",
+    "httpx2",
     "paho",
+    "sqlite3",
 }
 
 
 ROOT = Path(cloudedge.__file__).parent
 # From the ground up; every other module stands on the third floor, and rooms on one floor do not know each other.
 FLOORS = (
-    {"errors", "genera", "files", "signals", "installation"},
+    {"errors", "genera", "files", "signals", "installation", "systemd"},
     {"photo"},
     set(),
-    {"archive", "report", "bench", "serve", "mqtt"},
+    {"archive", "report", "bench", "serve", "camera", "mqtt"},
     {"cli"},
 )
 
@@ -53,7 +55,8 @@ def modules_after(code: str) -> set[str]:
         "import cloudedge; cloudedge.__version__, dir(cloudedge), cloudedge.GENERA, cloudedge.ModelError",
         "from cloudedge import CloudEdgeError, ImageError, Genus",
         "import cloudedge.cli.main",
-        "import cloudedge.cli.watch, cloudedge.cli.mqtt",
+        "import cloudedge.cli.classify, cloudedge.cli.convert, cloudedge.cli.report, cloudedge.cli.watch",
+        "import cloudedge.cli.mqtt, cloudedge.cli.phases",
         "import cloudedge.row, cloudedge.row_formats, cloudedge.files, cloudedge.archive.journal",
     ],
 )

@@ -102,7 +102,7 @@ def test_files_that_are_no_models_are_refused(tmp_path, tiny, capfd):
     for data in (b"", b"no model\n" * 40, tiny.read_bytes()[:1500]):
         path.write_bytes(data)
         assert "not a model that onnxruntime can load" in problem(path)
-    assert "no such file" in problem(tmp_path / "missing.onnx")
+    assert "does not exist" in problem(tmp_path / "missing.onnx")
     assert "not a file" in problem(tmp_path)
     assert capfd.readouterr() == ("", "")
 
@@ -170,7 +170,9 @@ def nested(levels):
         ("mean", [0.5, 0.5, float("nan")]),
         ("std", [0.2, 0.2, 0]),
         ("std", [0.2, 0.2, "0.2"]),
+        ("std", [0.2, 0.2, 1e-50]),  # zero as float32
         ("temperature", 0),
+        ("temperature", 1e-320),  # a logit divided by it is infinite
         ("temperature", float("inf")),
         ("temperature", 10**400),
         ("thresholds", {}),
@@ -271,7 +273,7 @@ def models(monkeypatch, tmp_path, tiny):
 def test_a_name_without_a_dot_is_that_of_a_packaged_model(models):
     assert packaged("small") == models / "small.onnx"
     assert Model("small").spec.name == "tiny"
-    with pytest.raises(ModelError, match="there are: small"):
+    with pytest.raises(ModelError, match="use small, or"):
         Model("large")
 
 

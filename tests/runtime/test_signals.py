@@ -60,6 +60,13 @@ def interrupted_find(*arguments):
     return find(*arguments)
 cloudedge.cli.classify.find_photos = interrupted_find
 """
+IN_A_DESTRUCTOR = """
+                class Dying:
+                    def __del__(self):
+                        signal.raise_signal(NUMBER)  # Python drops what is raised here
+                Dying()
+                import time; time.sleep(60)
+"""
 IN_A_FINALIZER = """
 import time
 import cloudedge.cli.classify
@@ -113,6 +120,32 @@ def test_an_awkward_moment_is_as_good_as_any(
     if moment != WHEN_ALL_IS_DONE:
         assert target.read_text() == "of an earlier run"
     assert not list(photos[0].parent.glob(".*"))
+
+
+@pytest.mark.parametrize(
+    ("command", "module"),
+    [("watch", "cloudedge.archive.watch"), ("watch", "watchfiles"), ("serve", "cloudedge.serve.app")],
+)
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("fate", ["raised", "changed by a library", "dropped"])
+@pytest.mark.slow
+def test_a_service_ends_with_the_code_of_its_help_while_it_loads_too(
+    tmp_path: Path, command: str, module: str, name: str, fate: str
+) -> None:
+    program = f"import signal, sys\n{WHILE_A_LIBRARY_IS_LOADED}\nfrom cloudedge.cli.main import main\nmain()"
+    if fate == "raised":
+        program = program.replace("except KeyboardInterrupt", "except ZeroDivisionError")
+    elif fate == "dropped":
+        program = program.replace("signal.raise_signal(NUMBER)", IN_A_DESTRUCTOR)
+    program = program.replace("onnxruntime", module).replace("NUMBER", str(int(signal.Signals[name])))
+    options = [str(tmp_path)] if command == "watch" else ["--port", "0"]
+    done = subprocess.run(
+        [sys.executable, "-c", program, command, "--model", TINY, *options],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout, done.stderr.strip()) == (130 if name == "SIGINT" else 0, "", "")
 
 
 def test_ctrl_c_before_anything_is_loaded_ends_it_without_a_traceback() -> None:

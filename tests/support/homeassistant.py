@@ -66,7 +66,7 @@ class HomeAssistant:
         assert answer["type"] == "create_entry", answer
 
     def state(self, entity: str) -> dict[str, Any] | None:
-        """Return an entity's state and attributes, None where there is no such entity."""
+        """Return an entity's state and attributes, None where it does not exist."""
         states: list[dict[str, Any]] = self.ask("api/states")
         return next((state for state in states if state["entity_id"] == entity), None)
 

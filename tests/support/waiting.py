@@ -9,5 +9,5 @@ from collections.abc import Callable
 def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "waited in vain"
+        assert time.monotonic() < end, "it has not happened"
         time.sleep(0.02)

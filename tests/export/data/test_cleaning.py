@@ -1,4 +1,4 @@
-"""The page of doubtful labels, and what becomes of the decisions made on it."""
+"""The page of doubtful labels, and what the decisions made on it change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sights that are none of the ten genera: drawn, found in the data set, or ordinary."""
+"""Sights that are not one of the ten genera: drawn, found in the data set, or ordinary."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ def test_a_share_of_the_crops_shows_more_than_the_photo_mirrored_at_its_edges(mo
     assert turns.float().mean() == pytest.approx(0.3, abs=0.07)
     assert rows[turns].amin(dim=1).max() < 10  # the whole photo is there,
     assert rows[turns].amax(dim=1).min() > 245
-    assert (rows[turns].diff(dim=1).abs().amax(dim=1) < 8).all()  # and goes on without a seam
+    assert (rows[turns].diff(dim=1).abs().amax(dim=1) < 8).all()  # and continues without a seam
     assert not (crops_beyond(rows[~turns])).any()
 
 

@@ -1,4 +1,4 @@
-"""Whose folder a run is: nothing is gone on with by another recipe, or on other photos."""
+"""Whose folder a run is: a run is not resumed with another recipe or other photos."""
 
 from __future__ import annotations
 

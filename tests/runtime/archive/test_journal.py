@@ -14,14 +14,17 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cloudedge.archive.journal import Journal, JournalError, refuse_to_replace
+from cloudedge.archive.database import Database, read_database
+from cloudedge.archive.journal import SQLITE, Journal, refuse_to_replace
 from cloudedge.archive.ledger import signature
+from cloudedge.archive.locked_file import JournalError
 from cloudedge.errors import BusyError, CloudEdgeError
 from cloudedge.row import flat_columns, flatten
 from cloudedge.row_formats import csv_line, read_rows
 from cloudedge.row_key import KEY
 
 FORMATS = pytest.mark.parametrize("format_", ["jsonl", "csv"])
+ALL_FORMATS = pytest.mark.parametrize("format_", ["jsonl", "csv", "db"])
 
 
 def good(path: str) -> dict[str, Any]:
@@ -50,8 +53,19 @@ def bad(path: str, error: str = "is empty") -> dict[str, Any]:
     return {**good(path), **nothing, "status": "error", "error": error, "top": []}
 
 
+def opened(target: Path, format_: Any, settings: str = "tiny", **how: Any) -> Journal | Database:
+    if format_ == "db":
+        return Database(str(target), 1, settings, **how)
+    return Journal(str(target), format_, 1, settings, **how)
+
+
+def rows_of(target: Path) -> list[dict[str, Any]]:
+    is_database = target.read_bytes().startswith(SQLITE)
+    return list(read_database(str(target)) if is_database else read_rows(str(target)))
+
+
 def write(target: Path, format_: Any, *rows: dict[str, Any], settings: str = "tiny", settle: bool = False) -> None:
-    with Journal(str(target), format_, 1, settings) as journal:
+    with opened(target, format_, settings) as journal:
         for row in rows:
             journal.write(row, journal.key(row["path"], signature(row["path"])))
         if settle:
@@ -59,26 +73,26 @@ def write(target: Path, format_: Any, *rows: dict[str, Any], settings: str = "ti
 
 
 def is_done(target: Path, format_: Any, path: str, settings: str = "tiny") -> bool:
-    with Journal(str(target), format_, 1, settings) as journal:
+    with opened(target, format_, settings) as journal:
         return journal.has(path, signature(path))
 
 
-@FORMATS
+@ALL_FORMATS
 def test_a_row_ends_with_its_key_and_is_done_from_then_on(tmp_path: Path, format_: str) -> None:
     target = tmp_path / "rows"
     write(target, format_, good("a.jpg"), good("b.jpg"))
     assert is_done(target, format_, "a.jpg")
     assert is_done(target, format_, "b.jpg")
     assert not is_done(target, format_, "c.jpg")
-    rows = list(read_rows(str(target)))
+    rows = rows_of(target)
     assert [row["path"] for row in rows] == ["a.jpg", "b.jpg"]
     assert list(rows[0])[-1] == "key"
     assert all(KEY.fullmatch(row["key"]) for row in rows)
-    if format_ == "jsonl":
+    if format_ != "csv":
         assert {name: value for name, value in rows[0].items() if name != "key"} == good("a.jpg")
 
 
-@FORMATS
+@ALL_FORMATS
 def test_other_bytes_or_settings_are_another_photo(tmp_path: Path, format_: str) -> None:
     target, photo = tmp_path / "rows", tmp_path / "a.jpg"
     photo.write_bytes(b"1")
@@ -91,10 +105,10 @@ def test_other_bytes_or_settings_are_another_photo(tmp_path: Path, format_: str)
     os.utime(photo, ns=(1, 1))
     assert not is_done(target, format_, str(photo))
     write(target, format_, good(str(photo)))
-    assert len(list(read_rows(str(target)))) == 3
+    assert len(rows_of(target)) == 3
 
 
-@FORMATS
+@ALL_FORMATS
 def test_a_photo_with_another_time_of_change_is_the_same_photo(tmp_path: Path, format_: str) -> None:
     target, photo = tmp_path / "rows", tmp_path / "a.jpg"
     photo.write_bytes(b"1")
@@ -102,17 +116,17 @@ def test_a_photo_with_another_time_of_change_is_the_same_photo(tmp_path: Path, f
     for moment in (1, 2):
         os.utime(photo, ns=(moment, moment))
         assert not is_done(target, format_, str(photo))  # by its state alone, without reading it
-        with Journal(str(target), format_, 1, "tiny") as journal:
+        with opened(target, format_) as journal:
             key = journal.key(str(photo), signature(str(photo)))
             assert journal.holds(str(photo), key)
             assert not journal.write(good(str(photo)), key)
             journal.renew(str(photo), key)
             journal.put_in_order()
         assert is_done(target, format_, str(photo))  # the state is in the journal now
-    assert [row["path"] for row in read_rows(str(target))] == [str(photo), "b.jpg"]
+    assert [row["path"] for row in rows_of(target)] == [str(photo), "b.jpg"]
 
 
-@FORMATS
+@ALL_FORMATS
 @pytest.mark.parametrize(
     "spelling", ["./all/a\n.jpg", "all/a\n.jpg", "all/./a\n.jpg", "all/../all//a\n.jpg", "{}/all/a\n.jpg"]
 )
@@ -127,9 +141,9 @@ def test_a_photo_is_the_same_however_its_path_is_spelt(
     assert not is_done(tmp_path / "rows", format_, "all/b.jpg")
     write(tmp_path / "failures", format_, bad("./all/a\n.jpg"))
     write(tmp_path / "failures", format_, bad(spelling.format(tmp_path)), settle=True)
-    assert len(list(read_rows(str(tmp_path / "failures")))) == 1
+    assert len(rows_of(tmp_path / "failures")) == 1
     write(tmp_path / "failures", format_, good(spelling.format(tmp_path)), settle=True)
-    assert [row["status"] for row in read_rows(str(tmp_path / "failures"))] == ["ok"]
+    assert [row["status"] for row in rows_of(tmp_path / "failures")] == ["ok"]
 
 
 @pytest.mark.parametrize("spelling", ["all/a.jpg", "./all/a.jpg", "{}/all/a.jpg"])
@@ -294,7 +308,7 @@ def test_a_line_that_is_still_being_written_is_not_read(tmp_path: Path) -> None:
     assert [row["path"] for row in read_rows(str(tmp_path / "rows"))] == ["a.jpg"]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there are no such locks")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not have these locks")
 def test_one_program_at_a_time(tmp_path: Path) -> None:
     holder = rf" \(process {os.getpid()}\)" if os.path.exists("/proc/locks") else ""
     problem = f"is being written by another cloudedge{holder};"
@@ -365,7 +379,7 @@ def test_a_full_disk_leaves_whole_rows(tmp_path: Path, monkeypatch: pytest.Monke
 @given(names=st.lists(st.text(st.characters(codec=None, exclude_categories=()), min_size=1), unique=True, max_size=5))
 def test_any_names_are_remembered(tmp_path_factory: pytest.TempPathFactory, names: list[str]) -> None:
     names = [name for name in names if is_a_path(name)]
-    for format_ in ("jsonl", "csv"):
+    for format_ in ("jsonl", "csv", "db"):
         target = tmp_path_factory.mktemp("journal") / "rows"
         write(target, format_, *map(good, names))
         assert all(is_done(target, format_, name) for name in names)
@@ -379,12 +393,12 @@ def is_a_path(name: str) -> bool:
         return False
 
 
-@FORMATS
+@ALL_FORMATS
 def test_rows_of_before_are_replayed_in_order(tmp_path: Path, format_: Any) -> None:
     write(tmp_path / "rows", format_, good("a.jpg"), bad("b.jpg"), good("c.jpg"))
     replayed: list[dict[str, Any]] = []
     replay: Callable[[dict[str, Any]], object] = replayed.append
-    with Journal(str(tmp_path / "rows"), format_, 1, "", replay) as journal:
+    with opened(tmp_path / "rows", format_, "", replay=replay) as journal:
         assert journal.models == {"tiny 1.0.0": 3}
     assert [(row["path"], row["status"], row["certain"], row["probability"]) for row in replayed] == [
         ("a.jpg", "ok", True, 0.75),

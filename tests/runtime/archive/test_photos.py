@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudedge.archive.photo_list import collected
-from cloudedge.archive.photos import find_photos, in_shard, is_wanted, photos_below, taken_between
+from cloudedge.archive.photos import Selection, find_photos, in_shard, is_wanted, photos_below, taken_between
 
 
 @pytest.fixture
@@ -68,8 +68,8 @@ def test_a_folder_is_read_whatever_its_name(tree: Path) -> None:
     (tree / "trip.jpg" / "inside.jpg").touch()
     assert found("sky")[-1] == "sky/trip.jpg/inside.jpg"
     assert found("sky/trip.jpg") == ["sky/trip.jpg/inside.jpg"]
-    assert is_wanted("sky/trip.jpg/inside.jpg", "sky", None)
-    assert not is_wanted("sky/trip.jpg", "sky", None)
+    assert is_wanted("sky/trip.jpg/inside.jpg", "sky")
+    assert not is_wanted("sky/trip.jpg", "sky")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
@@ -92,7 +92,7 @@ def test_links_to_photos_are_followed_and_links_to_folders_are_not(tree: Path) -
     assert found("sky/loop/2024") == ["sky/loop/2024/c.jpeg", "sky/loop/2024/d.webp"]
 
 
-def test_a_folder_that_cannot_be_read_is_told_and_the_others_go_on(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_read_is_told_and_others_are_read(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scandir = os.scandir
 
     def refuse(path: str) -> object:
@@ -128,11 +128,11 @@ def test_photos_are_found_lazily(tree: Path) -> None:
 
 
 def test_a_glob_fits_the_name_or_the_end_of_the_path(tree: Path) -> None:
-    assert list(find_photos(["sky"], glob="[cd].*")) == [
+    assert list(find_photos(["sky"], Selection("[cd].*"))) == [
         os.path.join("sky", "2024", name) for name in ("c.jpeg", "d.webp")
     ]
-    assert list(find_photos(["sky"], glob="2024/*.webp")) == [os.path.join("sky", "2024", "d.webp")]
-    assert found("sky/b.jpg") == list(find_photos(["sky/b.jpg"], glob="*.png"))
+    assert list(find_photos(["sky"], Selection("2024/*.webp"))) == [os.path.join("sky", "2024", "d.webp")]
+    assert found("sky/b.jpg") == list(find_photos(["sky/b.jpg"], Selection("*.png")))
 
 
 LEFT = [
@@ -154,12 +154,12 @@ def test_thumbnails_and_deleted_files_are_passed_over_at_any_depth(tree: Path, n
     assert [os.path.basename(path) for path in photos] == ["c.jpeg", "d.webp", "a.PNG", "b.jpg"]
     assert [pattern.lower() for pattern in patterns] == [name.lower()] * 2
     assert len(skipped) == 3
-    assert not is_wanted(f"sky/2024/{name}/deep/x.jpg", "sky", None)
+    assert not is_wanted(f"sky/2024/{name}/deep/x.jpg", "sky")
     assert list(photos_below(f"sky/2024/{name}", root="sky")) == []
     assert list(photos_below(f"sky/2024/{name}/deep", root="sky")) == []
     if not name.startswith("."):
         assert found(f"sky/{name}") == [f"sky/{name}/deep/x.jpg"]
-        assert is_wanted(f"sky/{name}/deep/x.jpg", f"sky/{name}", None)
+        assert is_wanted(f"sky/{name}/deep/x.jpg", f"sky/{name}")
 
 
 def test_names_that_only_begin_like_a_leftover_are_captures(tree: Path) -> None:
@@ -206,11 +206,11 @@ def test_a_leftover_that_cannot_be_read_is_no_failure(tree: Path, monkeypatch: p
 def test_exclude_leaves_out_files_and_folders_below_the_folder_that_was_given(
     tree: Path, exclude: list[str], left: list[str], root: str
 ) -> None:
-    photos = [Path(path).as_posix() for path in find_photos([root], exclude=exclude)]
+    photos = [Path(path).as_posix() for path in find_photos([root], Selection(exclude=exclude))]
     assert photos == left
     everything = ["sky/2024/c.jpeg", "sky/2024/d.webp", "sky/a.PNG", "sky/b.jpg"]
-    assert [path for path in everything if is_wanted(path, root, None, exclude)] == left
-    below = [Path(path).as_posix() for path in photos_below("sky/2024", exclude=exclude, root="sky")]
+    assert [path for path in everything if is_wanted(path, root, Selection(exclude=exclude))] == left
+    below = [Path(path).as_posix() for path in photos_below("sky/2024", Selection(exclude=exclude), root="sky")]
     assert below == [path for path in left if "2024" in path]
 
 
@@ -218,7 +218,7 @@ def test_a_photo_that_is_given_is_taken_whatever_is_excluded(tree: Path) -> None
     patterns: list[str] = []
     photos = find_photos(
         ["sky/b.jpg", "sky/2024"],
-        exclude=["b.jpg", "2024", "c.*"],
+        Selection(exclude=["b.jpg", "2024", "c.*"]),
         on_passed_over=lambda path, pattern: patterns.append(pattern),
     )
     assert [Path(path).name for path in photos] == ["b.jpg", "d.webp"]
@@ -226,7 +226,7 @@ def test_a_photo_that_is_given_is_taken_whatever_is_excluded(tree: Path) -> None
 
 
 def test_sub_folders_may_be_left_out(tree: Path) -> None:
-    assert [Path(path).name for path in find_photos(["sky"], recursive=False)] == ["a.PNG", "b.jpg"]
+    assert [Path(path).name for path in find_photos(["sky"], Selection(recursive=False))] == ["a.PNG", "b.jpg"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
@@ -234,10 +234,10 @@ def test_is_wanted_says_what_a_search_would_yield(tree: Path) -> None:
     (tree / "loop").symlink_to(tree, target_is_directory=True)
     paths = [os.path.join(folder, name) for folder, _, names in os.walk("sky", followlinks=False) for name in names]
     paths += ["sky/loop/b.jpg"]
-    for glob in (None, "*.jpg"):
-        wanted = sorted(path for path in paths if is_wanted(path, "sky", glob))
-        assert wanted == sorted(photos_below("sky", glob=glob))
-    assert all(is_wanted(path, "sky/loop", None) for path in photos_below("sky/loop"))  # a root may be a link
+    for selection in (Selection(), Selection("*.jpg"), Selection(recursive=False), Selection(exclude=["2024"])):
+        wanted = sorted(path for path in paths if is_wanted(path, "sky", selection))
+        assert wanted == sorted(photos_below("sky", selection))
+    assert all(is_wanted(path, "sky/loop") for path in photos_below("sky/loop"))  # a root may be a link
 
 
 @given(paths=st.lists(st.text(st.characters(exclude_categories=["Cs"])), unique=True), count=st.integers(1, 9))

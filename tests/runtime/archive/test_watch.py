@@ -21,6 +21,7 @@ import pytest
 from cloudedge.archive.hints import from_notifications, from_polling
 from cloudedge.archive.ledger import Ledger
 from cloudedge.archive.network import network_file_system
+from cloudedge.archive.photos import Selection
 from cloudedge.archive.row_command import run_command
 from cloudedge.archive.watch import Changes, Watch
 from cloudedge.classifier import CloudClassifier
@@ -38,7 +39,7 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
 
 class Clock:
-    """A clock that stands still until it is told to go on."""
+    """A clock that only the test moves forward."""
 
     now = 0.0
 
@@ -164,7 +165,7 @@ def test_what_is_hidden_or_no_photo_or_behind_a_link_is_no_capture(camera: Camer
 
 
 def test_a_glob_chooses(tmp_path: Path, photo: bytes) -> None:
-    camera = Camera(tmp_path / "cam", photo, settle=0.0, glob="*_hd.jpg")
+    camera = Camera(tmp_path / "cam", photo, settle=0.0, selection=Selection("*_hd.jpg"))
     camera.put("1200_hd.jpg")
     camera.put("1200_lo.jpg")
     assert camera.look("1200_hd.jpg", "1200_lo.jpg") + camera.look(None) == [("1200_hd.jpg", "ok")]
@@ -174,7 +175,7 @@ def test_thumbnails_and_what_is_excluded_are_no_captures(
     tmp_path: Path, photo: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cloudedge.archive.watch._AT_ONCE", 2)  # they must not take the places of captures
-    camera = Camera(tmp_path / "cam", photo, settle=0.0, exclude=("keogram", "/2024/startrails"))
+    camera = Camera(tmp_path / "cam", photo, settle=0.0, selection=Selection(exclude=("keogram", "/2024/startrails")))
     left = ["@eaDir/a.jpg/S.jpg", "@eaDir/a.jpg/M.jpg", "2024/thumbnails/b.jpg", "2024/thumbnails/c.jpg"]
     left += ["2024/keogram/k.jpg", "2024/keogram/l.jpg", "2024/startrails/s.jpg", "2024/startrails/t.jpg"]
     for name in [*left, "2024/b.jpg", "startrails/s.jpg"]:
@@ -624,7 +625,7 @@ def test_wrong_usage_exits_2(tmp_path: Path, options: tuple[str, ...]) -> None:
 def test_an_output_whose_name_says_no_format_is_refused(tmp_path: Path) -> None:
     command = [*CLOUDEDGE, "watch", str(tmp_path), "--model", TINY, "-o", str(tmp_path / "sky.txt")]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60)
-    assert "sky.txt does not name a format; choose a name that ends in .jsonl or .csv." in done.stderr
+    assert "sky.txt does not name a format; choose a name that ends in .jsonl, .csv or .db." in done.stderr
     assert os.listdir(tmp_path) == []
 
 

@@ -61,7 +61,7 @@ def test_text_names_device_models_and_photos(tiny: Path) -> None:
 def test_an_unusable_model_is_said_in_one_line(tmp_path: Path) -> None:
     done = run("--model", tmp_path / "no.onnx")
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr == f"Error: {tmp_path / 'no.onnx'}: no such file\n"
+    assert done.stderr == f"Error: {tmp_path / 'no.onnx'}: does not exist; give the path of a model\n"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the programs that were started are found under /proc")

@@ -398,7 +398,7 @@ def test_memory_does_not_grow_with_the_number_of_photos(
 
 @posix
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_an_interruption_says_how_to_go_on(
+def test_an_interruption_says_how_to_resume(
     tmp_path: Path, encode: Callable[..., bytes], draw_sky: Callable[..., np.ndarray], stop: signal.Signals
 ) -> None:
     folder, target = archive(tmp_path / "archive", 2000, encode, draw_sky), tmp_path / "rows.jsonl"

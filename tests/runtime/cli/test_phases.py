@@ -53,6 +53,12 @@ def test_rows_may_come_in_any_order_be_repeated_and_come_from_a_pipe(results: Pa
     assert phases(tmp_path / "rows.csv").stdout == TEXT
 
 
+def test_a_database_has_the_same_phases(results: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "cloudedge", "convert", str(results), str(tmp_path / "rows.db")]
+    subprocess.run(command, check=True)
+    assert phases(tmp_path / "rows.db").stdout == TEXT
+
+
 def test_programs_get_json_lines_json_and_csv(results: Path, tmp_path: Path) -> None:
     found = [json.loads(line) for line in phases(results, "--format", "jsonl").stdout.splitlines()]
     assert [(phase["sky"], phase["captures"], phase["certain"], phase["camera"]) for phase in found] == [

@@ -1,4 +1,4 @@
-"""HEIC photos are decoded in processes of their own: whatever becomes of one, the program goes on."""
+"""HEIC photos are decoded in processes of their own: the program continues even if one fails."""
 
 from __future__ import annotations
 
@@ -216,7 +216,7 @@ def test_no_decoder_is_left_behind(number, photo, decoder, tmp_path):
                 return fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 time.sleep(0.1)
-    pytest.fail("the decoder goes on")
+    pytest.fail("the decoder still runs")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="process groups of POSIX")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import zlib
 from collections.abc import Callable
@@ -77,6 +78,23 @@ def test_a_progressive_jpeg_without_its_end_is_read_and_half_of_one_is_an_error(
     assert np.array_equal(read(data.removesuffix(END), size).pixels, read(data, size).pixels)
     assert missing(cut(data, 0.5), size) == 100  # of some of its scans
     assert missing(cut(data, 0.05) + END, size) == 100
+
+
+@SIZES
+@MODES
+def test_a_progressive_jpeg_that_lacks_a_scan_is_an_error_though_its_end_is_marked(mode, size, jpeg):
+    data = jpeg(mode, progressive=True)
+    scans = [scan.start() for scan in re.finditer(b"\xff\xda", data)]
+    assert len(scans) > 5
+    for scan in scans[1:]:
+        for end in (scan, scan + 2, scan + 5, scan + 9):  # before the header of a scan, and in it
+            with pytest.raises(ImageError, match="damaged or cut short"):
+                read(data[:end] + END, size)
+    for scan in scans:  # how many components it has
+        changed = bytearray(data)
+        changed[scan + 4] = 255
+        with pytest.raises(ImageError, match="damaged or cut short"):
+            read(bytes(changed), size)
 
 
 def test_a_jpeg_of_nothing_but_a_header_is_an_error(jpeg):

@@ -531,7 +531,7 @@ def test_formats_that_pillow_alone_knows_are_not_tried(sky, encode):
 def test_a_folder_a_missing_file_and_impossible_paths_say_so(tmp_path):
     (tmp_path / "folder.jpg").mkdir()
     assert "is a folder" in problem(tmp_path / "folder.jpg")
-    assert "no such file" in problem(tmp_path / "missing.jpg")
+    assert "does not exist" in problem(tmp_path / "missing.jpg")
     assert f"cannot be opened ({os.strerror(errno.ENAMETOOLONG)})" in problem("x" * 5000)
     assert re.match(r"cannot be opened \(.*embedded null.*\)", problem("nul\0.jpg"))
 

@@ -519,7 +519,7 @@ def test_it_says_so_when_the_time_zone_had_nothing_to_do(tmp_path: Path) -> None
         assert (problem in done.stderr) == is_said
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there are no such terminals")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not have these terminals")
 def test_html_is_not_poured_out_on_a_terminal(tmp_path: Path) -> None:
     import pty
 
@@ -604,4 +604,4 @@ def test_an_unknown_time_zone_is_wrong_usage(tmp_path: Path) -> None:
     for name in ("Nowhere/Land", "../../etc/passwd", ""):
         done = run(tmp_path / "rows.jsonl", "--timezone", name)
         assert (done.returncode, done.stdout) == (2, "")
-        assert "there is no such time zone" in done.stderr
+        assert "the time zone is unknown" in done.stderr

@@ -140,7 +140,7 @@ def test_errors_are_json_with_the_right_status(client, jpeg, encode, draw_sky):
         "text": (client.form(("a.jpg", b"This is text.")), 415),
         "an empty file": (client.form(("a.jpg", b"")), 422),
         "half a photo": (client.form(("a.jpg", encode(draw_sky(), "PNG")[:200])), 422),
-        "no such page": (client.get("/no-such"), 404),
+        "unknown page": (client.get("/no-such"), 404),
         "a wrong method": (client.get("/classify"), 405),
     }
     for name, (reply, status) in cases.items():
@@ -173,7 +173,7 @@ def test_too_many_pixels_are_not_decoded(explaining, draw_sky, encode):
 
 
 @pytest.mark.parametrize("declared", [True, False])
-def test_a_large_body_is_refused_and_the_server_goes_on(classifier, jpeg, declared):
+def test_a_large_body_is_refused_and_the_server_continues(classifier, jpeg, declared):
     with served(classifier, limits=Limits(body_bytes=100_000)) as client:
         body = bytes(5_000_000)
         reply = client.post(body if declared else iter([body[:70_000]] * 60))  # an iterator is sent in chunks
@@ -189,21 +189,21 @@ def test_a_declared_length_of_any_number_of_digits_is_refused_as_too_large(digit
     assert refused.value.status_code == 413
 
 
-def test_a_server_that_is_told_such_a_length_answers_and_goes_on(client, jpeg):
+def test_a_server_that_is_told_such_a_length_answers_and_continues(client, jpeg):
     with head(client, "9" * 5000) as connection:
         assert connection.recv(1000).startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 413 "))
     assert client.post(jpeg).status == 200
 
 
 class Stuck(CloudClassifier):
-    """A classifier that waits until it may go on."""
+    """A classifier that waits until it may continue."""
 
     def classify(self, source):
         assert self.may_go.wait(30)
         return super().classify(source)
 
 
-def test_beyond_the_bound_the_answer_is_503_and_then_it_goes_on(explaining, jpeg):
+def test_beyond_the_bound_the_answer_is_503_and_then_it_continues(explaining, jpeg):
     classifier = Stuck(explaining, threads=1)
     classifier.may_go = threading.Event()
     with served(classifier, limits=Limits(requests=3)) as client:
@@ -487,11 +487,11 @@ def test_genera_model_and_health(client, classifier):
 def test_the_description_names_every_path(client):
     document = client.get("/openapi.json").json
     assert document["openapi"] == "3.1.0"
-    assert set(document["paths"]) == {"/classify", "/genera", "/model", "/healthz"}
+    assert set(document["paths"]) == {"/classify", "/genera", "/model", "/healthz", "/metrics"}
 
 
 def test_an_address_with_a_slash_too_many_is_not_found_whatever_its_query(client, classifier):
-    """h11 lets no such bytes through; another server may."""
+    """h11 refuses these bytes; another server may not."""
     assert client.get("/model/").status == 404
     messages = []
 
@@ -599,7 +599,7 @@ def test_what_keeps_it_from_serving_is_said_in_one_line(explaining, tmp_path):
                 "cannot listen on no.such.host.invalid",
                 ["--host", "no.such.host.invalid", "--model", str(explaining)],
             ),
-            (3, "no such packaged model", ["--model", "nosuch"]),
+            (3, "is not a packaged model", ["--model", "nosuch"]),
             (2, "--token may contain", ["--token", "ünï"]),
             (2, "--token may contain", ["--token", "open sesame"]),
             (2, "--token may contain", ["--token", ""]),
@@ -634,3 +634,27 @@ def test_the_sun_counts_for_the_time_in_the_name_of_an_upload(tiny, jpeg):
         (undated,) = client.post(jpeg).json
     assert (night["reason"], night["genus"], night["sun"]["phase"]) == ("dark", None, "astronomical")
     assert undated["sun"] is None
+
+
+def test_metrics_count_requests_and_photos(client, jpeg):
+    parser = pytest.importorskip("prometheus_client.parser", reason="it comes with the group `test`")
+    client.post(jpeg)
+    client.form(("a.jpg", jpeg), ("b.txt", b"text"))
+    client.post(b"no photo")
+    client.get("/nowhere")
+    reply = client.get("/metrics")
+    assert reply.status == 200
+    assert reply.headers["content-type"].startswith("text/plain; version=0.0.4")
+    families = list(parser.text_string_to_metric_families(reply.body.decode()))
+    values = {(s.name, *s.labels.values()): s.value for family in families for s in family.samples}
+    counts = {key[1:]: value for key, value in values.items() if key[0] == "cloudedge_http_requests_total"}
+    assert counts == {("200",): 2, ("404",): 1, ("415",): 1}
+    photos = {key[1:]: value for key, value in values.items() if key[0] == "cloudedge_photos_total"}
+    assert photos == {("ok",): 2, ("error",): 2}
+    assert ("cloudedge_last_photo_timestamp_seconds", "ok") in values
+
+
+def test_metrics_need_the_token(classifier):
+    with served(classifier, token="sesame") as client:
+        assert client.get("/metrics").status == 401
+        assert client.get("/metrics", authorization="Bearer sesame").status == 200

@@ -161,4 +161,4 @@ def test_under_load_each_gets_its_due(make_model, metadata, sky, tmp_path):
         server.process.terminate()
         assert server.process.wait(30) == 0
     lines = server.log_text().splitlines()
-    assert len(lines) == 1, lines  # where it serves, and not a word more
+    assert len(lines) == 1, lines  # only where it serves

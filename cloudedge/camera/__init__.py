@@ -1,0 +1,1 @@
+"""A camera by its address: fetching its pictures, keeping them, and turning them into captures."""
