@@ -24,9 +24,9 @@ from cloudedge import __version__
 from cloudedge.classifier import CloudClassifier
 from cloudedge.errors import ModelError, printable
 from cloudedge.genera import GENERA
-from cloudedge.serve.live import OPEN_PATHS, Live, Source
 from cloudedge.metrics import CONTENT_TYPE, render
 from cloudedge.serve.counting import CountAnswers, Counting
+from cloudedge.serve.live import OPEN_PATHS, Live, Source
 from cloudedge.serve.openapi import description
 from cloudedge.serve.upload import Capacity, Limits, receive
 from cloudedge.serve.workers import Workers
