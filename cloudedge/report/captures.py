@@ -109,7 +109,7 @@ class Captures:
         self._batches: list[Columns] = []
         self._ids: list[npt.NDArray[np.int64]] = []
         self._whole: dict[int, list[tuple[int, int, list[bytes]]]] = {}  # camera -> heap of newest minute, number, rows
-        self._places: dict[str, tuple[str, int]] = {}
+        self._places: dict[str, tuple[str, int | None]] = {}  # folder -> its full name, and its camera
         self._failed: list[tuple[int, str]] = []  # number, photo
         self._cures: dict[str, dict[int, int]] = {}  # photo that has failed -> its first captures since -> last row
         self._clock = lru_cache(maxsize=1 << 12)(self._read_clock)
@@ -220,11 +220,11 @@ class Captures:
         place = self._places.get(folder)
         if place is None or not name.isprintable() or name in (".", ".."):
             photo = identity(path)
-            place = photo.removesuffix(name), self._number_of(camera_of(photo))
+            is_by_folder = self._pattern is None and "://" not in path
+            place = photo.removesuffix(name), self._number_of(camera_of(photo)) if is_by_folder else None
             self._places[folder] = place
-        if self._pattern or "://" in path:
-            return place[0] + name, self._number_of(camera_of(path, self._pattern))
-        return place[0] + name, place[1]
+        start, camera = place
+        return start + name, self._number_of(camera_of(path, self._pattern)) if camera is None else camera
 
     def _number_of(self, camera: str | None) -> int:
         return self._cameras.setdefault(camera, len(self._cameras))
