@@ -18,7 +18,7 @@ from cloudedge.genera import BASES, GENERA
 from cloudedge.row import NAMELESS, SUN_COLUMNS, Row, flat_columns, flatten, guesses_of, is_number
 
 _GENERA = {genus.name for genus in GENERA}
-_LONGEST = 1 << 20  # bytes of a line; a device may never end one
+LONGEST = 1 << 20  # bytes of a line; a device may never end one
 _OF_NO_ROW = (b"", b"[", b"]", b"[]")
 _TEXT_OR_NULL = {str, type(None)}
 _JSON = json.JSONDecoder()  # `json.loads` asks first what it was given
@@ -75,7 +75,7 @@ def rows_in(stream: BinaryIO, path: str, on_cut: Callable[[int], object]) -> Ite
     it.
     """
     columns: list[str] | None = None
-    for number, line in enumerate(iter(partial(stream.readline, _LONGEST), b""), start=1):
+    for number, line in enumerate(iter(partial(stream.readline, LONGEST), b""), start=1):
         header = None if line.startswith(b"{") else csv_header(line)
         if header and (columns or number == 1):
             columns = header
@@ -83,7 +83,7 @@ def rows_in(stream: BinaryIO, path: str, on_cut: Callable[[int], object]) -> Ite
             try:
                 yield parse(line if columns else line.rstrip(b",\r\n"), columns, path, number)
             except CloudEdgeError:
-                if line.endswith(b"\n") or len(line) >= _LONGEST:
+                if line.endswith(b"\n") or len(line) >= LONGEST:
                     raise
                 on_cut(number)
 

@@ -28,12 +28,13 @@ def identity(path: str) -> str:
     return full_path(printable(path))
 
 
-def capture_id(row: Row) -> int | None:
+def capture_id(row: Row, photo: str | None = None) -> int | None:
     """Return a number that two rows share if they are of one capture, however its path is spelt; None if unknown.
 
     A capture is its path and its time; without a time of its own, its path and the bytes or the key in a journal.
+    `photo` is the identity of its path, where that is known already.
     """
     key = row.get("key") or ""
     own_time = None if row.get("time_source") in ("file", "fetched") else row["captured_at"]
     mark = own_time or content_of(key) or row["captured_at"] or key
-    return hash((identity(row["path"]), mark)) if mark else None
+    return hash((photo or identity(row["path"]), mark)) if mark else None

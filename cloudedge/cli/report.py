@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from cloudedge.cli.inputs import STDIN
-from cloudedge.cli.options import Zone
+from cloudedge.cli.options import Zone, camera_option
 from cloudedge.cli.outputs import STDOUT, count, open_output, writing
 from cloudedge.cli.results import reading
 from cloudedge.row_formats import printable
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
-
-    from cloudedge.report.summary import Summary
 
 _EXIT_CODES = """Exit codes: 0 the page is written; 1 it cannot be written; 2 wrong usage, or RESULTS does not hold
 rows; 4 another cloudedge is writing FILE; 130 interrupted."""
@@ -34,34 +32,41 @@ rows; 4 another cloudedge is writing FILE; 130 interrupted."""
     metavar="NAME",
     help="Convert times that have an offset to this zone, such as Europe/Vienna.  [default: unchanged]",
 )
-def command(results: str, target: str | None, zone: ZoneInfo | None) -> None:
+@camera_option
+def command(results: str, target: str | None, zone: ZoneInfo | None, pattern: str | None) -> None:
     """Make one HTML page from RESULTS, a file of rows as JSON Lines, JSON or CSV, or - for standard input.
 
-    The page needs no network. It shows the genus by day and hour, the shares of genera and levels, what is uncertain,
-    what failed, and small pictures where the photos still exist. A capture with a time that was classified twice counts
-    once, by its last row; a failure that was cured later does not count.
+    The page needs no network. It shows the latest capture, the last 24 hours, each day, the shares of genera and
+    levels, what is uncertain or failed, and small pictures where the photos still exist. Each camera has rows of its
+    own. A capture with a time that was classified twice counts once, by its last row; a failure that was cured later
+    does not count.
     """
+    from cloudedge.report.captures import Captures
     from cloudedge.report.page import make_page
+    from cloudedge.report.view import view_of
 
     _check_output(results, target)
-    summary = _summarise(results, zone)
+    captures = Captures(pattern, zone)
+    with reading(results) as rows:
+        captures.extend(rows())
+    view = view_of(captures)
     gone: set[str] = set()
     with ExitStack() as stack:
         stream = open_output(target, stack)
-        for piece in make_page(summary, "standard input" if results == STDIN else results, gone.add):
+        for piece in make_page(view, "standard input" if results == STDIN else results, gone.add):
             with writing(target):
                 click.echo(piece, file=stream, nl=False)
     if target not in (None, STDOUT):
-        days = f" of {count(len(summary.days), 'day')}" if summary.days else ""
-        found = f"{count(summary.captures, 'capture')}{days}, {summary.failed} failed"
+        days = f" of {count(len(view.days), 'day')}" if view.days else ""
+        found = f"{count(view.captures, 'capture')}{days}, {view.failed} failed"
         click.echo(f"{printable(str(target))}: {found}", err=True)
-    if by_file := summary.dated_by_file:
-        of_all = f"{by_file} of {count(summary.captures, 'capture')}"
+    if by_file := view.by_file_time:
+        of_all = f"{by_file} of {count(view.captures, 'capture')}"
         click.echo(f"{of_all} placed by the file's time of change; the photos carry no other.", err=True)
     if gone:
         problem = "cannot be read any more, so the page lacks their pictures"
         click.echo(f"{count(len(gone), 'photo')} {problem}, for example {printable(min(gone))}.", err=True)
-    if zone and not summary.with_offset:
+    if zone and not captures.with_offset:
         click.echo("--timezone changed nothing: no time has an offset.", err=True)
 
 
@@ -74,10 +79,3 @@ def _check_output(results: str, target: str | None) -> None:
         )
     if target is not None and all(map(os.path.exists, (target, results))) and os.path.samefile(target, results):
         raise click.BadParameter("that is RESULTS itself; choose another name.", param_hint="--output")
-
-
-def _summarise(results: str, zone: ZoneInfo | None) -> Summary:
-    from cloudedge.report.summary import summarise, without_repeats
-
-    with reading(results) as rows:
-        return summarise(without_repeats(rows), zone)

@@ -16,7 +16,7 @@ import click
 from cloudedge import signals, systemd
 from cloudedge.cli.exit_codes import INTERRUPTED
 from cloudedge.cli.inputs import open_classifier
-from cloudedge.cli.options import Answer, answer_options, model_options
+from cloudedge.cli.options import Answer, answer_options, camera_option, model_options
 from cloudedge.errors import printable
 from cloudedge.installation import command_to_add
 
@@ -55,6 +55,12 @@ _EXIT_CODES = """Exit codes: 0 ended by SIGTERM or SIGHUP; 2 wrong usage; 3 the 
     metavar="SOURCES",
     help="Who may show the page in a frame, as in the header Content-Security-Policy; \"'self'\" for Home Assistant.",
 )
+@click.option(
+    "--results",
+    metavar="FILE",
+    help="Show the rows in FILE (.jsonl or .csv) on a live page, /live, while `cloudedge watch` appends to it.",
+)
+@camera_option
 @answer_options
 @model_options
 def command(
@@ -63,6 +69,8 @@ def command(
     token: str | None,
     allow_host: tuple[str, ...],
     frame_ancestors: str,
+    results: str | None,
+    pattern: str | None,
     model: str,
     threads: int | None,
     **options: Any,
@@ -70,8 +78,13 @@ def command(
     """Serve a page to drop photos on, and the API behind it.
 
     Photos stay in memory and are then forgotten. By default only this machine can reach the page. When it is ended,
-    running requests have 30 seconds to finish.
+    running requests have 30 seconds to finish. With --results there is a live page too, which shows what `cloudedge
+    report` shows.
     """
+    if results is not None and not results.endswith((".jsonl", ".csv")):
+        raise click.BadParameter("give a file of rows that ends in .jsonl or .csv.", param_hint="--results")
+    if pattern is not None and results is None:
+        raise click.UsageError("--camera needs --results, without which it changes nothing.")
     try:
         from cloudedge.serve import app, headers, server
         from cloudedge.serve.upload import Limits
@@ -94,14 +107,20 @@ def command(
         raise click.UsageError(f"cannot listen on {host}, port {port}: {detail}; choose another.") from error
     for name in ("uvicorn.error", "python_multipart"):  # bad requests of strangers are not worth a log line
         logging.getLogger(name).setLevel(logging.ERROR)
-    _announce(listener, token)
-    application = app.make_app(classifier, token, limits, allow_host)
+    _announce(listener, token, "live" if results else "")
+    application = app.make_app(classifier, token, limits, allow_host, _live(results, pattern) if results else None)
     running = server.make_server(application, limits.header_seconds, frame_ancestors)
     _note_signals(received, partial(setattr, running, "should_exit", True))
     systemd.notify("READY=1")  # connections are accepted from now on
     running.should_exit = bool(received)  # one may have come while the model was opened
     running.run(sockets=[listener])
     raise click.exceptions.Exit(INTERRUPTED if signal.SIGINT in received else 0)
+
+
+def _live(results: str, pattern: str | None) -> Any:
+    from cloudedge.cli.live import LiveReport
+
+    return LiveReport(results, pattern)
 
 
 def _note_signals(received: list[int], end: Callable[[], object] = lambda: None) -> None:
@@ -116,17 +135,19 @@ def _note_signals(received: list[int], end: Callable[[], object] = lambda: None)
     signals.handle_with(note)
 
 
-def _announce(listener: socket.socket, token: str | None) -> None:
+def _announce(listener: socket.socket, token: str | None, live: str) -> None:
     host, port = listener.getsockname()[:2]
     address = ipaddress.ip_address(host.partition("%")[0])
     own = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # no browser opens the address that means all
     click.echo(f"Serving on {_url(own, port)} (Ctrl-C ends it)", err=True)
+    if live:
+        click.echo(f"Live page: {_url(own, port)}{live}", err=True)
     if address.is_loopback:
         return
     from cloudedge.serve.addresses import other_addresses
 
     if address.is_unspecified and (others := other_addresses(listener.family)):
-        click.echo(f"From other devices: {', '.join(_url(other, port) for other in others)}", err=True)
+        click.echo(f"From other devices: {', '.join(_url(other, port) + live for other in others)}", err=True)
     advice = "" if token else ", without a token; --token SECRET asks for one"
     click.echo(f"Warning: everybody on this network can reach it, unencrypted{advice}.", err=True)
 

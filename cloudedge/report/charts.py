@@ -1,111 +1,166 @@
-"""The charts of a report, as SVG without a script: shares as stacked bars, a month as a strip of days by hours.
+"""The charts of a report, as SVG without a script: shares as stacked bars, a month as days by hours, a strip of phases.
 
-They are stretched to the width there is (`preserveAspectRatio="none"`), so they hold no text; labels are HTML beside
-them, which keeps its size on a phone.
+They are stretched to the width there is (`preserveAspectRatio="none"`), so they hold no text; labels stand beside them
+and keep their size on a phone.
 """
 
 from __future__ import annotations
 
 from calendar import monthrange
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from html import escape
 from itertools import groupby
+from typing import NamedTuple, TypeAlias
 
-from cloudedge.report.summary import LEVELS, SKIES, Summary
-from cloudedge.row import NAMELESS
+import numpy as np
 
-_TITLES_UP_TO_DAYS = 1100  # beyond, the words on each cell of the calendar would make the page too large
+from cloudedge.phases import GAP_HOURS, Phase
+from cloudedge.report.summary import DARK, Counts, Summary
+from cloudedge.report.words import GENUS_COUNT, LEVELS, STYLES, TITLES, style_of_phase
 
+_DETAILS_UP_TO_DAYS = 1100  # beyond, the words on each cell of the calendar would make the page too large
+_GAP = timedelta(hours=GAP_HOURS)
+_SHORTEST = timedelta(minutes=15)  # that can be seen
 
-def stacked(columns: Sequence[Mapping[str, int]], groups: Mapping[str, Sequence[str]], label: str) -> str:
-    """Draw a bar of shares per column, its parts in the order of `groups` (CSS class -> skies) from the top down."""
-    paths = dict.fromkeys(groups, "")
-    for x, counts in enumerate(columns):
-        total, y = sum(counts.get(sky, 0) for skies in groups.values() for sky in skies), 0
-        for name, skies in groups.items():
-            if part := sum(counts.get(sky, 0) for sky in skies):
-                top, bottom = round(1000 * y / total), round(1000 * (y + part) / total)
-                paths[name] += f"M{x} {top}h1V{bottom}h-1z"
-                y += part
-    shapes = "".join(f'<path class="{name}" d="{path}"/>' for name, path in paths.items() if path)
-    return _svg(len(columns), 1000, shapes, label)
+BY_GENUS = {style: [index] for index, style in enumerate(STYLES) if index != DARK}
+BY_LEVEL = {
+    **{f"level-{level}": skies for level, skies in LEVELS.items()},
+    **{style: skies for style, skies in BY_GENUS.items() if skies[0] >= GENUS_COUNT},
+}
 
 
-def by_genus() -> dict[str, list[str]]:
-    """Return each sky as a group of its own, without dark."""
-    return {sky: [sky] for sky in SKIES if sky != "dark"}
+def stacked(columns: Counts, groups: Mapping[str, Sequence[int]], label: str) -> str:
+    """Draw a bar of shares per column, (N, 13, 2), from the top down: of each group the certain part, then the faded.
+
+    `groups` are classes with the indices of their skies.
+    """
+    parts = [
+        (f"{name}{faded}", columns[:, skies, kind].sum(axis=1))
+        for name, skies in groups.items()
+        for kind, faded in enumerate(("", " doubt"))
+    ]
+    total = np.maximum(1, sum(part for _, part in parts))
+    paths, top = [], np.zeros(len(columns), np.int64)
+    for name, part in parts:
+        bottom = top + part
+        edges = zip(np.rint(1000 * top / total).astype(int), np.rint(1000 * bottom / total).astype(int), strict=True)
+        path = "".join(f"M{x} {y}h1V{end}h-1z" for x, (y, end) in enumerate(edges) if end > y)
+        paths.append(f'<path class="{name}" d="{path}"/>' if path else "")
+        top = bottom
+    return _svg(len(columns), 1000, "".join(paths), label)
 
 
-def by_level() -> dict[str, list[str]]:
-    """Return the genera of each level as a group, and the other skies, without dark."""
-    others = {sky: [sky] for sky in NAMELESS if sky != "dark"}
-    return {**{f"level-{name}": skies for name, skies in LEVELS.items()}, **others}
+Span: TypeAlias = tuple[datetime, datetime, Phase]  # when a phase begins and ends by the clock that is shown
 
 
-def periods(by_day: Mapping[int, Counter[str]]) -> tuple[str, list[tuple[date, Counter[str]]]]:
-    """Return "day", "week" or "month", whichever gives a readable number of bars, and the sums of all such periods."""
-    first, last = date.fromordinal(min(by_day)), date.fromordinal(max(by_day))
-    length = (last - first).days + 1
-    name = "day" if length <= 400 else "week" if length <= 2800 else "month"
-    sums: dict[date, Counter[str]] = {}
-    for ordinal in range(first.toordinal(), last.toordinal() + 1) if length <= 100_000 else sorted(by_day):
-        day = date.fromordinal(ordinal)
-        start = {"day": day, "week": day - timedelta(day.weekday()), "month": day.replace(day=1)}[name]
-        sums.setdefault(start, Counter()).update(by_day.get(ordinal, {}))
-    return name, list(sums.items())
+class Run(NamedTuple):
+    """Hours of a day that look alike: the most frequent sky, and whether it is mostly uncertain."""
+
+    day: date
+    hour: int
+    hours: int
+    style: str
+    words: str
 
 
-def months(summary: Summary) -> Iterator[tuple[str, int, str]]:
-    """Yield the name, the number of days and the strip of each month: days from left to right, hours downwards."""
-    days = [date.fromordinal(day) for day in summary.days]
-    with_titles = len(days) <= _TITLES_UP_TO_DAYS
-    for (year, month), group in groupby(days, key=lambda day: (day.year, day.month)):
-        runs = [run for day in group for run in _runs(summary, day)]
-        name = f"{date(year, month, 1):%B} {year}"
-        shapes = "".join(_with_title(run, name) for run in runs) if with_titles else _without_titles(runs)
-        length = monthrange(year, month)[1]
-        yield name, length, _svg(length, 24, shapes, f"Most frequent sky of each hour in {name}")
+class Month(NamedTuple):
+    """A month of the calendar: its name, its number of days, its picture, and each day in words."""
+
+    name: str
+    days: int
+    svg: str
+    words: list[tuple[date, list[str]]]
 
 
-_Run = tuple[int, int, int, str, int]  # day of the month, first hour, hours, class, captures
+def months(summary: Summary) -> Iterator[Month]:
+    """Yield each month that has a capture, its days from left to right, its hours downwards."""
+    has_words = len(summary.days) <= _DETAILS_UP_TO_DAYS
+    runs = list(_runs(summary))
+    nights = summary.hours[summary.nights]
+    for (year, month), group in groupby(runs, key=lambda run: (run.day.year, run.day.month)):
+        own = list(group)
+        start, size = date(year, month, 1), monthrange(year, month)[1]
+        shapes = "".join(map(_with_title, own)) if has_words else _without_titles(own)
+        dark = nights[(nights // 24 >= start.toordinal()) & (nights // 24 < start.toordinal() + size)]
+        shapes += _shade("".join(f"M{n // 24 - start.toordinal()} {n % 24}h1v1h-1z" for n in dark.tolist()))
+        days = groupby(own, key=lambda run: run.day) if has_words else ()
+        name = f"{start:%B} {year}"
+        label = f"Most frequent sky of each hour in {name}"
+        yield Month(name, size, _svg(size, 24, shapes, label), [(day, [run.words for run in of]) for day, of in days])
 
 
-def _runs(summary: Summary, day: date) -> Iterator[_Run]:
-    """Yield the hours of a day, with neighbours that look alike merged."""
-    cells = []
-    for hour in range(24):
-        if skies := summary.by_hour_of_day.get((day.toordinal(), hour)):
-            number = sum(skies.values())
-            sky = max(SKIES, key=lambda name: skies.get(name, 0))
-            is_doubtful = sky not in NAMELESS and (2 * summary.uncertain_by_hour_of_day[day.toordinal(), hour] > number)
-            cells.append((hour, f"{sky} doubt" if is_doubtful else sky, number))
-        else:
-            cells.append((hour, "", 0))
-    for style, group in groupby(cells, key=lambda cell: cell[1]):
-        run = list(group)
-        if style:
-            yield day.day, run[0][0], len(run), style, sum(number for _, _, number in run)
+def _runs(summary: Summary) -> Iterator[Run]:
+    """Yield the hours with captures, with neighbours of a day that look alike merged."""
+    sums = summary.of_hour.sum(axis=2)
+    best = sums.argmax(axis=1)
+    at = np.arange(len(best))
+    faded = (best < GENUS_COUNT) & (2 * summary.of_hour[at, best, 1] > sums[at, best])
+    cells = zip(summary.hours.tolist(), best.tolist(), faded.tolist(), sums.sum(axis=1).tolist(), strict=True)
+    for _, group in groupby(enumerate(cells), key=lambda cell: (cell[1][0] - cell[0], cell[1][0] // 24, *cell[1][1:3])):
+        own = [cell for _, cell in group]
+        hour, sky, is_faded, _ = own[0]
+        style = f"{STYLES[sky]} doubt" if is_faded else STYLES[sky]
+        kind = f"{TITLES[sky]}{', mostly uncertain' if is_faded else ''} ({sum(cell[3] for cell in own):,})"
+        start = hour % 24
+        words = f"{start}-{start + len(own)} h: {kind}"
+        yield Run(date.fromordinal(hour // 24), start, len(own), style, words)
 
 
-def _path(run: _Run) -> str:
-    day, hour, hours, _, _ = run
-    return f"M{day - 1} {hour}h1v{hours}h-1z"
+def _path(run: Run) -> str:
+    return f"M{run.day.day - 1} {run.hour}h1v{run.hours}h-1z"
 
 
-def _with_title(run: _Run, month: str) -> str:
-    day, hour, hours, style, number = run
-    sky, _, doubt = style.partition(" ")
-    words = f"{day} {month}, {hour}-{hour + hours} h: {SKIES[sky]}{', mostly uncertain' if doubt else ''} ({number})"
-    return f'<path class="{style}" d="{_path(run)}"><title>{escape(words)}</title></path>'
+def _with_title(run: Run) -> str:
+    words = f"{run.day.day} {run.day:%B}, {run.words}"
+    return f'<path class="{run.style}" d="{_path(run)}"><title>{escape(words)}</title></path>'
 
 
-def _without_titles(runs: Sequence[_Run]) -> str:
+def _without_titles(runs: Iterable[Run]) -> str:
     paths: dict[str, str] = {}
     for run in runs:
-        paths[run[3]] = paths.get(run[3], "") + _path(run)
+        paths[run.style] = paths.get(run.style, "") + _path(run)
     return "".join(f'<path class="{style}" d="{path}"/>' for style, path in paths.items())
+
+
+def strip(phases: Iterable[Span], start: datetime, hours: int, nights: Iterable[datetime], label: str) -> str:
+    """Draw phases from left to right, cut to `hours` from `start`; `nights` are hours to shade."""
+
+    def x(moment: datetime) -> int:
+        return max(0, min(60 * hours, round((moment - start).total_seconds() / 60)))
+
+    shapes = "".join(
+        f'<path class="{style_of_phase(phase)}" d="M{x(a)} 0H{x(b)}V1H{x(a)}z"/>'
+        for a, b, phase in phases
+        if x(b) > x(a)
+    )
+    shade = "".join(f"M{x(hour)} 0H{x(hour + timedelta(hours=1))}V1H{x(hour)}z" for hour in nights)
+    return _svg(60 * hours, 1, shapes + _shade(shade), label)
+
+
+def extended(phases: Sequence[Span]) -> Iterator[Span]:
+    """Yield each phase up to the beginning of the next one, unless nothing is known of the time between."""
+    for (start, end, phase), following in zip(phases, [*phases[1:], None], strict=True):
+        step = (end - start) / max(1, phase.captures - 1)
+        if following and following[0] - end <= _GAP:
+            yield start, following[0], phase
+        else:
+            yield start, max(end + step, start + _SHORTEST), phase
+
+
+def axis(labels: Iterable[tuple[str, float]]) -> str:
+    """Return labels at places from 0 to 1 of the width."""
+    found = list(labels)
+    anchors = {0.0: "start", 1.0: "end"}
+    words = "".join(
+        f'<text x="{100 * place:.2f}%" y="1em" text-anchor="{anchors.get(place, "middle")}">{escape(label)}</text>'
+        for label, place in found
+    )
+    return f'<svg class="axis" aria-hidden="true">{words}</svg>'
+
+
+def _shade(path: str) -> str:
+    return f'<path class="night" d="{path}"/>' if path else ""
 
 
 def _svg(width: int, height: int, shapes: str, label: str) -> str:

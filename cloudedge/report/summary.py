@@ -1,180 +1,131 @@
-"""Add up the rows of months or years in one pass, into what a report shows."""
+"""What the captures of one camera add up to: the skies of each hour, the certain apart from the uncertain."""
 
 from __future__ import annotations
 
-import re
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import date, datetime, tzinfo
-from itertools import count
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import zip_longest
 
-from cloudedge.genera import GENERA
-from cloudedge.row import NAMELESS, Row
-from cloudedge.row_key import capture_id, identity
+import numpy as np
+import numpy.typing as npt
 
-# The skies in the order in which they are drawn: the genera from high to low, then those without a cloud's name.
-SKIES = {**{genus.abbreviation: genus.name for genus in GENERA}, **NAMELESS}
-LEVELS = {level: [g.abbreviation for g in GENERA if g.level == level] for level in ("high", "middle", "low")}
-_DOUBTS = ("low_confidence", "unfamiliar")
-_ABBREVIATIONS = {genus.name: genus.abbreviation for genus in GENERA}
+from cloudedge.phases import SKIES
+from cloudedge.report.captures import FAILED, UNDATED, Bools, Columns
 
-_KEPT_FAILURES = 100
-_KEPT_ERRORS = 1000
+DARK, UNFAMILIAR = SKIES.index("dark"), SKIES.index("unfamiliar")
+_ALL_SKIES = range(len(SKIES))
+
+Counts = npt.NDArray[np.int64]  # captures by sky and by certain, uncertain: (..., 13, 2)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Capture:
-    """A single capture to be shown: the `worth` of showing it, then what its row says."""
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A capture to be shown: the number of its row, its sky as an index of SKIES, the probability of a genus."""
 
-    worth: float
-    path: str
-    captured_at: str
-    sky: str
-    probability: float | None  # of the genus
+    number: int
+    sky: int
+    probability: float | None
+    time: datetime | None  # as the clock beside the camera showed
 
 
-@dataclass
+@dataclass(frozen=True)
 class Summary:
-    """What the rows add up to. Days are proleptic ordinals, hours 0..23, both as the clock beside the camera showed."""
+    """What the captures of one camera add up to."""
 
-    captures: int = 0
-    failed: int = 0
-    undated: int = 0
-    dated_by_file: int = 0  # by its time of change
-    with_offset: int = 0  # of those with a time
-    models: Counter[str] = field(default_factory=Counter)
-    skies: Counter[str] = field(default_factory=Counter)
-    uncertain: Counter[str] = field(default_factory=Counter)  # by reason; dark and clear are not doubts
-    by_hour_of_day: dict[tuple[int, int], Counter[str]] = field(default_factory=dict)
-    uncertain_by_hour_of_day: Counter[tuple[int, int]] = field(default_factory=Counter)
-    errors: Counter[str] = field(default_factory=Counter)  # numbers in the texts replaced by #
-    failures: deque[tuple[str, str]] = field(default_factory=lambda: deque(maxlen=_KEPT_FAILURES))  # path, error
-    typical: dict[tuple[str, str], Capture] = field(default_factory=dict)  # the surest of each genus and day
-    doubtful: dict[tuple[str, str], Capture] = field(default_factory=dict)  # the least sure of each reason and day
+    captures: int
+    failed: int
+    undated: int  # of the others
+    by_file_time: int
+    totals: Counts  # (13, 2)
+    hours: Counts  # since the year 0, in order, those with a capture
+    of_hour: Counts  # (hours, 13, 2)
+    nights: npt.NDArray[np.bool_]  # whether most captures of an hour were at night
+    typical: list[list[Shown]]  # for each sky the surest captures, of different days
+    doubtful: list[Shown]  # the least sure, of different days
 
     @property
     def lit(self) -> int:
         """The number of captures that show anything: neither failed nor dark. Shares are of these."""
-        return self.captures - self.failed - self.skies["dark"]
+        return int(self.totals.sum() - self.totals[DARK].sum())
 
     @property
     def days(self) -> list[int]:
-        """The days with a capture, in order."""
-        return sorted({day for day, _ in self.by_hour_of_day})
+        """The days with a capture, as ordinals."""
+        return [int(day) for day in np.unique(self.hours // 24)]
 
-    def by_day(self) -> dict[int, Counter[str]]:
-        """Add up the skies of each day."""
-        sums: dict[int, Counter[str]] = {}
-        for (day, _), skies in self.by_hour_of_day.items():
-            sums.setdefault(day, Counter()).update(skies)
-        return sums
+    def by_hour(self) -> Counts:
+        """Add up each hour of the day: (24, 13, 2)."""
+        return _sums(self.hours % 24, self.of_hour, 24)
 
-    def by_hour(self) -> dict[int, Counter[str]]:
-        """Add up the skies of each hour of the day."""
-        sums: dict[int, Counter[str]] = {}
-        for (_, hour), skies in self.by_hour_of_day.items():
-            sums.setdefault(hour, Counter()).update(skies)
-        return sums
-
-    def most_typical(self, sky: str) -> list[Capture]:
-        """Return the surest captures of a sky, from different days, the surest first."""
-        return sorted((capture for (name, _), capture in self.typical.items() if name == sky), reverse=True)
-
-    def most_doubtful(self) -> list[Capture]:
-        """Return the least sure captures, from different days where they have the same reason, the least sure first.
-
-        Those of one reason take turns with those of another, because no probability compares them.
-        """
-        ranks = {reason: count() for reason in _DOUBTS}
-        least_sure = sorted(self.doubtful.items(), key=lambda item: item[1], reverse=True)
-        ranked = [(next(ranks[reason]), capture) for (reason, _), capture in least_sure]
-        return [capture for _, capture in sorted(ranked, key=lambda pair: pair[0])]
+    def by_period(self) -> tuple[str, list[date], Counts]:
+        """Add up each day, week or month, whichever gives a readable number of bars: (periods, 13, 2)."""
+        days = self.hours // 24
+        first, last = int(days[0]), int(days[-1])
+        length = last - first + 1
+        name = "day" if length <= 400 else "week" if length <= 2800 else "month"
+        starts: dict[date, int] = {}
+        number_of = np.zeros(length, np.int64)
+        for ordinal in range(first, last + 1):
+            day = date.fromordinal(ordinal)
+            start = {"day": day, "week": day - timedelta(day.weekday()), "month": day.replace(day=1)}[name]
+            number_of[ordinal - first] = starts.setdefault(start, len(starts))
+        return name, [*starts], _sums(number_of[days - first], self.of_hour, len(starts))
 
 
-def without_repeats(read: Callable[[], Iterable[Row]]) -> Iterator[Row]:
-    """Yield the last row of each capture: one that was classified again, for example by another model, counts once.
-
-    `read` gives all rows, each time it is called. A capture is identified by its path, however it is spelt, and its
-    time; without a time of its own, by its path and the bytes or the key in a journal; without any of these each row is
-    one. A failure whose photo was classified later is left out, unless the file has been overwritten since, as
-    `latest.jpg` is.
-    """
-    last: dict[int, int] = {}
-    answers: dict[str, dict[int | None, int]] = {}  # photo that has failed -> its first captures since -> last row
-    for number, row in enumerate(read()):
-        photo, capture = identity(row["path"]), capture_id(row)
-        if capture is not None:
-            last[capture] = number
-        if row["status"] == "error":
-            answers.setdefault(photo, {})
-        elif photo in answers and (len(answers[photo]) < 2 or capture in answers[photo]):
-            answers[photo][number if capture is None else capture] = number
-    for number, row in enumerate(read()):
-        capture = capture_id(row)
-        cures = [*answers[identity(row["path"])].values()] if row["status"] == "error" else []
-        is_cured = len(cures) == 1 and cures[0] > number
-        if not is_cured and (capture is None or last.get(capture, number) == number):
-            yield row
-
-
-def summarise(rows: Iterable[Row], zone: tzinfo | None = None) -> Summary:
-    """Add up rows, in any order.
-
-    A time with an offset is shown in `zone`, or as it stands without one; a time without an offset stays as it is.
-    """
-    summary = Summary()
-    for row in rows:
-        summary.captures += 1
-        summary.models[row["model"]] += 1
-        moment = _moment(row["captured_at"], zone)
-        if moment is None:
-            summary.undated += 1
-        elif moment.tzinfo:
-            summary.with_offset += 1
-        summary.dated_by_file += moment is not None and row.get("time_source") == "file"
-        if row["status"] == "error":
-            _add_failure(summary, row)
-        else:
-            _add(summary, row, moment)
-    return summary
+def summarise(captures: Columns) -> Summary:
+    """Add up captures, in any order."""
+    is_seen = captures.sky != FAILED
+    is_dated = is_seen & (captures.minute != UNDATED)
+    hours, hour_of = np.unique(captures.minute[is_dated] // 60, return_inverse=True)
+    size = 2 * len(SKIES)
+    kind = 2 * captures.sky + captures.is_unsure
+    cells = np.bincount(hour_of * size + kind[is_dated], minlength=len(hours) * size)
+    at_night = np.bincount(hour_of, captures.is_night[is_dated], len(hours))
+    is_unsure, is_unfamiliar = is_seen & captures.is_unsure, captures.sky == UNFAMILIAR
+    is_sure = ~is_unsure & ~is_unfamiliar
+    return Summary(
+        captures=len(is_seen),
+        failed=len(is_seen) - int(is_seen.sum()),
+        undated=int(is_seen.sum() - is_dated.sum()),
+        by_file_time=int(captures.by_file_time[is_dated].sum()),
+        totals=np.bincount(kind[is_seen], minlength=size).reshape(-1, 2),
+        hours=hours.astype(np.int64),
+        of_hour=cells.reshape(len(hours), len(SKIES), 2),
+        nights=2 * at_night > np.bincount(hour_of, minlength=len(hours)),
+        typical=[_best_of_days(captures, is_sure & (captures.sky == sky), 1) for sky in _ALL_SKIES],
+        doubtful=_in_turns(*(_best_of_days(captures, chosen, -1) for chosen in (is_unfamiliar, is_unsure))),
+    )
 
 
-def _moment(text: str | None, zone: tzinfo | None) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text) if text else None
-        return moment.astimezone(zone) if moment and moment.tzinfo and zone else moment
-    except (ValueError, OverflowError):
-        return None
+def _best_of_days(captures: Columns, chosen: Bools, sign: int) -> list[Shown]:
+    """Return the capture of each day with the highest probability, or with a sign of -1 the lowest, the best first."""
+    at = np.flatnonzero(chosen)
+    day, rank = captures.minute[at] // 1440, -sign * captures.probability[at]
+    order = np.lexsort((at, rank, day))
+    is_first = np.ones(len(order), bool)
+    is_first[1:] = day[order][1:] != day[order][:-1]
+    best = order[is_first]
+    return [_shown(captures, index) for index in at[best[np.argsort(rank[best], kind="stable")]]]
 
 
-def _add_failure(summary: Summary, row: Row) -> None:
-    summary.failed += 1
-    text = re.sub("[0-9]+", "#", row["error"] or "")
-    if text in summary.errors or len(summary.errors) < _KEPT_ERRORS:
-        summary.errors[text] += 1
-    else:
-        summary.errors["other errors"] += 1
-    summary.failures.append((row["path"], row["error"] or ""))
+def _shown(captures: Columns, index: int) -> Shown:
+    sky, minute = int(captures.sky[index]), int(captures.minute[index])
+    probability = float(captures.probability[index]) or None
+    time = None if minute == UNDATED else time_of(minute)
+    return Shown(int(captures.number[index]), sky, probability, time)
 
 
-def _add(summary: Summary, row: Row, moment: datetime | None) -> None:
-    reason, probability = row["reason"], row["probability"]
-    sky = _ABBREVIATIONS[row["genus"]] if row["genus"] else reason
-    sureness = probability or 0.0  # the same for all without a cloud's name
-    summary.skies[sky] += 1
-    day = "" if moment is None else date.isoformat(moment)
-    if moment is not None:
-        hour = (moment.toordinal(), moment.hour)
-        if hour not in summary.by_hour_of_day:
-            summary.by_hour_of_day[hour] = Counter()
-        summary.by_hour_of_day[hour][sky] += 1
-        if reason in _DOUBTS:
-            summary.uncertain_by_hour_of_day[hour] += 1
-    if reason in _DOUBTS:
-        summary.uncertain[reason] += 1
-        best, key, worth = summary.doubtful, (reason, day), -sureness
-    else:
-        best, key, worth = summary.typical, (sky, day), sureness
-    if key not in best or worth > best[key].worth:
-        best[key] = Capture(worth, row["path"], row["captured_at"] or "", sky, probability)
+def time_of(minute: int) -> datetime:
+    """Return what a clock shows in this minute since the year 0."""
+    return datetime.fromordinal(minute // 1440) + timedelta(minutes=minute % 1440)
+
+
+def _in_turns(*lists: list[Shown]) -> list[Shown]:
+    """Mix captures whose probabilities cannot be compared."""
+    return [shown for row in zip_longest(*lists) for shown in row if shown]
+
+
+def _sums(group: Counts, counts: Counts, number: int) -> Counts:
+    sums = np.zeros((number, *counts.shape[1:]), np.int64)
+    np.add.at(sums, group, counts)
+    return sums

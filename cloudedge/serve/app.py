@@ -6,7 +6,7 @@ import asyncio
 import hmac
 import json
 from collections.abc import AsyncIterator, Collection, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import asdict
 from importlib.resources import files
 from typing import Any, TypeVar
@@ -26,6 +26,7 @@ from cloudedge.errors import ModelError, printable
 from cloudedge.genera import GENERA
 from cloudedge.metrics import CONTENT_TYPE, render
 from cloudedge.serve.counting import CountAnswers, Counting
+from cloudedge.serve.live import OPEN_PATHS, Live, Source
 from cloudedge.serve.openapi import description
 from cloudedge.serve.upload import Capacity, Limits, receive
 from cloudedge.serve.workers import Workers
@@ -42,7 +43,7 @@ _PAGE = {
         for name in ("app", "card", "elements", "gallery", "overlay", "overview")
     },
 }
-_OPEN_TO_ALL = {*_PAGE, "/healthz", "/openapi.json"}
+_OPEN_TO_ALL = {*_PAGE, *OPEN_PATHS, "/healthz", "/openapi.json"}
 _FLAGS = {"": False, "0": False, "false": False, "1": True, "true": True}
 
 
@@ -51,10 +52,12 @@ def make_app(
     token: str | None = None,
     limits: Limits | None = None,
     allowed_hosts: Collection[str] = (),
+    source: Source | None = None,
 ) -> Starlette:
     """Make the application; with `token`, only requests that carry it may classify or ask for the model.
 
-    Pages at `allowed_hosts` may use it too: a proxy may show this server's page under a name of its own.
+    Pages at `allowed_hosts` may use it too: a proxy may show this server's page under a name of its own. With a
+    `source` there is a live page.
     """
     limits = limits or Limits()
     workers, capacity, counting = Workers(classifier), Capacity(limits), Counting()
@@ -62,12 +65,17 @@ def make_app(
     genera = _json([asdict(genus) for genus in GENERA])
     of_photos = {"bytes": limits.body_bytes, "photos": limits.photos, "pixels": limits.photo_pixels}
     model = _json({**asdict(spec), "limits": of_photos})
-    openapi = _json(description(__version__, token is not None))
+    openapi = _json(description(__version__, token is not None, source is not None))
+
+    def check_origin(request: Request) -> None:
+        if problem := _problem_of_origin(request.headers, allowed_hosts):
+            raise HTTPException(403, problem)
+
+    live = Live(source, check_origin) if source else None
 
     async def classify(request: Request) -> Response:
         with_evidence = _flag(request, "evidence")
-        if problem := _problem_of_origin(request.headers, allowed_hosts):
-            raise HTTPException(403, problem)
+        check_origin(request)
         with capacity.enter() as hold:
             uploads = await receive(request, limits, hold)
             answers = await _unless_gone(request, workers.answers(uploads, with_evidence))
@@ -92,7 +100,8 @@ def make_app(
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        yield
+        async with live.running() if live else nullcontext():
+            yield
         await asyncio.to_thread(workers.close)
 
     static = files("cloudedge.serve") / "static"
@@ -105,6 +114,7 @@ def make_app(
             fixed("/model", model),
             fixed("/openapi.json", openapi),
             *(fixed(path, (static / name).read_bytes(), kind) for path, (name, kind) in _PAGE.items()),
+            *(live.routes() if live else ()),
         ],
         middleware=[Middleware(CountAnswers, counting=counting), Middleware(_Guard, token=token)],
         exception_handlers={HTTPException: _refuse, ModelError: _fail, ClientDisconnect: _gone, Exception: _crash},

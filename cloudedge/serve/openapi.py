@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from cloudedge.genera import GENERA
 from cloudedge.photo.capture_time import TimeSource
-from cloudedge.row import REASONS
+from cloudedge.row import NAMELESS, REASONS
 from cloudedge.sun import DayPhase
 
 Schema = dict[str, Any]
@@ -17,7 +17,7 @@ _GENUS: Schema = {"type": "string", "enum": [genus.name for genus in GENERA]}
 _LEVEL: Schema = {"type": "string", "enum": ["low", "middle", "high"]}
 
 
-def description(version: str, needs_token: bool) -> Schema:
+def description(version: str, needs_token: bool, is_live: bool = False) -> Schema:
     """Return the document; with a token, every operation except `/healthz` needs it."""
     guarded: Schema = {"security": [{"token": []}]} if needs_token else {}
     refused = {"401": _problem("The token is missing or wrong.")} if needs_token else {}
@@ -28,10 +28,14 @@ def description(version: str, needs_token: bool) -> Schema:
         "/healthz": {"get": _read("Whether the server answers.", _HEALTH)},
         "/metrics": {"get": {**_metrics(), **guarded}},
     }
-    for path in ("/classify", "/genera", "/model", "/metrics"):
+    schemas = {"Row": _ROW, "Evidence": _EVIDENCE, "Genus": _GENUS_FACTS, "Problem": _PROBLEM}
+    if is_live:
+        paths |= {"/latest": {"get": {**_latest(), **guarded}}, "/phases": {"get": {**_phases(), **guarded}}}
+        schemas |= {"Latest": _LATEST, "Phase": _PHASE}
+    for path in paths.keys() - {"/healthz"}:
         for operation in paths[path].values():
             operation["responses"].update(refused)
-    components: Schema = {"schemas": {"Row": _ROW, "Evidence": _EVIDENCE, "Genus": _GENUS_FACTS, "Problem": _PROBLEM}}
+    components: Schema = {"schemas": schemas}
     if needs_token:
         components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     info = {"title": "cloudedge", "version": version, "description": "Names the cloud genus in photos of the sky."}
@@ -73,6 +77,36 @@ def _classify() -> Schema:
             "503": _problem("The server is busy; `Retry-After` says when to try again."),
         },
     }
+
+
+def _latest() -> Schema:
+    text = "The newest row of each camera, without failures."
+    camera = _in_query("camera", _TEXT, "The name of one camera, whose row alone is wanted.")
+    unknown = {"404": _problem("There is no camera of this name.")}
+    return {"summary": text, "parameters": [camera], "responses": _of_file(text, "Latest", unknown)}
+
+
+def _phases() -> Schema:
+    text = "The phases of the sky, in order: of a day, or of the hours before the newest capture, by default 24."
+    day = _in_query("day", {"type": "string", "format": "date"}, "A day among the last 31.")
+    hours = _in_query("hours", {"type": "number", "exclusiveMinimum": 0, "maximum": 744}, "Not together with `day`.")
+    wrong = {"400": _problem("There are both a day and hours, or one of them cannot be read.")}
+    return {"summary": text, "parameters": [day, hours], "responses": _of_file(text, "Phase", wrong)}
+
+
+def _of_file(text: str, schema: str, more: Schema) -> Schema:
+    """Return the answers to a question about the file of rows."""
+    return {
+        "200": _answer(text, _list(schema)),
+        "304": {"description": "Nothing has changed since the answer that `If-None-Match` names."},
+        "403": _problem("The request comes from another site's page."),
+        "503": _problem("The rows are still being read; `Retry-After` says when to try again."),
+        **more,
+    }
+
+
+def _in_query(name: str, schema: Schema, text: str) -> Schema:
+    return {"name": name, "in": "query", "description": text, "schema": schema}
 
 
 def _read(summary: str, schema: Schema) -> Schema:
@@ -143,6 +177,23 @@ _ROW = _object(
     model=_TEXT,
 )
 _ROW["properties"]["evidence"] = _or_null({"$ref": "#/components/schemas/Evidence"})
+
+_TIME: Schema = {"type": "string", "description": "ISO 8601."}
+_LATEST: Schema = _object(
+    camera=_or_null(_TEXT, "Null where there is only one."),
+    state={"enum": [*_GENUS["enum"], *NAMELESS], "description": "The genus, or the reason why there is none."},
+    since=_or_null(_TIME, "From when on the sky has been in this state."),
+)
+_PHASE = _object(
+    sky={"enum": [*_GENUS["enum"], *NAMELESS]},
+    start=_TIME,
+    end=_TIME,
+    captures={"type": "integer", "minimum": 1},
+    certain={"type": "integer", "minimum": 0, "description": "Captures that are certain of this genus."},
+    probability=_or_null(_PROBABILITY, "The mean, smoothed over time."),
+    path={"type": "string", "description": "The capture that shows the phase best."},
+    camera=_or_null(_TEXT, "Null where there is only one."),
+)
 
 _EVIDENCE = _object(
     box={

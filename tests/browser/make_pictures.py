@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import io
 import json
-import random
 import subprocess
 import sys
 import tempfile
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from conftest import MODEL, ROOT, Browser, chromium, server
 from PIL import Image
 
 sys.path.insert(0, str(ROOT / "examples"))
+sys.path.insert(0, str(ROOT / "tests" / "support"))
 from draw_cumulus import draw
-
-from cloudedge.genera import GENERA
-from cloudedge.row import NAMELESS
+from weather import weather
 
 PICTURES = ROOT / "docs" / "pictures"
 SKY = ROOT / "examples" / "cumulus.jpg"
@@ -48,49 +46,48 @@ def page(browser: Browser, folder: Path) -> None:
         save(Image.open(io.BytesIO(browser.screenshot(whole=False))), name, width)
 
 
-def month() -> list[dict[str, object]]:
-    """Make up the rows of a June: high clouds in the morning, heaps at noon, rain on some days."""
-    chance, rows = random.Random(6), []
-    names = {genus.name: genus for genus in GENERA}
-    weather = {
-        "fair": ["Cirrus", "Cirrus", "Cumulus", "Cumulus", "Cumulus", "Altocumulus"],
-        "grey": ["Stratus", "Stratocumulus", "Stratocumulus", "Stratocumulus", "Stratus", "Stratus"],
-        "front": ["Cirrostratus", "Altostratus", "Altostratus", "Nimbostratus", "Nimbostratus", "Nimbostratus"],
-        "storm": ["Altocumulus", "Cumulus", "Cumulus", "Cumulonimbus", "Cumulonimbus", "Stratocumulus"],
-    }
-    for day in range(30):
-        kind = weather[chance.choices(list(weather), [5, 3, 2, 1.5])[0]]
-        for minutes in range(0, 1440, 30):
-            time = datetime(2024, 6, 1) + timedelta(days=day, minutes=minutes)
-            hour = time.hour + time.minute / 60
-            genus = names[kind[max(0, min(5, int((hour - 5) / 16 * 6 + chance.uniform(-0.7, 0.7))))]]
-            probability = min(0.99, chance.betavariate(4, 1.6))
-            doubt = "dark" if not 5 <= hour <= 21.5 else "low_confidence" if probability < 0.58 else None
-            doubt = "clear" if doubt is None and kind is weather["fair"] and chance.random() < 0.12 else doubt
-            named = {
-                "genus": genus.name, "abbreviation": genus.abbreviation, "probability": probability,
-                "level": {"name": genus.level, "probability": probability}, "base": genus.base, "rain": genus.rain,
-            }  # fmt: skip
-            rows.append(
-                {
-                    "path": f"webcam/{time:%Y%m%d_%H%M%S}.jpg", "status": "ok", "error": None,
-                    **(dict.fromkeys(named) if doubt in NAMELESS else named), "certain": doubt is None,
-                    "reason": doubt, "top": [{"genus": genus.name, "probability": probability}],
-                    "captured_at": time.isoformat(), "time_source": "name", "model": "made up",
-                }
-            )  # fmt: skip
-    return rows
+# Centre, base and width of what is drawn for a genus; a clear sky for the others.
+HEAPS = {
+    "Cumulus": [(0.2, 0.8, 0.4), (0.9, 0.7, 0.5)],
+    "Cumulonimbus": [(0.6, 0.95, 1.2)],
+    "Altocumulus": [(number / 6, 0.3 + 0.1 * (number % 3), 0.14) for number in range(8)],
+    "Stratocumulus": [(number / 4, 0.5 + 0.1 * (number % 2), 0.4) for number in range(6)],
+    "Cirrus": [(0.5, 0.2, 0.1), (1.1, 0.3, 0.12)],
+}
+
+
+def june(folder: Path) -> Path:
+    """Make up the rows of a June until its last afternoon, and draw the skies of that day."""
+    rows = list(weather(30, 15, f"{folder}/webcam/{{:%Y%m%d_%H%M%S}}.jpg", seed=8))[: -6 * 4 - 2]
+    (folder / "webcam").mkdir()
+    skies: dict[str, Image.Image] = {}
+    for row in rows[-96:]:
+        genus = row["genus"] or ""
+        if genus not in skies:
+            skies[genus] = draw(len(skies) + 2, HEAPS.get(genus, [])).resize((480, 360))
+        skies[genus].save(str(row["path"]))
+    target = folder / "june.jsonl"
+    target.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return target
 
 
 def report(browser: Browser, folder: Path) -> None:
-    rows, html = folder / "june.jsonl", folder / "june.html"
-    rows.write_text("".join(json.dumps(row) + "\n" for row in month()), encoding="utf-8")
-    run("report", rows, "-o", html)
-    browser.command("Emulation.setDeviceMetricsOverride", width=1000, height=1180, deviceScaleFactor=1, mobile=False)
-    browser.command("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "light"}])
-    browser.driver.get(html.as_uri())
-    browser.run("document.querySelector('header p').textContent = 'june.jsonl · made up'")
-    save(Image.open(io.BytesIO(browser.screenshot(whole=False))), "report.jpg", 1000)
+    """The report of a month, light on a desk, and of a year."""
+    rows, year = june(folder), folder / "year.jsonl"
+    made_up = weather(366, 30, start=datetime(2024, 1, 1))
+    year.write_text("".join(json.dumps(row) + "\n" for row in made_up), encoding="utf-8")
+    for file, name, height, above in ((rows, "report.jpg", 1500, ""), (year, "year.jpg", 900, ".months")):
+        html = folder / "page.html"
+        run("report", file, "-o", html)
+        browser.command(
+            "Emulation.setDeviceMetricsOverride", width=1000, height=height, deviceScaleFactor=1, mobile=False
+        )
+        browser.command("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "light"}])
+        browser.driver.get(html.as_uri())
+        browser.run("document.querySelector('header p').textContent = 'sky.jsonl · made up'")
+        if above:
+            browser.run("document.querySelector(arguments[0]).closest('section').scrollIntoView()", above)
+        save(Image.open(io.BytesIO(browser.screenshot(whole=False))), name, 1000)
 
 
 if __name__ == "__main__":

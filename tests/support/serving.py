@@ -64,14 +64,18 @@ def form(*files: tuple[str, bytes]) -> bytes:
 
 @contextmanager
 def served(
-    classifier: CloudClassifier, token: str | None = None, limits: Any = None, allowed_hosts: Collection[str] = ()
+    classifier: CloudClassifier,
+    token: str | None = None,
+    limits: Any = None,
+    allowed_hosts: Collection[str] = (),
+    source: Any = None,
 ) -> Iterator[Client]:
     """Serve in a thread of this process."""
     from cloudedge.serve import app, server
     from cloudedge.serve.upload import Limits
 
     limits = limits or Limits()
-    application = app.make_app(classifier, token, limits, allowed_hosts)
+    application = app.make_app(classifier, token, limits, allowed_hosts, source)
     listener = server.listen("127.0.0.1", 0)
     running = server.make_server(application, limits.header_seconds)
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
