@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from cloudedge.row_formats import to_jsonl
+
 from ...support.serving import program
+from ...support.weather import weather
 
 pytest.importorskip("starlette", reason="the server needs the extra `serve`")
 pytest.importorskip("schemathesis", reason="it comes with the group `browser`")
@@ -22,7 +25,11 @@ EXAMPLES = os.environ.get("CLOUDEDGE_API_EXAMPLES", "40")
 @pytest.mark.slow
 def test_schemathesis_finds_nothing(make_model, metadata, tmp_path, token):
     model = make_model(metadata, "outputs")
-    with program(tmp_path / "log", "--model", model, *(["--token", token] if token else [])) as server:
+    rows = tmp_path / "sky.jsonl"
+    rows.write_text("".join(to_jsonl(weather(1, 30))))
+    with program(
+        tmp_path / "log", "--model", model, "--results", rows, *(["--token", token] if token else [])
+    ) as server:
         url = f"http://127.0.0.1:{server.client.port}/openapi.json"
         command = [Path(sys.executable).with_name("schemathesis"), "run", url, "--no-color", "--max-examples", EXAMPLES]
         command += [
