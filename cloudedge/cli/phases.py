@@ -45,7 +45,7 @@ rows; 4 another cloudedge is writing FILE; 130 interrupted."""
     help="Convert times that have an offset to this zone, such as Europe/Vienna.  [default: unchanged]",
 )
 def command(results: str, format_: str | None, target: str | None, pattern: str | None, zone: ZoneInfo | None) -> None:
-    """Print the phases of the sky in RESULTS, rows as JSON Lines, JSON, CSV or a database, or - for standard input.
+    """Print the phases of the sky in RESULTS: rows as JSON Lines, JSON, CSV or a database, or - for standard input.
 
     A phase is a run of captures of one camera that show the same sky. Single captures that differ from those around
     them do not end it: the skies are smoothed over time. Rows may come in any order; a capture that was classified

@@ -34,20 +34,20 @@ rows; 4 another cloudedge is writing FILE; 130 interrupted."""
 )
 @camera_option
 def command(results: str, target: str | None, zone: ZoneInfo | None, pattern: str | None) -> None:
-    """Make one HTML page from RESULTS, a file of rows as JSON Lines, JSON or CSV, or - for standard input.
+    """Make one HTML page from RESULTS: rows as JSON Lines, JSON, CSV or a database, or - for standard input.
 
     The page needs no network. It shows the latest capture, the last 24 hours, each day, the shares of genera and
     levels, what is uncertain or failed, and small pictures where the photos still exist. Each camera has rows of its
     own. A capture with a time that was classified twice counts once, by its last row; a failure that was cured later
     does not count.
     """
-    from cloudedge.report.captures import Captures
+    from cloudedge.report.captures import COLUMNS, Captures
     from cloudedge.report.page import make_page
     from cloudedge.report.view import view_of
 
     _check_output(results, target)
     captures = Captures(pattern, zone)
-    with reading(results) as rows:
+    with reading(results, COLUMNS) as rows:
         captures.extend(rows())
     view = view_of(captures)
     gone: set[str] = set()

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cloudedge.archive.database import create_database
 from cloudedge.genera import GENERA, by_name
 from cloudedge.phases import SKIES, phases_of
 from cloudedge.report import charts
@@ -414,12 +415,13 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-def test_json_lines_and_csv_give_the_same_page(tmp_path: Path) -> None:
+def test_json_lines_csv_and_a_database_give_the_same_page(tmp_path: Path) -> None:
     rows = year(500)
     (tmp_path / "rows.jsonl").write_text("".join(to_jsonl(rows)))
     (tmp_path / "rows.csv").write_text("".join(to_csv(rows, top_k=3)))
+    create_database(str(tmp_path / "rows.db"), ({**row, "key": f"{number:016x}"} for number, row in enumerate(rows)), 3)
     pages = []
-    for name in ("rows.jsonl", "rows.csv"):
+    for name in ("rows.jsonl", "rows.csv", "rows.db"):
         done = run(tmp_path / name, "-o", tmp_path / "page.html")
         assert (done.returncode, done.stdout) == (0, "")
         wrote, gone = done.stderr.splitlines()
@@ -427,8 +429,8 @@ def test_json_lines_and_csv_give_the_same_page(tmp_path: Path) -> None:
         assert re.fullmatch(
             r"\d+ photos cannot be read any more, so the page lacks their pictures, .* cam/\d+.jpg.", gone
         )
-        pages.append((tmp_path / "page.html").read_text(encoding="utf-8").replace("rows.csv", "rows.jsonl"))
-    assert pages[0] == pages[1]
+        pages.append((tmp_path / "page.html").read_text(encoding="utf-8").replace(name, "rows.jsonl"))
+    assert pages[0] == pages[1] == pages[2]
     assert run(tmp_path / "rows.jsonl").stdout == pages[0]
 
 
