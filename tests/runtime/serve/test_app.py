@@ -34,7 +34,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from cloudedge import explain
-from cloudedge.serve import addresses
+from cloudedge.serve import addresses, server
 from cloudedge.serve.addresses import other_addresses
 from cloudedge.serve.app import make_app
 from cloudedge.serve.headers import check_ancestors
@@ -658,3 +658,12 @@ def test_metrics_need_the_token(classifier):
     with served(classifier, token="sesame") as client:
         assert client.get("/metrics").status == 401
         assert client.get("/metrics", authorization="Bearer sesame").status == 200
+
+
+def test_a_small_answer_does_not_wait_for_an_acknowledgement():
+    with (
+        server.listen("127.0.0.1", 0) as listener,
+        socket.create_connection(listener.getsockname()),
+        listener.accept()[0] as connection,
+    ):
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
