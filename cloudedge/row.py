@@ -187,13 +187,12 @@ def percent(probability: float) -> str:
 
 
 def summary(row: Row) -> str:
-    """Return what a row says in one line, without its path; a doubt stands at the end."""
+    """Return what a row says in one line, without its path; a doubt about a genus stands at the end."""
     if row["status"] == "error":
         return f"error: {printable(row['error'])}"
     if row["genus"] is None:
-        text = f"{NAMELESS[row['reason']]}, best guess {guesses(row['top'][:1])}"
-    else:
-        text = ", ".join([f"{row['genus']} {percent(row['probability'])}", *setting(row)])
+        return f"{NAMELESS[row['reason']]}: {doubt(row)} (best guess {guesses(row['top'][:1])})"
+    text = ", ".join([f"{row['genus']} {percent(row['probability'])}", *setting(row)])
     return text if row["certain"] else f"{text}; {doubt(row)}"
 
 
@@ -213,5 +212,6 @@ def setting(row: Row) -> list[str]:
 
 
 def doubt(row: Row) -> str:
-    """Return why a row is not certain, as words."""
-    return f"not certain: {REASONS.get(row['reason'], row['reason'])}"
+    """Return why a row is not certain, or names no genus, as words."""
+    reason = str(REASONS.get(row["reason"], row["reason"]))
+    return f"not certain: {reason}" if row["genus"] else reason

@@ -359,7 +359,7 @@ def test_a_result_is_one_line_of_text(tiny, make_model, metadata, photos):
     assert f", base {good.base}, " in str(good)
     assert str(bad) == "no\\nsuch.jpg: error: the file does not exist; check the path"
     night = dark.classify(photos[0].read_bytes())
-    assert str(night).startswith(f"-: Too dark, best guess {night.top[0].genus} ")
+    assert str(night).startswith(f"-: Too dark: too little light to tell (best guess {night.top[0].genus} ")
     assert (good.state, night.state, bad.state) == (good.genus, "dark", "error")
 
 

@@ -117,7 +117,7 @@ def test_a_photo_without_a_cloud_to_name_is_explained_by_its_best_guess(make_mod
     model = make_model({**metadata, "thresholds": {"low_confidence": 0.0, "dark": 256}}, "outputs")
     done = program(photo, "-o", tmp_path / "why.png", "--model", model)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith(f"{photo}: Too dark, best guess ")
+    assert done.stdout.startswith(f"{photo}: Too dark: too little light to tell (best guess ")
 
 
 def test_where_nothing_speaks_for_a_genus_nothing_is_coloured(result, draw_sky):

@@ -135,9 +135,9 @@ def test_text_is_one_plain_line_per_row() -> None:
     assert "".join(to_text([good(), unsure, *skies, bad()])).splitlines() == [
         "a.jpg: Cumulus 75%, low level 88%, base < 2000 m, occasional showers",
         "b.jpg: Cumulus 75%, low level 88%, base < 2000 m, occasional showers; not certain: no genus stands out",
-        "dark.jpg: Too dark, best guess Cumulus 75%; not certain: too little light to tell",
-        "clear.jpg: Clear sky, best guess Cumulus 75%; not certain: hardly any cloud to name",
-        "unfamiliar.jpg: Not a sky I know, best guess Cumulus 75%; not certain: unlike the skies that the model knows",
+        "dark.jpg: Too dark: too little light to tell (best guess Cumulus 75%)",
+        "clear.jpg: Clear sky: hardly any cloud to name (best guess Cumulus 75%)",
+        "unfamiliar.jpg: Not a sky I know: unlike the skies that the model knows (best guess Cumulus 75%)",
         "bad.jpg: error: is empty",
     ]
 
@@ -178,7 +178,7 @@ def test_a_terminal_gets_a_paragraph_per_row() -> None:
         [
             "c.jpg",
             "  Too dark",
-            "  not certain: too little light to tell",
+            "  too little light to tell",
             "  best guess Cumulus 75%, Stratus 12%, Cirrus <1%",
         ],
         ["bad.jpg", "  error: is empty"],
