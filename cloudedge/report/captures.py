@@ -1,4 +1,4 @@
-"""The captures of RESULTS as columns of numbers: a year of minutes takes 25 bytes a row besides its path.
+"""The captures of RESULTS as columns of numbers: a year of minutes takes 29 bytes a row besides its path.
 
 Rows come in any order, also while a page is live. Those of the newest captures are kept whole, for phases.
 """
@@ -43,7 +43,7 @@ class Columns(NamedTuple):
     """What is counted of captures, an entry for each."""
 
     number: npt.NDArray[np.int32]  # of its row
-    minute: npt.NDArray[np.int32]  # since the year 0, as the clock beside the camera showed; UNDATED without a time
+    minute: npt.NDArray[np.int64]  # since the year 0, as the clock beside the camera showed; UNDATED without a time
     sky: npt.NDArray[np.int8]  # an index of SKIES; FAILED for an error
     is_unsure: Bools  # whether no genus stands out
     probability: npt.NDArray[np.float32]  # of the genus; 0 without one
@@ -61,7 +61,7 @@ class Columns(NamedTuple):
         return self if chosen.all() else self.where(chosen)
 
 
-_KINDS = (np.int32, np.int32, np.int8, np.bool_, np.float32, np.int16, np.bool_, np.bool_)  # of the columns
+_KINDS = (np.int32, np.int64, np.int8, np.bool_, np.float32, np.int16, np.bool_, np.bool_)  # of the columns
 
 
 class Paths:

@@ -140,7 +140,7 @@ def strip(phases: Iterable[Span], start: datetime, hours: int, nights: Iterable[
 
 def extended(phases: Sequence[Span]) -> Iterator[Span]:
     """Yield each phase up to the beginning of the next one, unless nothing is known of the time between."""
-    for (start, end, phase), following in zip(phases, [*phases[1:], None], strict=True):
+    for (start, end, phase), following in zip(phases, [*phases[1:], None], strict=False):
         step = (end - start) / max(1, phase.captures - 1)
         if following and following[0] - end <= _GAP:
             yield start, following[0], phase

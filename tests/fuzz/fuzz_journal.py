@@ -14,8 +14,9 @@ with atheris.instrument_imports(include=["cloudedge", "json"]):
 
     from cloudedge import CloudClassifier
     from cloudedge.errors import CloudEdgeError, ImageError
+    from cloudedge.report.captures import Captures
     from cloudedge.report.page import make_page
-    from cloudedge.report.summary import summarise
+    from cloudedge.report.view import view_of
     from cloudedge.row_formats import read_rows, to_csv, to_jsonl
 
 PATH = scratch()
@@ -32,8 +33,10 @@ def try_one(data: bytes) -> None:
         return
     format_, data = FORMATS[data[0] % 2], data[1:]
     PATH.write_bytes(data)
+    captures = Captures()
     try:
-        report = "".join(make_page(summarise(read_rows(str(PATH))), "rows")).encode()
+        captures.extend(read_rows(str(PATH)))
+        report = "".join(make_page(view_of(captures), "rows")).encode()
     except CloudEdgeError as error:
         one_line(str(error))
     else:
