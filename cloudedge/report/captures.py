@@ -1,4 +1,4 @@
-"""The captures of RESULTS as columns of numbers: a year of minutes takes 29 bytes a row besides its path.
+"""The captures of RESULTS as columns of numbers: a year of minutes takes 25 bytes a row besides its path.
 
 Rows come in any order, also while a page is live. Those of the newest captures are kept whole, for phases.
 """
@@ -28,6 +28,7 @@ from cloudedge.row_key import capture_id, identity
 COLUMNS = (*cameras.COLUMNS, "error", "base", "rain", "sun_phase", "model")
 FAILED = len(SKIES)  # in place of a sky
 UNDATED = -1  # in place of a minute
+_LAST_MINUTE = 2**31 - 1  # in the year 4083
 
 _NIGHTS = ("night", "astronomical", "nautical")  # the sun is so low that a sky without lamps is dark
 _NOT_MATCHED = "other photos"  # whose path has no camera that the pattern finds
@@ -43,7 +44,7 @@ class Columns(NamedTuple):
     """What is counted of captures, an entry for each."""
 
     number: npt.NDArray[np.int32]  # of its row
-    minute: npt.NDArray[np.int64]  # since the year 0, as the clock beside the camera showed; UNDATED without a time
+    minute: npt.NDArray[np.int32]  # since the year 0, as the clock beside the camera showed; UNDATED without a time
     sky: npt.NDArray[np.int8]  # an index of SKIES; FAILED for an error
     is_unsure: Bools  # whether no genus stands out
     probability: npt.NDArray[np.float32]  # of the genus; 0 without one
@@ -61,7 +62,7 @@ class Columns(NamedTuple):
         return self if chosen.all() else self.where(chosen)
 
 
-_KINDS = (np.int32, np.int64, np.int8, np.bool_, np.float32, np.int16, np.bool_, np.bool_)  # of the columns
+_KINDS = (np.int32, np.int32, np.int8, np.bool_, np.float32, np.int16, np.bool_, np.bool_)  # of the columns
 
 
 class Paths:
@@ -233,7 +234,7 @@ class Captures:
         return self._cameras.setdefault(camera, len(self._cameras))
 
     def _minute(self, time: str) -> int:
-        """Return the minute since the year 0, by the clock or in the zone; UNDATED where the text is no time."""
+        """Return the minute since the year 0, by the clock or in the zone; UNDATED without a time before 4083."""
         try:
             if self.zone is None and len(time) >= 19:  # an hour is read once
                 minute, has_offset = self._clock(time[:13], time[19:])
@@ -243,7 +244,7 @@ class Captures:
         except (ValueError, OverflowError):
             return UNDATED
         self.with_offset += has_offset
-        return minute
+        return minute if minute <= _LAST_MINUTE else UNDATED
 
     def _read_clock(self, time: str, rest: str | None) -> tuple[int, bool]:
         moment = datetime.fromisoformat(time if rest is None else f"{time}:00:00{rest}")

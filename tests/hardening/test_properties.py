@@ -189,7 +189,7 @@ def test_a_report_counts_every_capture_once(written: list[dict[str, Any]]) -> No
     view = view_of(captures)
     summaries = [camera.summary for camera in view.cameras]
     seen = [row for row in written if row["status"] == "ok"]
-    dated = [row for row in seen if row["captured_at"] is not None]
+    dated = [row for row in seen if (row["captured_at"] or "9") < "4083"]
     assert (view.captures, view.failed) == (len(written), len(written) - len(seen))
     assert view.errors.total() == view.failed
     assert sum(summary.undated for summary in summaries) == len(seen) - len(dated)
