@@ -253,6 +253,14 @@ camera_option = click.option(
     "'(north|south)_'.  [default: the folders that are not dates or numbers]",
 )
 
+shown_zone_option = click.option(
+    "--timezone",
+    "zone",
+    type=Zone(),
+    metavar="NAME",
+    help="Convert times that have an offset to this zone, such as Europe/Vienna.  [default: unchanged]",
+)
+
 glob_option = click.option(
     "--glob", type=Glob(), metavar="PATTERN", help="In folders, only photos whose name matches, such as '*-noon.jpg'."
 )

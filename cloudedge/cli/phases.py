@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cloudedge.cameras import COLUMNS, alternating, captures_by_camera
-from cloudedge.cli.options import Zone, camera_option
+from cloudedge.cli.options import camera_option, shown_zone_option
 from cloudedge.cli.outputs import count, format_of, open_output, writing
 from cloudedge.cli.results import reading
 from cloudedge.errors import printable
@@ -37,13 +37,7 @@ rows; 4 another cloudedge is writing FILE; 130 interrupted."""
 )
 @click.option("-o", "--output", "target", metavar="FILE", help="Write to FILE, which is replaced at the end.")
 @camera_option
-@click.option(
-    "--timezone",
-    "zone",
-    type=Zone(),
-    metavar="NAME",
-    help="Convert times that have an offset to this zone, such as Europe/Vienna.  [default: unchanged]",
-)
+@shown_zone_option
 def command(results: str, format_: str | None, target: str | None, pattern: str | None, zone: ZoneInfo | None) -> None:
     """Print the phases of the sky in RESULTS: rows as JSON Lines, JSON, CSV or a database, or - for standard input.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cloudedge.cli.inputs import STDIN
-from cloudedge.cli.options import Zone, camera_option
+from cloudedge.cli.options import camera_option, shown_zone_option
 from cloudedge.cli.outputs import STDOUT, count, open_output, writing
 from cloudedge.cli.results import reading
 from cloudedge.row_formats import printable
@@ -25,13 +25,7 @@ rows; 4 another cloudedge is writing FILE; 130 interrupted."""
 @click.command("report", epilog=_EXIT_CODES, short_help="Make a page that shows months of rows at a glance.")
 @click.argument("results", metavar="RESULTS")
 @click.option("-o", "--output", "target", metavar="FILE", help="Write the page to FILE, which is replaced at the end.")
-@click.option(
-    "--timezone",
-    "zone",
-    type=Zone(),
-    metavar="NAME",
-    help="Convert times that have an offset to this zone, such as Europe/Vienna.  [default: unchanged]",
-)
+@shown_zone_option
 @camera_option
 def command(results: str, target: str | None, zone: ZoneInfo | None, pattern: str | None) -> None:
     """Make one HTML page from RESULTS: rows as JSON Lines, JSON, CSV or a database, or - for standard input.
