@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from cloudedge.cli.inputs import Unreadable
+from cloudedge.cli.inputs import Unreadable, password_in
 from cloudedge.cli.options import Finite
 from cloudedge.errors import ImageError, printable
 from cloudedge.installation import command_to_add
@@ -200,17 +200,7 @@ def ticks(stop: Stop, seconds: float = 1.0) -> Iterator[None]:
 def _password_of(access: Access) -> str | None:
     if access.password_file is None:
         return os.environ.get(PASSWORD_VARIABLE) or None
-    try:
-        with open(access.password_file, encoding="utf-8") as file:
-            password = file.read().rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not text"
-        problem = f"{printable(access.password_file)} cannot be read: {why}."
-        raise click.BadParameter(problem, param_hint="--password-file") from error
-    if not password:
-        problem = f"{printable(access.password_file)} is empty."
-        raise click.BadParameter(problem, param_hint="--password-file")
-    return password
+    return password_in(access.password_file, "--password-file")
 
 
 def _trusted(access: Access) -> ssl.SSLContext | bool:

@@ -9,14 +9,17 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import click
+
 from cloudedge import signals
 from cloudedge.cli.options import Answer
-from cloudedge.errors import ImageError, ImageTooLargeError, ModelError
+from cloudedge.errors import ImageError, ImageTooLargeError, ModelError, printable
 
 if TYPE_CHECKING:  # it loads numpy and onnxruntime, which --help does not need
     from cloudedge.classifier import CloudClassifier
 
 STDIN = "-"
+_LONGEST_PASSWORD = 65_535  # bytes; MQTT carries no more
 LARGEST_INPUT = 512 << 20  # bytes, more than any photo from a camera has
 
 
@@ -89,3 +92,17 @@ def standard_input() -> bytes | BinaryIO:
         return data
     problem = f"is larger than {LARGEST_INPUT >> 20} MB, or than the memory; is it a photo?"
     return Unreadable(ImageTooLargeError(problem))
+
+
+def password_in(path: str, option: str) -> str:
+    """Return the password that a file holds; raise click's error, which names the option, for one that holds none."""
+    try:
+        with open(path, encoding="utf-8") as stream:
+            password = stream.read(_LONGEST_PASSWORD + 1).rstrip("\r\n")
+    except (OSError, ValueError) as error:
+        problem = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise click.BadParameter(f"{printable(path)} cannot be read: {problem}.", param_hint=option) from None
+    if not 0 < len(password.encode()) <= _LONGEST_PASSWORD:
+        problem = "is empty" if not password else "is too long for a password"
+        raise click.BadParameter(f"{printable(path)} {problem}.", param_hint=option)
+    return password

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cloudedge import __version__
+from cloudedge.cli.inputs import password_in
 from cloudedge.errors import printable
 from cloudedge.installation import command_to_add
 from cloudedge.mqtt.broker import Broker, parse
@@ -27,7 +28,6 @@ if TYPE_CHECKING:  # they take a while to load, and --help does not need them
     from cloudedge.photo.read import Source
 
 PASSWORD = "CLOUDEDGE_MQTT_PASSWORD"
-_LONGEST_PASSWORD = 65_535  # bytes that fit into MQTT's packet
 
 
 def _address(context: click.Context, parameter: click.Parameter, value: str | None) -> Broker | None:
@@ -190,7 +190,11 @@ def _opened(broker: Broker, ca: str | None, password_file: str | None) -> Broker
         import paho.mqtt  # noqa: F401
     except ImportError as error:
         raise click.UsageError(f"{error}; for --mqtt, run: {command_to_add('mqtt')}") from error
-    password = os.environ.get(PASSWORD) or None if password_file is None else _password_in(password_file)
+    password = (
+        os.environ.get(PASSWORD) or None
+        if password_file is None
+        else password_in(password_file, "--mqtt-password-file")
+    )
     if password and broker.user is None:
         raise click.UsageError("a password needs a user: --mqtt mqtt://USER@HOST.")
     if broker.scheme == "mqtts":
@@ -198,21 +202,6 @@ def _opened(broker: Broker, ca: str | None, password_file: str | None) -> Broker
     if ca is not None:
         raise click.BadParameter("only mqtts:// checks certificates.", param_hint="--mqtt-ca")
     return replace(broker, password=password)
-
-
-def _password_in(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8") as stream:
-            password = stream.read(_LONGEST_PASSWORD + 1).rstrip("\r\n")
-    except (OSError, ValueError) as error:
-        problem = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise click.BadParameter(
-            f"{printable(path)} cannot be read: {problem}.", param_hint="--mqtt-password-file"
-        ) from None
-    if not 0 < len(password.encode()) <= _LONGEST_PASSWORD:
-        problem = "is empty" if not password else "is too long for a password"
-        raise click.BadParameter(f"{printable(path)} {problem}.", param_hint="--mqtt-password-file")
-    return password
 
 
 def _tls(ca: str | None) -> SSLContext:
