@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 _LOOK_SECONDS = 1.0
+_PATIENCE = 10.0  # seconds that a request waits for the first look, so that a page opened at once shows something
 _MOST_HOURS = 31 * 24
 _STATIC = {
     "/live": ("live.html", "text/html"),
@@ -100,36 +101,39 @@ class Live:
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def _answer_latest(self, request: Request) -> Response:
-        self._begin(request)
+        await self._begin(request)
         camera = request.query_params.get("camera")
         if camera not in self._latest:
             raise HTTPException(404, "there is no camera of this name")
         return _tagged(request, self._latest[camera])
 
     async def _answer_phases(self, request: Request) -> Response:
-        self._begin(request)
+        await self._begin(request)
         day, hours = _time_of(request.query_params)
         if day is None and hours is None:
             return _tagged(request, self._day)
         return _tagged(request, _json(await asyncio.to_thread(self._source.phases, day, hours)))
 
     async def _answer_page(self, request: Request) -> Response:
-        self._begin(request)
+        await self._begin(request)
         if self._page is None:  # made once for all who ask
             self._page = asyncio.create_task(asyncio.to_thread(lambda: self._source.page().encode()))
         return _tagged(request, await asyncio.shield(self._page), "text/html; charset=utf-8")
 
     async def _answer_picture(self, request: Request) -> Response:
-        self._begin(request)
+        await self._begin(request)
         picture = await asyncio.to_thread(self._source.picture, request.path_params["name"])
         if picture is None:
             raise HTTPException(404, "there is no such picture any more")
         return Response(picture, headers={"Cache-Control": "private, max-age=86400"}, media_type="image/jpeg")
 
-    def _begin(self, request: Request) -> None:
+    async def _begin(self, request: Request) -> None:
         self._check(request)
-        if not self._is_ready.is_set():
-            raise HTTPException(503, "the rows are still being read; try again later", {"Retry-After": "5"})
+        try:
+            await asyncio.wait_for(self._is_ready.wait(), _PATIENCE)
+        except TimeoutError:
+            problem = "the rows are still being read; try again later"
+            raise HTTPException(503, problem, {"Retry-After": "5"}) from None
 
 
 def _time_of(query: Mapping[str, str]) -> tuple[date | None, float | None]:

@@ -58,12 +58,7 @@ def latest(client: Client, query: str = "") -> Any:
     return client.get(f"/latest{query}").json
 
 
-def wait_until_ready(client: Client) -> None:
-    wait_for(lambda: client.get("/latest").status == 200)
-
-
 def test_latest_is_the_newest_row_its_state_and_since_when(client, file):
-    wait_until_ready(client)
     assert latest(client) == []
     append(file, *(row(f"{hour:02}:00") for hour in range(8, 13)), failure("12:30"))
     wait_for(lambda: latest(client))
@@ -77,7 +72,6 @@ def test_latest_is_the_newest_row_its_state_and_since_when(client, file):
 def test_each_camera_has_its_newest_row(client, file):
     for folder, genus in (("north", "Cumulus"), ("south", "Stratus")):
         append(file, *(row(f"{hour:02}:00", genus, f"/srv/{folder}/{{}}.jpg") for hour in (8, 9)))
-    wait_until_ready(client)
     wait_for(lambda: latest(client))
     assert [(entry["camera"], entry["state"]) for entry in latest(client)] == [
         ("north", "Cumulus"),
@@ -94,7 +88,6 @@ def test_each_camera_has_its_newest_row(client, file):
 
 def test_phases_are_those_of_a_day_or_of_the_last_hours(client, file):
     append(file, *(row(f"{hour:02}:00", "Cumulus" if hour < 12 else "Stratus") for hour in range(24)))
-    wait_until_ready(client)
     wait_for(lambda: latest(client))
     assert [phase["sky"] for phase in client.get("/phases").json] == ["Cumulus", "Stratus"]
     assert [phase["sky"] for phase in client.get("/phases?hours=3").json] == ["Stratus"]
@@ -106,7 +99,6 @@ def test_phases_are_those_of_a_day_or_of_the_last_hours(client, file):
 
 def test_an_answer_that_the_client_has_is_not_sent_again(client, file):
     append(file, row("08:00"))
-    wait_until_ready(client)
     wait_for(lambda: latest(client))
     for path in ("/latest", "/phases", "/live/page"):
         reply = client.get(path)
@@ -119,7 +111,6 @@ def test_an_answer_that_the_client_has_is_not_sent_again(client, file):
 
 def test_the_page_is_the_body_of_the_report_without_anything_that_the_policy_forbids(client, file):
     append(file, *(row(f"{hour:02}:00") for hour in range(8, 13)))
-    wait_until_ready(client)
     wait_for(lambda: b"Cumulus" in client.get("/live/page").body)
     page = client.get("/live/page").body.decode()
     assert "<script" not in page
@@ -130,7 +121,6 @@ def test_the_page_is_the_body_of_the_report_without_anything_that_the_policy_for
 
 def test_a_file_that_is_replaced_or_truncated_or_lost_does_no_harm(client, file):
     append(file, row("08:00"), row("09:00"))
-    wait_until_ready(client)
     wait_for(lambda: latest(client)[:1] and latest(client)[0]["captured_at"].endswith("09:00:00"))
     other = file.with_name("other.jsonl")
     append(other, row("10:00", "Stratus"))
@@ -161,7 +151,6 @@ def test_pictures_are_those_that_the_page_names(tiny, tmp_path, draw_sky, encode
     append(tmp_path / "sky.jsonl", row("08:00", path=str(there)), row("09:00", path=str(tmp_path / "gone.jpg")))
     source = LiveReport(str(tmp_path / "sky.jsonl"))
     with served(CloudClassifier(tiny, threads=1), source=source) as client:
-        wait_until_ready(client)
         names = client.get("/live/page").body.decode().split('data-picture="')[1:]
         assert names
         reply = client.get("/" + names[0].partition('"')[0])
@@ -181,9 +170,30 @@ def test_with_a_token_only_the_empty_page_is_open(tiny, file):
 
 
 def test_other_sites_get_nothing(client, file):
-    wait_until_ready(client)
     for path in ("/latest", "/phases", "/live/page"):
         assert client.get(path, sec_fetch_site="cross-site").status == 403, path
+
+
+def test_a_request_waits_for_the_first_look_but_not_for_ever(tiny, file, monkeypatch):
+    append(file, row("08:00"))
+    has_begun, may_end = threading.Event(), threading.Event()
+
+    class Slow(LiveReport):
+        def look(self):
+            has_begun.set()
+            return may_end.wait(60) and super().look()
+
+    with served(CloudClassifier(tiny, threads=1), source=Slow(str(file))) as client:
+        try:
+            assert has_begun.wait(60)
+            monkeypatch.setattr("cloudedge.serve.live._PATIENCE", 0.1)
+            refused = client.get("/latest")
+            assert (refused.status, refused.headers["retry-after"]) == (503, "5")
+            monkeypatch.undo()
+            threading.Timer(0.2, may_end.set).start()
+            assert latest(client)[0]["genus"] == "Cumulus"
+        finally:
+            may_end.set()
 
 
 def test_without_a_file_there_is_no_live_page(tiny):
@@ -202,7 +212,6 @@ def test_answers_are_not_made_for_each_request(tiny, file):
             return super().latest()
 
     with served(CloudClassifier(tiny, threads=1), source=Counting(str(file))) as client:
-        wait_until_ready(client)
         stop = threading.Event()
 
         def write() -> None:
