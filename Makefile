@@ -16,7 +16,8 @@
 #   make mutants      which small changes of the runtime's core its tests do not notice; see docs/mutants.md
 #   make coverage     the runtime's tests, and which lines and branches of cloudedge they reach
 #   make test-lowest  the runtime's tests and `harden` with the lowest versions that setup.cfg allows
-#   make bench  measure side by side with what one would use instead (SECTIONS="process warm folder inference")
+#   make bench  measure beside the smallest scripts (SECTIONS="process warm folder inference archive")
+#   make bench-all  beside torch, fastai, OpenVINO and ncnn too: 8 GB
 #   make test-homeassistant  show a real Home Assistant what watch publishes; needs root
 #   make test-arm64  run the runtime's tests in an emulated Debian for arm64; needs root
 
@@ -27,7 +28,7 @@ SUITES = lint test-runtime harden test-browser test-packaging test-export
 PYTEST = .venvs/runtime/bin/python -m pytest
 PAGE_RUNTIME = cloudedge/page/runtime
 
-.PHONY: demo test quick bench load soak fuzz mutants test-arm64 test-homeassistant test-lowest coverage wheel dist-branch docs page-runtime $(SUITES)
+.PHONY: demo test quick bench bench-all load soak fuzz mutants test-arm64 test-homeassistant test-lowest coverage wheel dist-branch docs page-runtime $(SUITES)
 
 demo: .venv/installed
 	.venv/bin/cloudedge classify examples/cumulus.jpg
@@ -84,11 +85,16 @@ test-export: .venvs/export/installed
 	.venvs/export/bin/mypy export
 	OMP_NUM_THREADS=1 .venvs/export/bin/python -m pytest --numprocesses auto --dist loadfile $(ARGS) tests/export tests/runtime/test_cli_ray.py
 
-# Installed as users have it: an editable install starts more slowly. Where fastai does not install, it is left out.
+# Installed as users have it: an editable install starts more slowly.
 bench: .venvs/bench/installed
-	-.venvs/bench/bin/python -m pip install --quiet --disable-pip-version-check fastai
 	.venvs/bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall .
 	.venvs/bench/bin/python -m benchmarks $(SECTIONS)
+
+# Torch and the other engines take 8 GB. Where fastai does not install, it is left out.
+bench-all: .venvs/bench/installed
+	.venvs/bench/bin/python -m pip install --quiet --disable-pip-version-check --group bench
+	-.venvs/bench/bin/python -m pip install --quiet --disable-pip-version-check fastai
+	$(MAKE) bench
 
 # Programs and threads that the tests start count too; see pyproject.toml. Where files may not grow, coverage itself
 # cannot write either, and says so where the test wants one line.
@@ -146,7 +152,7 @@ dist-branch:
 .venv/installed: NEEDS = --editable .
 .venvs/runtime/installed: NEEDS = --editable '.[camera,heic,mqtt,serve,watch]' --group test --group packaging --group browser --group lint
 .venvs/export/installed: NEEDS = --editable '.[export,ray,watch]' --group test --group lint
-.venvs/bench/installed: NEEDS = --editable . --group bench
+.venvs/bench/installed: NEEDS = --editable .
 .venvs/fuzz/installed: NEEDS = --editable '.[heic,serve]' --group fuzz
 .venvs/mutants/installed: NEEDS = --editable '.[heic,watch]' --group test --group mutants
 

@@ -102,7 +102,7 @@ def load(path: Path) -> dict[str, Any]:
 
 def _is_sound(values: object) -> bool:
     return isinstance(values, list) and all(
-        value is None or (type(value) in (int, float) and math.isfinite(value) and value > 0) for value in values
+        value is None or (type(value) in (int, float) and math.isfinite(value) and value >= 0) for value in values
     )
 
 
@@ -121,7 +121,7 @@ def figures(old: Samples, new: Samples) -> list[Figure]:
 def _figure(section: str, contender: str, quantity: str, old: Any, new: Any) -> Figure | None:
     for per in [None] if quantity.endswith("MB") else [yardstick(section, contender), None]:
         base, values = (_values(contenders, contender, quantity, per) for contenders in (old, new))
-        if base and values:
+        if base and values and min(base) > 0:  # the rest of a warm photo may be nothing
             return Figure(section, contender, quantity, per, quotient(values, base))
     return None
 

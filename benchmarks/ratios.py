@@ -74,7 +74,7 @@ def ratios(samples: Samples) -> Iterator[Ratio]:
 
 def paired(values: Sequence[float | None], others: Sequence[float | None]) -> list[float]:
     """Return the ratio of each round in which both were measured."""
-    return [value / other for value, other in zip(values, others, strict=False) if value and other]
+    return [value / other for value, other in zip(values, others, strict=False) if value is not None and other]
 
 
 def measured(values: Sequence[float | None]) -> list[float]:
