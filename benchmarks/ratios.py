@@ -66,9 +66,8 @@ def ratios(samples: Samples) -> Iterator[Ratio]:
             for other in others:
                 if other is None or is_ours(other) or other not in contenders:
                     continue
-                for quantity in contenders[ours].keys() & contenders[other].keys():
-                    pairs = paired(contenders[ours][quantity], contenders[other][quantity])
-                    if pairs:
+                for quantity, values in contenders[ours].items():
+                    if pairs := paired(values, contenders[other].get(quantity, [])):
                         yield Ratio(section, ours, other, quantity, quotient(pairs))
 
 

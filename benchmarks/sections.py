@@ -123,19 +123,22 @@ class Bench:
         self._measure("archive", {PARSE: partial(_process, PARSE, [*script, "parse", lines], lines), **measures})
 
     def _measure(self, section: str, measures: Measures) -> None:
-        for name in self._turns(section, measures):
-            try:
-                found = measures[name]()
-            except subprocess.CalledProcessError as error:
-                reason = (error.stderr.strip() or f"exit status {error.returncode}").splitlines()[-1][:200]
-                if is_ours(name):
-                    raise SystemExit(f"{name} cannot be measured: {reason}") from error
-                self.failed[name] = reason
-                continue
-            for quantity, value in found.items():
+        found = {name: self._attempt(name, measures[name]) for name in self._turns(section, measures)}
+        for name in (name for name in measures if found.get(name)):  # the results have one order in all rounds
+            for quantity, value in found[name].items():
                 values = self.samples.setdefault(section, {}).setdefault(name, {}).setdefault(quantity, [])
                 values.extend([None] * (self.number - len(values)))
                 values.append(value)
+
+    def _attempt(self, name: str, measure: Callable[[], dict[str, float]]) -> dict[str, float]:
+        try:
+            return measure()
+        except subprocess.CalledProcessError as error:
+            reason = (error.stderr.strip() or f"exit status {error.returncode}").splitlines()[-1][:200]
+            if is_ours(name):
+                raise SystemExit(f"{name} cannot be measured: {reason}") from error
+            self.failed[name] = reason
+            return {}
 
     def _turns(self, section: str, names: Iterable[str]) -> list[str]:
         """Return who is measured in this round, in an order that the next round reverses."""
