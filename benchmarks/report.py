@@ -94,7 +94,7 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         for contender, quantities in contenders.items():
             rounds = max(len(measured(values)) for values in quantities.values())
             cells = [f"{quantity} {_median(values):.1f}" for quantity, values in quantities.items()]
-            yield f"  {contender:29}" + "   ".join([*cells, f"({rounds} rounds)"])
+            yield f"  {contender:29}" + "   ".join([*cells, f"rounds {rounds}"])
         yield from _ratio_lines([ratio for ratio in found["ratios"] if ratio["section"] == section])
         if "limit" in contenders and not section.endswith("one core"):
             yield f"  limit: inference alone is fastest with {fastest_inference(contenders['limit'])}"
