@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -347,3 +347,32 @@ def _error_of(error: sqlite3.Error, path: str) -> Exception:
         case sqlite3.SQLITE_CORRUPT:
             return JournalError("is damaged; save its rows with `sqlite3 FILE .recover`, or choose another file", path)
     return JournalError(f"cannot be used ({printable(brief(error))}); choose another file", path)
+
+
+def read_after(path: str, rowid: int) -> Generator[tuple[int, dict[str, Any]], None, None]:
+    """Yield the rows of a database after a rowid, flat, each with its own; raise what `read_database` raises."""
+    with _errors_of(path), closing(_connected_to_read(path)) as connection:
+        _check(connection, path)
+        if not (columns := _columns_in(connection)):
+            return
+        names = ", ".join(f'"{name}"' for name in columns)
+        query = f"SELECT rowid, {names} FROM rows WHERE rowid > ? ORDER BY rowid"
+        for number, *values in connection.execute(query, (rowid,)):
+            if bytes in map(type, values):
+                values = [*map(_restored, values)]
+            row = dict(zip(columns, values))  # noqa: B905
+            if row.get("certain") is not None:
+                row["certain"] = bool(row["certain"])
+            yield number, row
+
+
+def count_up_to(path: str, rowid: int) -> int:
+    """Return how many rows of a database have at most this rowid; raise what `read_database` raises."""
+    with _errors_of(path), closing(_connected_to_read(path)) as connection:
+        _check(connection, path)
+        if not _columns_in(connection):
+            return 0
+        # Every row is counted in an index, which is smaller than the table; those with a higher rowid are few.
+        query = "SELECT (SELECT count(*) FROM rows) - (SELECT count(*) FROM rows WHERE rowid > ?)"
+        ((number,),) = connection.execute(query, (rowid,))
+    return int(number)

@@ -8,10 +8,11 @@ import threading
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from cloudedge.cli.outputs import DATABASE, format_of
 from cloudedge.errors import CloudEdgeError, ImageError
 from cloudedge.phases import Phase
 from cloudedge.report.captures import Captures
@@ -20,6 +21,9 @@ from cloudedge.report.pictures import SMALL, thumbnail
 from cloudedge.report.view import View, state_of, view_of
 from cloudedge.row import Row, guesses_of
 from cloudedge.row_tail import RowTail
+
+if TYPE_CHECKING:
+    from cloudedge.archive.database_tail import DatabaseTail
 
 _KEPT_PICTURES = 400
 
@@ -30,7 +34,7 @@ class LiveReport:
     def __init__(self, results: str, pattern: str | None = None) -> None:
         self.style = style()
         self._results, self._pattern = results, pattern
-        self._tail = RowTail(results, _complain)
+        self._tail = _tail_of(results)
         self._lock = threading.Lock()  # the captures change in one thread, and are shown in others
         self._captures = Captures(pattern)
         self._short: View | None = None  # without the phases of all days
@@ -39,7 +43,10 @@ class LiveReport:
         self._thumbnail = lru_cache(_KEPT_PICTURES)(self._make_thumbnail)
 
     def look(self) -> bool:
-        """Read what is new in the file, and return whether anything is; raise OSError if it cannot be read."""
+        """Read what is new in the file, and return whether anything is.
+
+        Raises OSError or CloudEdgeError for a file that cannot be read.
+        """
         news = self._tail.news()
         if news is None:
             return False
@@ -112,6 +119,14 @@ class LiveReport:
 
     def _make_thumbnail(self, name: str) -> bytes:
         return thumbnail(*self._names[name])
+
+
+def _tail_of(results: str) -> RowTail | DatabaseTail:
+    if format_of(results, None) != DATABASE:
+        return RowTail(results, _complain)
+    from cloudedge.archive.database_tail import DatabaseTail  # it loads sqlite3
+
+    return DatabaseTail(results)
 
 
 def _nested(row: Row) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from cloudedge import signals, systemd
 from cloudedge.cli.exit_codes import INTERRUPTED
 from cloudedge.cli.inputs import open_classifier
 from cloudedge.cli.options import Answer, answer_options, camera_option, model_options
+from cloudedge.cli.outputs import KEPT, format_of
 from cloudedge.errors import printable
 from cloudedge.installation import command_to_add
 
@@ -58,7 +59,7 @@ _EXIT_CODES = """Exit codes: 0 ended by SIGTERM or SIGHUP; 2 wrong usage; 3 the 
 @click.option(
     "--results",
     metavar="FILE",
-    help="Show the rows in FILE (.jsonl or .csv) on a live page, /live, while `cloudedge watch` appends to it.",
+    help="Show the rows in FILE (.jsonl, .csv or .db) on a live page, /live, while `cloudedge watch` adds to it.",
 )
 @camera_option
 @answer_options
@@ -81,8 +82,9 @@ def command(
     running requests have 30 seconds to finish. With --results there is a live page too, which shows what `cloudedge
     report` shows.
     """
-    if results is not None and not results.endswith((".jsonl", ".csv")):
-        raise click.BadParameter("give a file of rows that ends in .jsonl or .csv.", param_hint="--results")
+    if results is not None and format_of(results, None) not in KEPT:
+        problem = f"{printable(results)} is not a file of rows that can be followed; give a .jsonl, .csv or .db file."
+        raise click.BadParameter(problem, param_hint="--results")
     if pattern is not None and results is None:
         raise click.UsageError("--camera needs --results, without which it changes nothing.")
     try:

@@ -17,6 +17,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from cloudedge.errors import CloudEdgeError
+
 _LOOK_SECONDS = 1.0
 _PATIENCE = 10.0  # seconds that a request waits for the first look, so that a page opened at once shows something
 _MOST_HOURS = 31 * 24
@@ -36,7 +38,7 @@ class Source(Protocol):
     style: str  # of the page
 
     def look(self) -> bool:
-        """Read what is new in the file, and return whether anything is."""
+        """Read what is new in the file, and return whether anything is; raise OSError or CloudEdgeError if it fails."""
 
     def latest(self) -> list[dict[str, Any]]:
         """Return the newest row of each camera."""
@@ -87,6 +89,7 @@ class Live:
                 await task
 
     async def _run(self) -> None:
+        problem = ""
         while True:
             try:
                 if await asyncio.to_thread(self._source.look) or not self._is_ready.is_set():
@@ -96,8 +99,12 @@ class Live:
                     self._latest = {row["camera"]: _json([row]) for row in rows} | {None: _json(rows)}
                     self._day, self._page = _json(phases), None
                     self._is_ready.set()
-            except OSError as error:
-                _log.error("RESULTS cannot be read: %s", error.strerror)
+                problem = ""
+            except (OSError, CloudEdgeError) as error:
+                found = f"--results cannot be read: {getattr(error, 'strerror', error)}"
+                if found != problem:  # it is tried again and again, and said once
+                    _log.error(found)
+                problem = found
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def _answer_latest(self, request: Request) -> Response:

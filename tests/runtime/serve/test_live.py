@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cloudedge import CloudClassifier
+from cloudedge.archive.database import create_database
 from cloudedge.genera import by_name
 from cloudedge.row_formats import to_csv, to_jsonl
 
@@ -136,13 +142,63 @@ def test_a_file_that_is_replaced_or_truncated_or_lost_does_no_harm(client, file)
     wait_for(lambda: latest(client)[0]["captured_at"].endswith("12:00:00"))
 
 
-def test_a_csv_gives_the_same_answers(tiny, tmp_path):
-    rows = [row(f"{hour:02}:00") for hour in (8, 9)]
-    (tmp_path / "sky.csv").write_text("".join(to_csv(rows, top_k=3)))
-    source = LiveReport(str(tmp_path / "sky.csv"))
+@pytest.mark.parametrize("name", ["sky.csv", "sky.db"])
+def test_a_csv_and_a_database_give_the_same_answers(tmp_path, name):
+    sun = {"elevation": 40.0, "azimuth": 120.0, "phase": "day"}
+    rows = [row(f"{hour:02}:00", sun=sun) for hour in (8, 9)]
+    if name == "sky.db":
+        create_database(str(tmp_path / name), [{**row, "key": row["path"]} for row in rows], 3)
+    else:
+        (tmp_path / name).write_text("".join(to_csv(rows, top_k=3)))
+    source = LiveReport(str(tmp_path / name))
     assert source.look()
     (found,) = source.latest()
     assert {name: found[name] for name in rows[1]} == rows[1]
+
+
+@pytest.mark.slow
+def test_a_database_is_followed_while_watch_writes_it(tiny, tmp_path, draw_sky, encode):
+    folder, database = tmp_path / "cam", tmp_path / "sky.db"
+    folder.mkdir()
+
+    def takes_its_place(*names: str) -> None:
+        for name in names:
+            (folder / f"{name}.png").write_bytes(encode(draw_sky(64, 48), "PNG"))
+            time = datetime.strptime(name, "%Y%m%d_%H%M%S").isoformat()
+            wait_for(lambda: [entry["captured_at"] for entry in latest(server.client)] == [time])  # noqa: B023
+
+    with program(tmp_path / "log", "--model", tiny, "--results", database) as server:
+        with watching(folder, database, tiny):
+            takes_its_place("20240601_120000", "20240601_130000", "20240601_140000")
+        assert [*tmp_path.glob("sky.db*")] == [database]  # the server keeps no log of it in use
+        for file in (database, *folder.iterdir()):
+            file.unlink()
+        wait_for(lambda: latest(server.client) == [])
+        with watching(folder, database, tiny):
+            takes_its_place("20240531_120000", "20240531_130000")
+        database.write_bytes(b"something else" * 100)
+        wait_for(lambda: "sky.db: is not a database" in server.log_text())
+
+
+@contextmanager
+def watching(folder: Path, journal: Path, model: Path) -> Iterator[None]:
+    command = [sys.executable, "-m", "cloudedge", "watch", folder, "-o", journal, "--poll", "0.2", "--settle", "0.2"]
+    with subprocess.Popen([*command, "--model", model], stdout=subprocess.DEVNULL) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+@pytest.mark.parametrize("name", ["sky.json", "sky.txt", "sky"])
+def test_a_file_that_cannot_be_followed_is_refused(tiny, tmp_path, name):
+    command = [sys.executable, "-m", "cloudedge", "serve", "--model", tiny, "--results", tmp_path / name]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "is not a file of rows that can be followed; give a .jsonl, .csv or .db file." in " ".join(
+        done.stderr.split()
+    )
 
 
 def test_pictures_are_those_that_the_page_names(tiny, tmp_path, draw_sky, encode):
@@ -228,7 +284,7 @@ def test_answers_are_not_made_for_each_request(tiny, file):
         wait_for(lambda: latest(client)[0]["captured_at"].endswith("08:02:00"))
 
 
-def test_the_command_names_the_live_page_and_refuses_what_is_no_file_of_rows(tiny, tmp_path, file):
+def test_the_command_names_the_live_page(tiny, tmp_path, file):
     append(file, row("08:00"))
     with program(tmp_path / "log", "--model", tiny, "--results", file) as server:
         assert f"Live page: http://127.0.0.1:{server.client.port}/live\n" in server.log_text()
