@@ -104,6 +104,7 @@ def _index(page: str, pinned: Mapping[str, str]) -> str:
         "noscript": "This page needs JavaScript. All of it comes with this page.",
         "privacy": "Photos stay on this device: they are looked at in this browser, and sent nowhere.",
         "token": "",
+        "live": "",
     }
     for name, text in regions.items():
         page = _replaced(rf"<!-- begin {name} -->.*<!-- end {name} -->", text, page)

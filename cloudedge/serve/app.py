@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+import re
 from collections.abc import AsyncIterator, Collection, Coroutine, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import asdict
@@ -33,6 +34,8 @@ from cloudedge.serve.workers import Workers
 
 T = TypeVar("T")
 
+_STATIC = files("cloudedge.serve") / "static"
+_LINK_TO_LIVE = re.compile(rb"<!-- begin live -->.*?<!-- end live -->", re.DOTALL)
 # All that is served from the disk; it is read once, at the start.
 _PAGE = {
     "/": ("index.html", "text/html; charset=utf-8"),
@@ -104,7 +107,10 @@ def make_app(
             yield
         await asyncio.to_thread(workers.close)
 
-    static = files("cloudedge.serve") / "static"
+    static = {path: ((_STATIC / name).read_bytes(), kind) for path, (name, kind) in _PAGE.items()}
+    if live is None:
+        page, kind = static["/"]
+        static["/"] = _LINK_TO_LIVE.sub(b"", page), kind
     app = Starlette(
         routes=[
             Route("/classify", classify, methods=["POST"]),
@@ -113,7 +119,7 @@ def make_app(
             fixed("/genera", genera),
             fixed("/model", model),
             fixed("/openapi.json", openapi),
-            *(fixed(path, (static / name).read_bytes(), kind) for path, (name, kind) in _PAGE.items()),
+            *(fixed(path, *content) for path, content in static.items()),
             *(live.routes() if live else ()),
         ],
         middleware=[Middleware(CountAnswers, counting=counting), Middleware(_Guard, token=token)],

@@ -252,8 +252,13 @@ def test_a_request_waits_for_the_first_look_but_not_for_ever(tiny, file, monkeyp
             may_end.set()
 
 
+def test_the_page_for_photos_links_to_the_live_page(client):
+    assert b'<a href="live">Live page</a>' in client.get("/").body
+
+
 def test_without_a_file_there_is_no_live_page(tiny):
     with served(CloudClassifier(tiny, threads=1)) as client:
+        assert b'"live"' not in client.get("/").body
         assert client.get("/live").status == client.get("/latest").status == 404
         assert "/latest" not in client.get("/openapi.json").json["paths"]
 
