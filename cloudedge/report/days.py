@@ -88,7 +88,7 @@ def last_day(view: View, picture: Picture) -> Iterator[str]:
     yield f'<div class="strips{named}">\n'
     for camera in view.cameras:
         yield _strip(camera, of_camera[camera.name], start, "The last 24 hours")
-    yield f"{axis((clock(start + n * _HOUR), n / 24) for n in range(0, 25, 4))}</div>\n"
+    yield f"{axis((clock(start + n * _HOUR), n / 24) for n in range(0, 25, 6))}</div>\n"
     for camera in view.cameras:
         if spans := of_camera[camera.name]:
             found = _pictures(view, spans, picture, _SHOWN_OF_LAST_DAY)

@@ -92,7 +92,7 @@ def _shares(title: str, columns: Counts, labels: str, style: str = "") -> Iterat
     lit = columns.sum(axis=(1, 2)) > columns[:, DARK].sum(axis=1)
     if not lit.any():
         return
-    yield f"<section><h2>{text(title)}</h2>\n<p>Of the captures that are not too dark; faded what is uncertain.</p>\n"
+    yield f"<section><h2>{text(title)}</h2>\n<p>Dark captures are left out. Uncertain ones are faded.</p>\n"
     yield f"<h3>Genera</h3>\n{'' if style else legend()}"
     yield _chart(stacked(columns, BY_GENUS, f"{title}: genera"), labels, style)
     yield f"<h3>Levels</h3>\n{'' if style else _level_legend()}"

@@ -16,7 +16,7 @@ STYLES = [*(genus.abbreviation for genus in GENERA), *NAMELESS]  # the same as c
 LEVELS = {level: [i for i, genus in enumerate(GENERA) if genus.level == level] for level in ("high", "middle", "low")}
 GENUS_COUNT = len(GENERA)
 GROUPS = {f"{level.capitalize()} clouds": skies for level, skies in LEVELS.items()} | {
-    "No cloud's name": [*range(GENUS_COUNT, len(SKIES))]
+    "No genus": [*range(GENUS_COUNT, len(SKIES))]
 }
 
 
@@ -95,7 +95,7 @@ def legend() -> str:
     )
     marks = ("doubt", "Uncertain: faded"), ("none", "No capture: striped"), ("night", "Night: darker")
     items = "".join(f"<li>{swatch(f'Cu {style}' if style != 'none' else style)}{name}</li>" for style, name in marks)
-    return f'<div class="legend">{"".join(lists)}<ul><li><b>And</b></li>{items}</ul></div>\n'
+    return f'<div class="legend">{"".join(lists)}<ul><li><b>Shading</b></li>{items}</ul></div>\n'
 
 
 def bullets(items: Iterable[str]) -> str:
