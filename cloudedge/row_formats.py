@@ -157,7 +157,7 @@ def _from_json(line: str) -> Any:
     text = line.strip("\ufeff \t\r\n")
     row, end = _JSON.raw_decode(text)
     if end != len(text):
-        raise ValueError("there is more on the line")
+        raise ValueError("more text follows on the line")
     return row
 
 

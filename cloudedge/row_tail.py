@@ -24,7 +24,7 @@ class RowTail:
         self._forget()
 
     def news(self) -> tuple[bool, Iterator[dict[str, Any]]] | None:
-        """Return whether the file was begun anew, and its rows since the last call; None where nothing has changed.
+        """Return whether the rows start over, and the rows since the last call; None where nothing has changed.
 
         A line that is not complete yet is left for later. Raises OSError for a file that cannot be read.
         """

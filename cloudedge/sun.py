@@ -30,7 +30,7 @@ class Location:
 
     def __post_init__(self) -> None:
         if not (-90 <= self.latitude <= 90 and -180 <= self.longitude <= 180):
-            raise ValueError(f"there is no place at {self.latitude},{self.longitude}; give latitude,longitude")
+            raise ValueError(f"{self.latitude},{self.longitude} is not a place; give latitude,longitude")
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,9 @@ class DatabaseTail:
         self._forget()
 
     def news(self) -> tuple[bool, Iterator[dict[str, Any]]] | None:
-        """Return whether the rows begin anew, and the rows since the last call, flat; None where nothing has changed.
+        """Return whether the rows start over, and the rows since the last call, flat; None where nothing has changed.
 
-        They begin anew where a row that was read before has been deleted or replaced, as a failure is by the next row
+        They start over where a row that was read before has been deleted or replaced, as a failure is by the next row
         of its photo. This raises what `read_database` raises, and so does the iterator.
         """
         try:
@@ -65,7 +65,7 @@ class DatabaseTail:
                 yield found[1]
             is_complete = True
         finally:
-            if not is_complete:  # nobody knows which of the rows were used
+            if not is_complete:  # the caller may have used only some of the rows
                 self._state = None
 
 

@@ -65,14 +65,14 @@ def access_options(command: Callable[..., None]) -> Callable[..., None]:
 
     decorated: Callable[..., None] = with_access
     for option in (
-        click.option("--ca", metavar="FILE", help="Trust this certificate of a camera, or of who signed it (PEM)."),
+        click.option("--ca", metavar="FILE", help="Trust this certificate (PEM), the camera's own or its signer's."),
         click.option("--insecure", is_flag=True, help="Trust any certificate of a camera."),
         click.option(
             "--password-file",
             metavar="FILE",
             help=f"The camera's password.  [default: the variable {PASSWORD_VARIABLE}]",
         ),
-        click.option("--user", metavar="NAME", help="Who to be for a camera that asks for a user and a password."),
+        click.option("--user", metavar="NAME", help="The user name for a camera that asks for a user and a password."),
     ):
         decorated = option(decorated)
     return decorated

@@ -92,7 +92,7 @@ class LiveReport:
         return "".join(body(view, os.path.basename(self._results), self._picture))
 
     def picture(self, name: str) -> bytes | None:
-        """Return a picture that the page names, JPEG, or None if there is no such photo any more."""
+        """Return a picture that the page names, JPEG, or None if the photo is gone."""
         if name not in self._names:
             return None
         try:

@@ -158,7 +158,7 @@ class Command(_Type):
         except ValueError as error:
             self.fail(f"{error}", param, ctx)
         if not command or not shutil.which(command[0]):
-            self.fail(f"there is no program {command[0] if command else value!r}", param, ctx)
+            self.fail(f"cannot find the program {command[0] if command else value!r}", param, ctx)
         return command
 
 

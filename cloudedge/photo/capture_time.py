@@ -52,7 +52,7 @@ def place_in_time(path: str, neighbours: Neighbours | None = None) -> tuple[str 
 def _time_of_change(path: str) -> str | None:
     """Return when a file was last changed, with the offset of the local time, to the second.
 
-    A time before 1990 was set by nobody: it is the start of a file system's or an archive's count.
+    A time before 1990 is not real: it is where the clock of a file system or an archive starts.
     """
     try:
         changed = datetime.fromtimestamp(os.stat(path).st_mtime).astimezone()

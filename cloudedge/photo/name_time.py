@@ -208,7 +208,7 @@ def _parts(*matches: re.Match[str]) -> dict[str, str]:
 
 
 def _moment(*matches: re.Match[str], century: str = "", offset: str = "") -> str | None:
-    """Join the parts that the matches have found if there is such a day and time of day."""
+    """Join the parts that the matches have found; None if the day or the time of day does not exist."""
     parts = _parts(*matches)
     offset = re.sub("Z|[ _]?UTC", "+00:00", parts.get("offset", offset))
     day = f"{century}{parts['year']}-{parts['month']}-{parts['day']}"

@@ -16,11 +16,11 @@ class Picture(Protocol):
     """Shows photos."""
 
     def __call__(self, path: str, size: tuple[int, int] = SMALL) -> str | None:
-        """Return the attribute of the element that shows a photo, or None if there is no such photo any more."""
+        """Return the attribute of the element that shows a photo, or None if the photo is gone."""
 
 
 def thumbnail(path: str, size: tuple[int, int]) -> bytes:
-    """Return a JPEG of a photo that fits into a size; raise ImageError where there is no such photo any more."""
+    """Return a JPEG of a photo that fits into a size; raise ImageError if the photo is gone or cannot be read."""
     from PIL import Image
 
     from cloudedge.photo.read import read

@@ -122,7 +122,7 @@ def table(camera: Camera) -> Iterator[str]:
 
 def _cells(summary: Summary, title: str, skies: Sequence[int]) -> str:
     certain, uncertain = summary.totals[skies].sum(axis=0).tolist()
-    if skies[0] >= GENUS_COUNT:  # that there is no cloud to name is neither
+    if skies[0] >= GENUS_COUNT:  # a sky without a genus is neither certain nor uncertain
         words = share(certain, summary.lit) if skies[0] != DARK and len(skies) == 1 else ""
         return f'<th scope="row">{title}</th><td>{certain:,}</td><td colspan="2">{words}</td>'
     shares = f"<td>{share(certain, summary.lit)}</td><td>{share(uncertain, summary.lit)}</td>"

@@ -97,7 +97,7 @@ class View:
 
 
 def state_of(row: Row) -> str:
-    """Return the state of the sky in one word: the genus, else the reason why there is none."""
+    """Return the state of the sky in one word: the genus, else the reason why no genus is named."""
     state: str = row["genus"] or row["reason"]
     return state
 

@@ -216,7 +216,7 @@ def _fail(request: Request, error: Exception) -> Response:
 
 
 def _gone(request: Request, error: Exception) -> Response:
-    return Response(status_code=400)  # nobody reads it
+    return Response(status_code=400)  # the client is gone
 
 
 def _crash(request: Request, error: Exception) -> Response:

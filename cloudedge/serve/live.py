@@ -50,7 +50,7 @@ class Source(Protocol):
         """Return what the page shows, as HTML."""
 
     def picture(self, name: str) -> bytes | None:
-        """Return a picture of the page, JPEG, or None if there is no such picture."""
+        """Return a picture of the page, JPEG, or None if the page does not show it or the photo is gone."""
 
 
 class Live:
@@ -102,7 +102,7 @@ class Live:
                 problem = ""
             except (OSError, CloudEdgeError) as error:
                 found = f"--results cannot be read: {getattr(error, 'strerror', error)}"
-                if found != problem:  # it is tried again and again, and said once
+                if found != problem:  # each look fails alike; the log has it once
                     _log.error(found)
                 problem = found
             await asyncio.sleep(_LOOK_SECONDS)
@@ -111,7 +111,7 @@ class Live:
         await self._begin(request)
         camera = request.query_params.get("camera")
         if camera not in self._latest:
-            raise HTTPException(404, "there is no camera of this name")
+            raise HTTPException(404, "no camera has this name")
         return _tagged(request, self._latest[camera])
 
     async def _answer_phases(self, request: Request) -> Response:
@@ -123,7 +123,7 @@ class Live:
 
     async def _answer_page(self, request: Request) -> Response:
         await self._begin(request)
-        if self._page is None:  # made once for all who ask
+        if self._page is None:  # shared by all requests
             self._page = asyncio.create_task(asyncio.to_thread(lambda: self._source.page().encode()))
         return _tagged(request, await asyncio.shield(self._page), "text/html; charset=utf-8")
 
@@ -131,7 +131,7 @@ class Live:
         await self._begin(request)
         picture = await asyncio.to_thread(self._source.picture, request.path_params["name"])
         if picture is None:
-            raise HTTPException(404, "there is no such picture any more")
+            raise HTTPException(404, "the photo is gone, or the page does not show it")
         return Response(picture, headers={"Cache-Control": "private, max-age=86400"}, media_type="image/jpeg")
 
     async def _begin(self, request: Request) -> None:

@@ -82,7 +82,7 @@ def _classify() -> Schema:
 def _latest() -> Schema:
     text = "The newest row of each camera, without failures."
     camera = _in_query("camera", _TEXT, "The name of one camera, whose row alone is wanted.")
-    unknown = {"404": _problem("There is no camera of this name.")}
+    unknown = {"404": _problem("No camera has this name.")}
     return {"summary": text, "parameters": [camera], "responses": _of_file(text, "Latest", unknown)}
 
 
@@ -181,7 +181,7 @@ _ROW["properties"]["evidence"] = _or_null({"$ref": "#/components/schemas/Evidenc
 _TIME: Schema = {"type": "string", "description": "ISO 8601."}
 _LATEST: Schema = _object(
     camera=_or_null(_TEXT, "Null where there is only one."),
-    state={"enum": [*_GENUS["enum"], *NAMELESS], "description": "The genus, or the reason why there is none."},
+    state={"enum": [*_GENUS["enum"], *NAMELESS], "description": "The genus, or the reason why no genus is named."},
     since=_or_null(_TIME, "From when on the sky has been in this state."),
 )
 _PHASE = _object(

@@ -39,7 +39,7 @@ def catalogue(root: Path) -> Catalogued:
 
     A photo's label is the name of the folder under `root` that it is in. Copies are found by their pixels, share a
     `photo_group`, and have `label_conflict` 1 if they are listed under two labels. Unreadable files, and
-    those in no such folder, are left out and listed in `left_out.csv`. Raises CloudEdgeError when no photo is found.
+    those in other folders, are left out and listed in `left_out.csv`. Raises CloudEdgeError when no photo is found.
     """
     left_out: dict[str, str] = {}
 

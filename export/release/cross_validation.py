@@ -76,7 +76,7 @@ def cross_validate(recipe: Recipe, data: DataSet, folder: Path, *, seeds: int = 
     `jobs` trainings run at a time, teachers before their students.
 
     What is done is not repeated, and a training that was stopped resumes from its checkpoint. The weights that the
-    recipe starts from must not have learned from a label of these photos; its teachers are trained anew for each fold.
+    recipe starts from must not have learned from a label of these photos; its teachers are trained again for each fold.
     Raises CloudEdgeError for a folder of another recipe or of other photos.
     """
     claim(Run(recipe, recipe.seed, folder), data)

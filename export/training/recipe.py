@@ -158,7 +158,7 @@ class Recipe:
         """
         recipe = replace(self, weights=str(weights)) if weights else self
         if recipe.weights not in ("none", "imagenet") and not Path(recipe.weights).exists():
-            raise CloudEdgeError("there is no such file of weights to start from; see the recipe", recipe.weights)
+            raise CloudEdgeError("the file of weights to start from does not exist; see the recipe", recipe.weights)
         return recipe
 
     def to_dict(self) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def test_weights_to_start_from_must_be_there_be_they_the_recipes_or_others(recip
     recipe_file.write_text(RECIPE.replace('weights = "none"', 'weights = "gone.safetensors"'), encoding="utf-8")
     result = CliRunner().invoke(main, arguments)
     assert (result.exit_code, result.output.count("\n")) == (1, 1)
-    assert "Error: gone.safetensors: there is no such file of weights to start from" in result.output
+    assert "Error: gone.safetensors: the file of weights to start from does not exist" in result.output
     (tmp_path / "mine.safetensors").touch()
     result = CliRunner().invoke(main, [*arguments, "--weights", str(tmp_path / "mine.safetensors")])
     assert "has no manifest.csv" in result.output  # it is past the weights

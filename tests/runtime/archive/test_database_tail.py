@@ -1,4 +1,4 @@
-"""A database that is followed: each row is read once, and all of them again where one of them has changed."""
+"""A database that is followed: each row is read once, and all of them again when one of them has changed."""
 
 from __future__ import annotations
 
