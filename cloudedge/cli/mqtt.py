@@ -86,6 +86,12 @@ class Mqtt:
             self.broker, self.topics, described, _say, picture_of if self.with_picture else None, self.expire
         )
 
+    def one_camera(self, pattern: str | None) -> Callable[[Row, bool], None]:
+        """Return what says so when rows of two cameras are published; `pattern` tells cameras apart."""
+        from cloudedge.mqtt.one_camera import OneCamera
+
+        return OneCamera(_say, pattern)
+
 
 def mqtt_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options of a command that publishes rows; it gets them as `mqtt`, None without --mqtt."""

@@ -178,6 +178,8 @@ def command(
         listeners: list[Callable[[dict[str, Any], bool], object]] = []  # told of each row, and whether the sky changed
         if mqtt:
             listeners.append(stack.enter_context(mqtt.publisher(classifier, picture_of)))
+            if not fetcher:  # which is one camera, whose failures have another path than its kept pictures
+                listeners.append(mqtt.one_camera(pattern))
         if metrics is not None:
             listeners.append(MetricsFile(metrics, root, say).listen)
         systemd.notify("READY=1")

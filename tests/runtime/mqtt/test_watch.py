@@ -145,6 +145,27 @@ def test_two_cameras_are_two_names_and_one_can_be_forgotten(tmp_path: Path, brok
     assert (done.returncode, done.stderr) == (1, refused)
 
 
+@posix
+@pytest.mark.slow
+def test_two_cameras_in_one_watch_share_a_topic_which_is_said_once(
+    tmp_path: Path, broker: Mosquitto, photo: bytes
+) -> None:
+    root, said = tmp_path / "cams", "are of two cameras, but are published on the same MQTT topics"
+    for place in ("north/2024-06-01", "north/2024-06-02", "south"):
+        (root / place).mkdir(parents=True)
+    command = watch_command(root, broker.port, "--mqtt-name", "garden")
+    with observing(broker.port) as observer, watching(command) as process:
+        wait_for(lambda: observer.of(STATUS))
+        paths = [root / place for place in ("north/2024-06-01/a.jpg", "north/2024-06-02/b.jpg", "south/c.jpg")]
+        for path in (*paths, root / "south" / "d.jpg"):
+            path.write_bytes(photo)
+            wait_for(lambda path=path: [json.loads(state)["path"] for state in observer.of(STATE)][-1:] == [str(path)])
+        process.send_signal(signal.SIGTERM)
+        assert process.communicate(timeout=60)[1] == (
+            f"{paths[0]} and {paths[2]} {said}; run one watch for each camera, with its own --mqtt-name\n"
+        )
+
+
 @pytest.mark.slow
 def test_topics_and_discovery_are_where_the_user_wants_them(tmp_path: Path, broker: Mosquitto) -> None:
     command = watch_command(tmp_path, broker.port, "--mqtt-topic", "home/sky", "--discovery", "off")
