@@ -130,6 +130,21 @@ def test_a_broker_that_forgets_is_told_everything_again(broker: Mosquitto, camer
     assert [text.partition(": ")[2] for text in garden.said] == ["connection lost; trying again", "connected"]
 
 
+def test_a_broker_that_forgets_gets_the_last_state_and_picture_again_without_a_new_row(
+    broker: Mosquitto, camera: Any, encode: Callable[..., bytes], draw_sky: Callable[..., np.ndarray]
+) -> None:
+    photo, everything = encode(draw_sky(), "JPEG"), {CONFIG, STATUS, STATE, PICTURE}
+    with camera(broker.port, picture_of=lambda row: photo) as garden:
+        garden.sees("Cumulus")
+        wait_for(lambda: set(retained(broker.port)) == everything)
+        before = retained(broker.port)
+        broker.end()
+        wait_for(lambda: garden.said)
+        broker.start()
+        wait_for(lambda: set(retained(broker.port)) == everything)
+        assert retained(broker.port) == before
+
+
 def test_a_broker_that_remembers_keeps_the_state_while_nobody_publishes(tmp_path: Path, camera: Any) -> None:
     with mosquitto(tmp_path, "persistence true", f"persistence_location {tmp_path}/") as broker:
         with camera(broker.port) as garden:
