@@ -35,9 +35,13 @@ export function averageRows(rows, width, factor, target, at) {
   }
 }
 
-/** Resize a picture with antialiasing: first along the rows, then down the columns, each rounded to bytes. */
+/**
+ * Resize a picture with antialiasing: along the rows and down the columns, each rounded to bytes. As in Pillow from version
+ * 13 on, the columns come first if the height shrinks, and by more than twice as many pixels as the width.
+ */
 export function resize(picture, width, height, interpolation) {
-  const filter = FILTERS[interpolation];
+  const filter = FILTERS[interpolation], lost = picture.height - height;
+  if (lost > Math.max(0, 2 * (picture.width - width))) return along(down(picture, height, filter), width, filter);
   return down(along(picture, width, filter), height, filter);
 }
 
