@@ -350,7 +350,7 @@ def _error_of(error: sqlite3.Error, path: str) -> Exception:
 
 
 def read_after(path: str, rowid: int) -> Generator[tuple[int, dict[str, Any]], None, None]:
-    """Yield the rows of a database after a rowid, flat, each with its own; raise what `read_database` raises."""
+    """Yield the rows of a database after a rowid, each with its rowid, flat; raise what `read_database` raises."""
     with _errors_of(path), closing(_connected_to_read(path)) as connection:
         _check(connection, path)
         if not (columns := _columns_in(connection)):

@@ -19,7 +19,7 @@ class DatabaseTail:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._state: tuple[int, ...] | None = None
+        self._state: tuple[int, ...] | None = None  # None without a file; () where reading has failed
         self._forget()
 
     def news(self) -> tuple[bool, Iterator[dict[str, Any]]] | None:
@@ -66,7 +66,7 @@ class DatabaseTail:
             is_complete = True
         finally:
             if not is_complete:  # the caller may have used only some of the rows
-                self._state = None
+                self._state = ()
 
 
 def _state(path: str) -> tuple[int, ...]:

@@ -145,6 +145,17 @@ def test_what_holds_no_rows_is_named_each_time_and_rows_that_follow_are_read(fil
     assert news(tail) == (True, good("a"))
 
 
+def test_rows_of_a_database_that_was_spoilt_and_then_deleted_are_gone(file, tail):
+    create_database(str(file), [row("a") | {"key": "1"}], 1)
+    news(tail)
+    file.unlink()
+    file.write_bytes(b"something else" * 100)
+    with pytest.raises(JournalError):
+        news(tail)
+    file.unlink()
+    assert news(tail) == (True, [])
+
+
 def test_rows_that_were_not_taken_to_the_end_come_again(journal, tail):
     write(journal, *map(row, "abc"))
     _, rows = tail.news()
