@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # both load numpy
     from cloudedge.evidence import EvidenceMaps
 
 Row: TypeAlias = Mapping[str, Any]
+Table: TypeAlias = Sequence[Sequence[Any]]  # the columns of rows, each with a value for each row
 Reason: TypeAlias = Literal["low_confidence", "unfamiliar", "dark", "clear"]
 
 REASONS = {
@@ -142,6 +143,19 @@ def flatten(row: Row, columns: Sequence[str]) -> Iterator[Any]:
     for rank, entry in enumerate(row["top"], start=1):
         values[f"top{rank}_genus"], values[f"top{rank}_probability"] = entry["genus"], entry["probability"]
     return map(values.get, columns)
+
+
+def cells_of(row: Row, columns: Sequence[str]) -> Sequence[Any]:
+    """Return the value of each column of a row, nested or flat: fields that are not objects, and `sun_phase`."""
+    cells = [*map(row.get, columns)]
+    if (sun := row.get("sun")) and "sun_phase" in columns:
+        cells[columns.index("sun_phase")] = sun["phase"]
+    return cells
+
+
+def joined(columns: Table, number: int) -> Table:
+    """Return the first columns as they are, and the others as one, of tuples."""
+    return [*columns[:number], [*zip(*columns[number:], strict=True)]]
 
 
 def guesses_of(row: Row) -> list[tuple[str, float]]:

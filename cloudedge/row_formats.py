@@ -10,13 +10,14 @@ import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from cloudedge.errors import CloudEdgeError
 from cloudedge.errors import printable as printable  # the one escaper, of paths in rows too
 from cloudedge.genera import BASES, GENERA
 from cloudedge.row import NAMELESS, SUN_COLUMNS, Row, flat_columns, flatten, guesses_of, is_number
 
+T = TypeVar("T")
 _GENERA = {genus.name for genus in GENERA}
 LONGEST = 1 << 20  # bytes of a line; a device may never end one
 _OF_NO_ROW = (b"", b"[", b"]", b"[]")
@@ -74,18 +75,36 @@ def rows_in(stream: BinaryIO, path: str, on_cut: Callable[[int], object]) -> Ite
     have been joined, each with its header. Raises CloudEdgeError for a line that is not a row; `path` names the file in
     it.
     """
+    return (row for row, _, _ in placed_rows(stream, path, on_cut, parse))
+
+
+def placed_rows(
+    stream: BinaryIO,
+    path: str,
+    on_cut: Callable[[int], object],
+    parse: Callable[[bytes, Sequence[str] | None, str, int], T],
+) -> Iterator[tuple[T, int, Sequence[str] | None]]:
+    """Yield the rows as `rows_in` does, each with where its line begins, and the columns that a CSV has there.
+
+    Another function may take the place of `parse`.
+    """
     columns: list[str] | None = None
+    end = 0
     for number, line in enumerate(iter(partial(stream.readline, LONGEST), b""), start=1):
-        header = None if line.startswith(b"{") else csv_header(line)
+        start, end = end, end + len(line)
+        is_object = line.startswith(b"{")
+        header = None if is_object else csv_header(line)
         if header and (columns or number == 1):
             columns = header
-        elif line.strip() not in _OF_NO_ROW:
+        elif is_object or line.strip() not in _OF_NO_ROW:
             try:
-                yield parse(line if columns else line.rstrip(b",\r\n"), columns, path, number)
+                row = parse(line if columns else line.rstrip(b",\r\n"), columns, path, number)
             except CloudEdgeError:
                 if line.endswith(b"\n") or len(line) >= LONGEST:
                     raise
                 on_cut(number)
+            else:
+                yield row, start, columns
 
 
 def csv_header(line: bytes) -> list[str] | None:
@@ -120,19 +139,20 @@ def _csv_cell(value: Any) -> str:
 
 
 def _is_row(row: dict[str, Any]) -> bool:
-    texts = row["error"], row["reason"], row["captured_at"], row.get("time_source")
+    texts = row["error"], row["reason"], row["captured_at"], *map(row.get, ("genus", "time_source", "key"))
     if not _TEXT_OR_NULL.issuperset(map(type, texts)):
         return False
     if not (isinstance(row["path"], str) and isinstance(row["model"], str)):
         return False
-    if not all(genus in _GENERA and 0 <= probability <= 1 for genus, probability in guesses_of(row)):
-        return False
-    if (sun := row.get("sun")) is not None and not -90 <= sun["elevation"] <= 90:
+    for genus, probability in guesses_of(row):
+        if not (genus in _GENERA and 0 <= probability <= 1):
+            return False
+    if (sun := row.get("sun")) is not None and not (-90 <= sun["elevation"] <= 90 and isinstance(sun["phase"], str)):
         return False
     if row["status"] == "error":
-        return True
+        return row.get("probability") is None
     is_named = row["genus"] in _GENERA and 0 <= row["probability"] <= 1
-    is_nameless = row["genus"] is None and row["reason"] in NAMELESS
+    is_nameless = row["genus"] is row["probability"] is None and row["reason"] in NAMELESS
     return row["status"] == "ok" and "certain" in row and (is_named or is_nameless)
 
 

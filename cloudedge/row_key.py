@@ -14,6 +14,7 @@ from cloudedge.row_formats import printable
 
 KEY = re.compile("[0-9a-f]{12}-[0-9a-f]{16}-[0-9a-f]{16}")
 EARLIER_KEY = re.compile("[0-9a-f]{16}")  # of earlier versions: a digest of path as typed, state and settings
+_OTHER_CLOCKS = ("file", "fetched")  # the sources of times that are not the photo's own
 NO_BYTES = "0" * 16  # in place of a digest: there is no file, or it is too large for that
 
 
@@ -28,13 +29,17 @@ def identity(path: str) -> str:
     return full_path(printable(path))
 
 
-def capture_id(row: Row, photo: str | None = None) -> int | None:
+def mark_of(captured_at: str | None, time_source: str | None, key: str | None) -> str | None:
+    """Return what tells the captures of one photo apart: its own time, else its bytes, else another time or the key."""
+    if captured_at and time_source not in _OTHER_CLOCKS:
+        return captured_at
+    return content_of(key or "") or captured_at or key
+
+
+def capture_id(row: Row) -> int | None:
     """Return a number that two rows share if they are of one capture, however its path is spelt; None if unknown.
 
     A capture is its path and its time; without a time of its own, its path and the bytes or the key in a journal.
-    `photo` is the identity of its path, where that is known already.
     """
-    key = row.get("key") or ""
-    own_time = None if row.get("time_source") in ("file", "fetched") else row["captured_at"]
-    mark = own_time or content_of(key) or row["captured_at"] or key
-    return hash((photo or identity(row["path"]), mark)) if mark else None
+    mark = mark_of(row["captured_at"], row.get("time_source"), row.get("key"))
+    return hash((identity(row["path"]), mark)) if mark else None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO
 
 from cloudedge.errors import CloudEdgeError
+from cloudedge.row_file import RowPlaces
 from cloudedge.row_formats import LONGEST, csv_header, parse
 
 _MARK = 4096  # bytes of the last line that was read; others in its place mean that the file was rewritten
@@ -44,8 +45,18 @@ class RowTail:
             self._forget()
         return is_new, self._rows(stream)
 
+    def again(self, numbers: Iterable[int]) -> Iterator[dict[str, Any]]:
+        """Yield rows again, by their numbers since the file was begun; those that are gone are left out."""
+        try:
+            stream = open(self._path, "rb")  # noqa: SIM115 it is closed when the rows are read
+        except OSError:
+            return
+        with stream:
+            yield from self._places.rows(stream, self._path, numbers)
+
     def _forget(self) -> None:
         self._end, self._number, self._mark = 0, 0, b""
+        self._places = RowPlaces()
         self._columns: list[str] | None = None
 
     def _continues(self, stream: BinaryIO) -> bool:
@@ -56,7 +67,7 @@ class RowTail:
         with stream:
             stream.seek(self._end)
             while (line := stream.readline(LONGEST)).endswith(b"\n") or len(line) == LONGEST:
-                self._end += len(line)
+                start, self._end = self._end, self._end + len(line)
                 self._number += 1
                 self._mark = line[-_MARK:]
                 header = csv_header(line)
@@ -64,6 +75,9 @@ class RowTail:
                     self._columns = header
                 elif text := line.strip(b",[] \t\r\n"):
                     try:
-                        yield parse(line if self._columns else text, self._columns, self._path, self._number)
+                        row = parse(line if self._columns else text, self._columns, self._path, self._number)
                     except CloudEdgeError as error:
                         self._on_bad(error)
+                    else:
+                        self._places.extend([start], [self._columns])
+                        yield row

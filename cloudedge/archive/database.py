@@ -7,25 +7,21 @@ read while rows are written, and each row is a transaction.
 
 from __future__ import annotations
 
-import errno
 import os
 import sqlite3
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from cloudedge.archive.ledger import Ledger, Signature, spellings, state_digest
 from cloudedge.archive.locked_file import JournalError, is_at, open_locked
 from cloudedge.archive.network import network_file_system
-from cloudedge.errors import BusyError, brief, printable
-from cloudedge.row import Row, flat_columns, flatten, is_number, unflatten
+from cloudedge.archive.sqlite_table import VERSION, check, columns_in, connected, error_of, errors_of
+from cloudedge.archive.stored_rows import StoredRows
+from cloudedge.row import Row, flat_columns, flatten, is_number
 from cloudedge.row_key import content_of
 
-_VERSION = 1  # of the table
-_OURS = {"path", "status", "error", "genus", "reason", "captured_at", "model", "key"}
-_PATIENCE = 10.0  # seconds to wait for another program that is writing
 # `datetime` turns a time with an offset into UTC, and leaves one without as it is.
 _INDEXES = (
     "CREATE INDEX IF NOT EXISTS rows_by_time ON rows (datetime(captured_at))",
@@ -56,12 +52,12 @@ class Database(Ledger):
             raise JournalError(f"{problem}, or choose a .jsonl or .csv file", self.path)
         self._stream = open_locked(self.path)
         try:
-            with _errors_of(self.path):
-                self._connection = _connected(self.path)
+            with errors_of(self.path):
+                self._connection = connected(self.path)
             try:
-                with _errors_of(self.path):
+                with errors_of(self.path):
                     self._open(top_k)
-                for row in read_database(self.path) if replay else ():
+                for row in StoredRows(self.path).rows() if replay else ():
                     replay(row)  # type: ignore[misc]
             except BaseException:
                 self._connection.close()
@@ -126,7 +122,7 @@ class Database(Ledger):
             self._connection.execute(f"DELETE FROM rows WHERE status = 'error' AND EXISTS ({later})")
 
     def _open(self, top_k: int) -> None:
-        _check(self._connection, self.path)
+        check(self._connection, self.path)
         ((mode,),) = self._connection.execute("PRAGMA journal_mode = WAL")
         if mode != "wal":
             raise JournalError("cannot be written row by row here; keep it on another disk", self.path)
@@ -135,7 +131,7 @@ class Database(Ledger):
             _add_missing(self._connection, top_k)
             for index in _INDEXES:
                 self._connection.execute(index)
-        self._columns = _columns_in(self._connection)
+        self._columns = columns_in(self._connection)
         for model, number, with_key in self._connection.execute(_MODELS):
             self.models[model] = number
             if with_key < number:
@@ -157,11 +153,11 @@ class Database(Ledger):
         try:
             return self._connection.execute(query, values).fetchone()
         except sqlite3.Error as error:
-            raise _error_of(error, self.path) from error
+            raise error_of(error, self.path) from error
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with _errors_of(self.path):
+        with errors_of(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
             with self._connection:
                 yield
@@ -169,32 +165,9 @@ class Database(Ledger):
     def _require_place(self) -> None:
         """Raise JournalError where the file was moved away: what is written now would go nowhere."""
         if not is_at(self._stream, self.path):
-            with _errors_of(self.path):
+            with errors_of(self.path):
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # all its rows go with it
             raise JournalError("was moved or deleted while it was being written; run the command again", self.path)
-
-
-def read_database(path: str, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a database in the order in which they came: whole, or flat with these columns alone.
-
-    Others may write meanwhile. Raises JournalError for a file that does not hold rows, BusyError for one that is
-    locked, OSError for one that cannot be read.
-    """
-    with _errors_of(path), closing(_connected_to_read(path)) as connection:
-        _check(connection, path)
-        present = _columns_in(connection)
-        if not present:
-            return
-        asked = columns or present
-        selected = ", ".join(f'"{name}"' if name in present else "NULL" for name in asked)
-        has_certain = "certain" in asked
-        for values in connection.execute(f"SELECT {selected} FROM rows ORDER BY rowid"):
-            row = dict(zip(asked, values))  # noqa: B905
-            if bytes in map(type, values):
-                row = {name: _restored(value) for name, value in row.items()}
-            if has_certain and row["certain"] is not None:
-                row["certain"] = bool(row["certain"])
-            yield row if columns else _whole(row)
 
 
 def create_database(path: str, rows: Iterable[Row], top_k: int) -> int:
@@ -202,12 +175,12 @@ def create_database(path: str, rows: Iterable[Row], top_k: int) -> int:
 
     Of two rows of the same photo and key it keeps the last. If it fails, the file is worth nothing.
     """
-    with _errors_of(path), closing(_connected(path)) as connection:
+    with errors_of(path), closing(connected(path)) as connection:
         connection.execute("PRAGMA journal_mode = OFF")
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("BEGIN IMMEDIATE")
         _add_missing(connection, top_k)
-        columns = _columns_in(connection)
+        columns = columns_in(connection)
         connection.executemany(_insert(columns), (_values(row, columns) for row in rows))
         for index in _INDEXES:
             connection.execute(index)
@@ -217,59 +190,13 @@ def create_database(path: str, rows: Iterable[Row], top_k: int) -> int:
     return int(number)
 
 
-def _connected(path: str) -> sqlite3.Connection:
-    return sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
-
-
-def _connected_to_read(path: str) -> sqlite3.Connection:
-    """Open a database to read it, also from a folder that cannot be written."""
-    address = Path(os.path.abspath(path)).as_uri()
-    connection = sqlite3.connect(f"{address}?mode=rw", timeout=_PATIENCE, isolation_level=None, uri=True)
-    try:
-        connection.execute("SELECT 1 FROM sqlite_master").fetchone()
-    except sqlite3.OperationalError as error:
-        connection.close()
-        log = f"{path}-wal"
-        if _code(error) not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY) or _size(log):
-            raise
-        return sqlite3.connect(f"{address}?immutable=1", isolation_level=None, uri=True)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _size(path: str) -> int:
-    return os.path.getsize(path) if os.path.exists(path) else 0
-
-
-def _check(connection: sqlite3.Connection, path: str) -> None:
-    """Raise JournalError for a database that is not ours; nothing is changed."""
-    ((tables,),) = connection.execute("SELECT count(*) FROM sqlite_master")
-    ((version,),) = connection.execute("PRAGMA user_version")
-    if tables and not _OURS.issubset(_columns_in(connection)):
-        raise JournalError("is a database of another program; choose another file", path)
-    if version > _VERSION:
-        raise JournalError("was written by a newer cloudedge; update cloudedge, or choose another file", path)
-
-
-def _columns_in(connection: sqlite3.Connection) -> list[str]:
-    """Return the columns of the table that are ours, in the order of the row."""
-    present = {name for _, name, *_ in connection.execute("PRAGMA table_info(rows)")}
-    return [name for name in [*flat_columns(_width(present)), "key"] if name in present]
-
-
-def _width(columns: Iterable[str]) -> int:
-    return max([int(name[3:-6]) for name in columns if name.startswith("top") and name.endswith("_genus")], default=1)
-
-
 def _add_missing(connection: sqlite3.Connection, top_k: int) -> None:
     """Make the table, or add the columns that it lacks, of a newer version or of more genera."""
-    present = _columns_in(connection)
+    present = columns_in(connection)
     declared = {name: f'"{name}" {_type(name)}' for name in [*flat_columns(top_k), "key"]}
     if not present:
         connection.execute(f"CREATE TABLE rows ({', '.join(declared.values())}, PRIMARY KEY (path, key))")
-        connection.execute(f"PRAGMA user_version = {_VERSION}")
+        connection.execute(f"PRAGMA user_version = {VERSION}")
     for name in declared.keys() - set(present) if present else ():
         connection.execute(f"ALTER TABLE rows ADD COLUMN {declared[name]}")
 
@@ -299,80 +226,6 @@ def _stored(value: Any) -> Any:
     return value
 
 
-def _restored(value: Any) -> Any:
-    return value.decode("utf-8", "surrogatepass") if isinstance(value, bytes) else value
-
-
-def _whole(flat: dict[str, Any]) -> dict[str, Any]:
-    row = unflatten(flat)
-    if row["key"] is None:
-        del row["key"]
-    return row
-
-
 def _range(prefix: str) -> tuple[str, str]:
     """Return what the keys that begin with these digests lie between."""
     return prefix + "-", prefix + "."  # the next character
-
-
-@contextmanager
-def _errors_of(path: str) -> Iterator[None]:
-    """Raise what goes wrong in the database as the other journals do."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise _error_of(error, path) from error
-
-
-def _code(error: sqlite3.Error) -> int | None:
-    code: int | None = getattr(error, "sqlite_errorcode", None)
-    return None if code is None else code & 0xFF  # without the details
-
-
-def _error_of(error: sqlite3.Error, path: str) -> Exception:
-    """Return the error of the other journals for one of SQLite; see https://sqlite.org/rescode.html."""
-    match _code(error):
-        case sqlite3.SQLITE_FULL:
-            return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
-        case sqlite3.SQLITE_IOERR:
-            is_full = error.sqlite_errorcode == sqlite3.SQLITE_IOERR_SHMSIZE
-            number = errno.ENOSPC if is_full else errno.EIO
-            return OSError(number, os.strerror(number), path)
-        case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_READONLY:
-            return OSError(errno.EACCES, "a database needs a folder that can be written, too", path)
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return BusyError("is locked by another program; wait until that ends", path)
-        case sqlite3.SQLITE_NOTADB:
-            return JournalError("is not a database; choose another file", path)
-        case sqlite3.SQLITE_CORRUPT:
-            return JournalError("is damaged; save its rows with `sqlite3 FILE .recover`, or choose another file", path)
-    return JournalError(f"cannot be used ({printable(brief(error))}); choose another file", path)
-
-
-def read_after(path: str, rowid: int) -> Generator[tuple[int, dict[str, Any]], None, None]:
-    """Yield the rows of a database after a rowid, each with its rowid, flat; raise what `read_database` raises."""
-    with _errors_of(path), closing(_connected_to_read(path)) as connection:
-        _check(connection, path)
-        if not (columns := _columns_in(connection)):
-            return
-        names = ", ".join(f'"{name}"' for name in columns)
-        query = f"SELECT rowid, {names} FROM rows WHERE rowid > ? ORDER BY rowid"
-        for number, *values in connection.execute(query, (rowid,)):
-            if bytes in map(type, values):
-                values = [*map(_restored, values)]
-            row = dict(zip(columns, values))  # noqa: B905
-            if row.get("certain") is not None:
-                row["certain"] = bool(row["certain"])
-            yield number, row
-
-
-def count_up_to(path: str, rowid: int) -> int:
-    """Return how many rows of a database have at most this rowid; raise what `read_database` raises."""
-    with _errors_of(path), closing(_connected_to_read(path)) as connection:
-        _check(connection, path)
-        if not _columns_in(connection):
-            return 0
-        # Every row is counted in an index, which is smaller than the table; those with a higher rowid are few.
-        query = "SELECT (SELECT count(*) FROM rows) - (SELECT count(*) FROM rows WHERE rowid > ?)"
-        ((number,),) = connection.execute(query, (rowid,))
-    return int(number)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import closing
+from array import array
+from collections.abc import Iterable, Iterator
+from contextlib import closing, suppress
 from itertools import chain
 from typing import Any
 
-from cloudedge.archive.database import count_up_to, read_after
+from cloudedge.archive.stored_rows import count_up_to, read_after, read_at
+from cloudedge.errors import CloudEdgeError
 
 
 class DatabaseTail:
@@ -26,7 +28,7 @@ class DatabaseTail:
         """Return whether the rows start over, and the rows since the last call, flat; None where nothing has changed.
 
         They start over where a row that was read before has been deleted or replaced, as a failure is by the next row
-        of its photo. This raises what `read_database` raises, and so does the iterator.
+        of its photo. This raises what `StoredRows` raises, and so does the iterator.
         """
         try:
             state = _state(self._path)
@@ -46,22 +48,28 @@ class DatabaseTail:
             return (True, rows) if is_new else None
         return is_new, chain([first], rows)
 
+    def again(self, numbers: Iterable[int]) -> Iterator[dict[str, Any]]:
+        """Yield rows again, flat, by their numbers since the rows started over; those that are gone are left out."""
+        with suppress(OSError, CloudEdgeError):
+            known = len(self._rowids)  # fewer where reading them again has failed
+            yield from read_at(self._path, [self._rowids[number] for number in numbers if number < known])
+
     def _forget(self) -> None:
-        self._count = 0
+        self._rowids = array("q")
         self._last: tuple[int, dict[str, Any]] = 0, {}  # the rowid and the row that were read last
 
     def _continues(self) -> bool:
         """Return whether the rows that were read are still there; a row may have got the rowid of a deleted one."""
         rowid, _ = self._last
         with closing(read_after(self._path, rowid - 1)) as rows:
-            return next(rows, None) == self._last and count_up_to(self._path, rowid) == self._count
+            return next(rows, None) == self._last and count_up_to(self._path, rowid) == len(self._rowids)
 
     def _rows(self) -> Iterator[dict[str, Any]]:
         is_complete = False
         try:
             for found in read_after(self._path, self._last[0]):
                 self._last = found
-                self._count += 1
+                self._rowids.append(found[0])
                 yield found[1]
             is_complete = True
         finally:

@@ -47,11 +47,11 @@ class LiveReport:
 
         Raises OSError or CloudEdgeError for a file that cannot be read.
         """
-        news = self._tail.news()
-        if news is None:
-            return False
-        is_new, rows = news
-        with self._lock:
+        with self._lock:  # the numbers of rows that captures and file have must be the same
+            news = self._tail.news()
+            if news is None:
+                return False
+            is_new, rows = news
             if is_new:
                 self._captures = Captures(self._pattern)
             self._captures.extend(rows)
@@ -103,9 +103,9 @@ class LiveReport:
     def _view(self, every_phase: bool) -> View:
         with self._lock:
             if every_phase:
-                self._whole = self._whole or view_of(self._captures)
+                self._whole = self._whole or view_of(self._captures, self._tail.again)
                 return self._whole
-            self._short = self._short or view_of(self._captures, every_phase=False)
+            self._short = self._short or view_of(self._captures, self._tail.again, every_phase=False)
             return self._short
 
     def _picture(self, path: str, size: tuple[int, int] = SMALL) -> str | None:

@@ -12,7 +12,7 @@ import click
 from cloudedge.cli.inputs import STDIN
 from cloudedge.cli.options import camera_option, shown_zone_option
 from cloudedge.cli.outputs import STDOUT, count, open_output, writing
-from cloudedge.cli.results import reading
+from cloudedge.cli.results import reading_tables
 from cloudedge.row_formats import printable
 
 if TYPE_CHECKING:
@@ -35,15 +35,16 @@ def command(results: str, target: str | None, zone: ZoneInfo | None, pattern: st
     own. A capture with a time that was classified twice counts once, by its last row; a failure that was cured later
     does not count.
     """
-    from cloudedge.report.captures import COLUMNS, Captures
+    from cloudedge.report.captures import COLUMNS, KIND, Captures
     from cloudedge.report.page import make_page
     from cloudedge.report.view import view_of
 
     _check_output(results, target)
     captures = Captures(pattern, zone)
-    with reading(results, COLUMNS) as rows:
-        captures.extend(rows())
-    view = view_of(captures)
+    with reading_tables(results, COLUMNS, KIND) as (tables, rows_again):
+        for table in tables:
+            captures.add(table)
+        view = view_of(captures, rows_again)
     gone: set[str] = set()
     with ExitStack() as stack:
         stream = open_output(target, stack)
@@ -60,7 +61,7 @@ def command(results: str, target: str | None, zone: ZoneInfo | None, pattern: st
     if gone:
         problem = "cannot be read any more, so the page lacks their pictures"
         click.echo(f"{count(len(gone), 'photo')} {problem}, for example {printable(min(gone))}.", err=True)
-    if zone and not captures.with_offset:
+    if zone and not captures.has_offset:
         click.echo("--timezone changed nothing: no time has an offset.", err=True)
 
 

@@ -1,40 +1,39 @@
-"""The captures of RESULTS as columns of numbers: a year of minutes takes 25 bytes a row besides its path.
+"""The captures of RESULTS as columns of numbers: a year of minutes takes 32 bytes a row besides its path.
 
-Rows come in any order, also while a page is live. Those of the newest captures are kept whole, for phases.
+Rows come in any order, also while a page is live. They are taken in column by column, not row by row, which is several
+times as fast. A row itself is not kept; it has a number, by which it can be read again.
 """
 
 from __future__ import annotations
 
-import heapq
-import marshal
+import json
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime, tzinfo
-from functools import lru_cache
-from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from cloudedge import cameras
-from cloudedge.cameras import camera_of, short_names
+from cloudedge.cameras import short_names
 from cloudedge.phases import SKIES
-from cloudedge.row import Row
-from cloudedge.row_key import capture_id, identity
+from cloudedge.report.paths import Numbers, Paths, Photos
+from cloudedge.row import Row, Table, cells_of, joined
+from cloudedge.row_key import mark_of
 
-# The columns of flat rows that a report needs; a source that can leave out the others is faster.
-COLUMNS = (*cameras.COLUMNS, "error", "base", "rain", "sun_phase", "model")
+# The columns of the table that a report is made of, and those that come as one: what is the same for many rows.
+COLUMNS = ("path", "error", "probability", "captured_at", "key")
+KIND = ("status", "genus", "reason", "time_source", "sun_phase", "model")
 FAILED = len(SKIES)  # in place of a sky
 UNDATED = -1  # in place of a minute
-_LAST_MINUTE = 2**31 - 1  # in the year 4083
+_FIRST_MINUTE, _LAST_MINUTE = 1440, 2**31 - 1  # from the year 1 until 4083
+_MINUTE_1970 = 719163 * 1440
 
 _NIGHTS = ("night", "astronomical", "nautical")  # the sun is so low that a sky without lamps is dark
 _NOT_MATCHED = "other photos"  # whose path has no camera that the pattern finds
-_BATCH = 1000
-_MARSHAL = 2  # the version that does not look for what is the same, which takes time
-_WHOLE_BATCHES = 45  # of each camera: 31 days of minutes
+_BATCH = 200
 _NUMBERS = {name: number for number, name in enumerate(SKIES)}
 
 Bools = npt.NDArray[np.bool_]
@@ -48,7 +47,7 @@ class Columns(NamedTuple):
     sky: npt.NDArray[np.int8]  # an index of SKIES; FAILED for an error
     is_unsure: Bools  # whether no genus stands out
     probability: npt.NDArray[np.float32]  # of the genus; 0 without one
-    camera: npt.NDArray[np.int16]
+    camera: npt.NDArray[np.int32]
     is_night: Bools
     by_file_time: Bools
 
@@ -62,34 +61,20 @@ class Columns(NamedTuple):
         return self if chosen.all() else self.where(chosen)
 
 
-_KINDS = (np.int32, np.int32, np.int8, np.bool_, np.float32, np.int16, np.bool_, np.bool_)  # of the columns
+class _Kind(NamedTuple):
+    """What is the same for many rows: the values of KIND."""
 
-
-class Paths:
-    """Paths by the numbers of their rows, in a third of the memory of a list."""
-
-    def __init__(self) -> None:
-        self._folders: dict[str, int] = {}
-        self._names = bytearray()
-        self._ends, self._folder_of = array("Q", [0]), array("L")
-
-    def __len__(self) -> int:
-        return len(self._folder_of)
-
-    def __getitem__(self, number: int) -> str:
-        name = self._names[self._ends[number] : self._ends[number + 1]].decode(errors="surrogatepass")
-        return self.folders[self._folder_of[number]] + name
+    status: str
+    genus: str | None
+    reason: str | None
+    time_source: str | None
+    sun_phase: str | None
+    model: str
 
     @property
-    def folders(self) -> list[str]:
-        """The folders, each with its last slash."""
-        return [*self._folders]
-
-    def append(self, folder: str, name: str) -> None:
-        """Add a path."""
-        self._folder_of.append(self._folders.setdefault(folder, len(self._folders)))
-        self._names += name.encode(errors="surrogatepass")
-        self._ends.append(len(self._names))
+    def sky(self) -> int:
+        """An index of SKIES; FAILED for an error."""
+        return FAILED if self.status == "error" else _NUMBERS[self.genus or self.reason or ""]
 
 
 class Captures:
@@ -105,154 +90,135 @@ class Captures:
         self.zone = zone
         self.paths = Paths()
         self.errors: dict[int, str] = {}  # number of a row -> what is wrong with its photo
-        self.models: Counter[str] = Counter()
-        self.with_offset = 0  # times
+        self.has_offset = False  # whether any time has one
         self._pattern = pattern
-        self._models: list[str] = []
-        self._cameras: dict[str | None, int] = {}
-        self._batches: list[Columns] = []
-        self._ids: list[npt.NDArray[np.int64]] = []
-        self._whole: dict[int, list[tuple[int, int, list[bytes]]]] = {}  # camera -> heap of newest minute, number, rows
-        self._places: dict[str, tuple[str, int | None]] = {}  # folder -> its full name, and its camera
-        self._failed: list[tuple[int, str]] = []  # number, photo
-        self._cures: dict[str, dict[int, int]] = {}  # photo that has failed -> its first captures since -> last row
-        self._clock = lru_cache(maxsize=1 << 12)(self._read_clock)
+        self._photos = Photos(pattern)
+        self._kind_numbers = Numbers[Any]()  # of kinds as they come: as a tuple or a JSON array
+        self._kinds: list[_Kind] = []
+        self._minute, self._kind, self._probability, self._camera = array("i"), array("i"), array("f"), array("i")
+        self._photo_ids, self._capture_ids = array("q"), array("q")
 
-    def extend(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Add rows, nested or flat."""
-        remaining = iter(rows)
-        while self._take(islice(remaining, _BATCH)):
-            pass
+    def extend(self, rows: Iterable[Row]) -> None:
+        """Add rows, nested or flat; those before an exception too."""
+        batch: list[Sequence[Any]] = []
+        try:
+            for row in rows:
+                batch.append(cells_of(row, [*COLUMNS, *KIND]))
+                if len(batch) == _BATCH:
+                    self._add_cells(batch)
+                    batch.clear()
+        finally:
+            if batch:
+                self._add_cells(batch)
+
+    def add(self, table: Table) -> None:
+        """Add rows: a table of the COLUMNS, and of KIND as one column, of tuples or of JSON arrays."""
+        paths, errors, probabilities, times, keys, kinds = table
+        start = len(self.paths)
+        numbers = [*map(self._kind_numbers.__getitem__, kinds)]
+        for kind in [*self._kind_numbers][len(self._kinds) :]:
+            self._kinds.append(_Kind(*(json.loads(kind) if isinstance(kind, str) else kind)))
+        cuts = [path.rfind("/") + 1 for path in paths]
+        folders = [path[:cut] for path, cut in zip(paths, cuts, strict=True)]
+        names = [path[cut:] for path, cut in zip(paths, cuts, strict=True)]
+        photos, cameras = self._photos.find(paths, folders, names)
+        self.paths.extend(folders, names)
+        self._minute.extend(self._minutes(times))
+        self._kind.extend(numbers)
+        self._probability.extend([float(found or 0) for found in probabilities])
+        self._camera.extend(cameras)
+        self._photo_ids.extend(map(hash, photos))
+        sources = [self._kinds[number].time_source for number in numbers]
+        marks = [mark or number for number, mark in enumerate(map(mark_of, times, sources, keys), start)]
+        self._capture_ids.extend(map(hash, zip(photos, marks, strict=True)))
+        failed = {number for number in {*numbers} if self._kinds[number].status == "error"}
+        if failed:
+            found = (index for index, number in enumerate(numbers) if number in failed)
+            self.errors.update((start + index, errors[index] or "") for index in found)
+
+    def _add_cells(self, rows: Sequence[Sequence[Any]]) -> None:
+        self.add(joined([*zip(*rows, strict=True)], len(COLUMNS)))
 
     @property
     def cameras(self) -> list[str | None]:
         """A name for each camera, in the order of their numbers; None where there is one alone and no pattern."""
         if self._pattern:
-            return [name or _NOT_MATCHED for name in self._cameras]
-        return [*short_names(self._cameras).values()]
+            return [name or _NOT_MATCHED for name in self._photos.cameras]
+        return [*short_names(self._photos.cameras).values()]
+
+    @property
+    def models(self) -> Counter[str]:
+        """The models of the rows, and how many rows each has."""
+        found: Counter[str] = Counter()
+        for kind, number in zip(self._kinds, np.bincount(np.array(self._kind)).tolist(), strict=False):
+            found[kind.model] += number
+        return found
 
     def columns(self) -> Columns:
         """Return what counts: each capture once, without the failures that were cured."""
-        if len(self._batches) != 1:
-            columns = zip(*self._batches, strict=True) if self._batches else [()] * len(_KINDS)
-            every = [
-                np.concatenate([np.array([], kind), *column]) for column, kind in zip(columns, _KINDS, strict=True)
-            ]
-            self._batches = [Columns._make(every)]
-            self._ids = [np.concatenate([np.array([], np.int64), *self._ids])]
-        captures, ids = self._batches[0], self._ids[0]
-        order = np.argsort(ids, kind="stable")
-        is_last = np.ones(len(ids), bool)
-        is_last[:-1] = ids[order][1:] != ids[order][:-1]
-        counts = np.zeros(len(ids), bool)
-        counts[order[is_last]] = True
-        for number, photo in self._failed:
-            cures = [*self._cures[photo].values()]
-            if len(cures) == 1 and cures[0] > number:
-                counts[number] = False
+        kinds, of_row = self._kinds, np.array(self._kind)
+        captures = Columns(
+            number=np.arange(len(of_row), dtype=np.int32),
+            minute=np.array(self._minute),
+            sky=np.array([kind.sky for kind in kinds], np.int8)[of_row],
+            is_unsure=np.array([kind.reason == "low_confidence" for kind in kinds], bool)[of_row],
+            probability=np.array(self._probability),
+            camera=np.array(self._camera),
+            is_night=np.array([kind.sun_phase in _NIGHTS for kind in kinds], bool)[of_row],
+            by_file_time=np.array([kind.time_source == "file" for kind in kinds], bool)[of_row],
+        )
+        photos, ids = np.array(self._photo_ids), np.array(self._capture_ids)
+        counts = _last_of_each(ids)
+        counts[_cured(captures.sky == FAILED, photos, ids)] = False
         return captures.where(counts)
 
-    def newest_rows(self, camera: int, days: int | None = None) -> Iterator[Row]:
-        """Yield the rows of a camera's newest captures, at least those of 31 days of minutes, in the order they came.
+    def _minutes(self, times: Sequence[str | None]) -> list[int]:
+        """Return the minutes since the year 0, by the clock or in the zone; UNDATED without a time before 4083."""
+        if _are_plain(times):
+            with suppress(ValueError):
+                minutes = np.array(times, "datetime64[s]").astype(int) // 60 + _MINUTE_1970
+                if minutes.min() >= _FIRST_MINUTE and minutes.max() <= _LAST_MINUTE:
+                    return list(minutes.tolist())
+        return [*map(self._minute_in, times)]
 
-        With a number of days, older rows may be left out.
-        """
-        batches = self._whole.get(camera, [])
-        oldest = max((newest for newest, _, _ in batches), default=0) - 1440 * days if days else UNDATED
-        for newest, _, rows in sorted(batches, key=lambda batch: batch[1]):
-            if newest >= oldest:
-                yield from map(marshal.loads, rows)
-
-    def _take(self, rows: Iterable[dict[str, Any]]) -> int:
-        """Add a batch, and return how many rows there were."""
-        start = len(self.paths)
-        ids, entries, whole = [], [], dict[int, list[bytes]]()
-        sky, is_unsure, probability = FAILED, False, 0.0
-        for number, row in enumerate(rows, start):
-            path, time = row["path"], row["captured_at"]
-            cut = path.rfind("/") + 1
-            folder, name = path[:cut], path[cut:]
-            photo, camera = self._place(path, folder, name)
-            capture = capture_id(row, photo) or hash((photo, number))
-            if row["status"] == "error":
-                sky, is_unsure, probability = FAILED, False, 0.0
-                self.errors[number] = row["error"] or ""
-                self._failed.append((number, photo))
-                self._cures.setdefault(photo, {})
-            else:
-                sky = _NUMBERS[row["genus"] or row["reason"]]
-                is_unsure, probability = row["reason"] == "low_confidence", row["probability"] or 0.0
-                if photo in self._cures:
-                    self._cure(photo, capture, number)
-            sun = row.get("sun")
-            is_night = (sun["phase"] if sun else row.get("sun_phase")) in _NIGHTS
-            minute = self._minute(time) if time else UNDATED
-            is_by_file = row.get("time_source") == "file"
-            ids.append(capture)
-            entries.append((number, minute, sky, is_unsure, probability, camera, is_night, is_by_file))
-            self.paths.append(folder, name)
-            self._models.append(row["model"])
-            if camera in whole:
-                whole[camera].append(marshal.dumps(row, _MARSHAL))
-            else:
-                whole[camera] = [marshal.dumps(row, _MARSHAL)]
-        if entries:
-            columns = zip(*entries, strict=True)
-            self._batches.append(Columns._make(map(np.array, columns, _KINDS)))
-            self._ids.append(np.array(ids, np.int64))
-            newest = int(self._batches[-1].minute.max())
-            for camera, own in whole.items():
-                self._keep_whole(camera, newest, start, own)
-            self.models.update(self._models)
-            self._models.clear()
-        return len(entries)
-
-    def _cure(self, photo: str, capture: int, number: int) -> None:
-        cures = self._cures[photo]
-        if len(cures) < 2 or capture in cures:
-            cures[capture] = number
-
-    def _keep_whole(self, camera: int, newest: int, start: int, rows: list[bytes]) -> None:
-        heap = self._whole.setdefault(camera, [])
-        if len(heap) < _WHOLE_BATCHES:
-            heapq.heappush(heap, (newest, start, rows))
-        else:
-            heapq.heappushpop(heap, (newest, start, rows))
-
-    def _place(self, path: str, folder: str, name: str) -> tuple[str, int]:
-        """Return the identity of a photo, and the number of its camera."""
-        place = self._places.get(folder)
-        if place is None or not name.isprintable() or name in (".", ".."):
-            photo = identity(path)
-            is_by_folder = self._pattern is None and "://" not in path
-            place = photo.removesuffix(name), self._number_of(camera_of(photo)) if is_by_folder else None
-            self._places[folder] = place
-        start, camera = place
-        return start + name, self._number_of(camera_of(path, self._pattern)) if camera is None else camera
-
-    def _number_of(self, camera: str | None) -> int:
-        return self._cameras.setdefault(camera, len(self._cameras))
-
-    def _minute(self, time: str) -> int:
-        """Return the minute since the year 0, by the clock or in the zone; UNDATED without a time before 4083."""
+    def _minute_in(self, time: str | None) -> int:
         try:
-            if self.zone is None and len(time) >= 19:  # an hour is read once
-                minute, has_offset = self._clock(time[:13], time[19:])
-                minute += int(time[14:16])
-            else:
-                minute, has_offset = self._clock(time, None)
+            moment = datetime.fromisoformat(time or "")
+            self.has_offset |= moment.tzinfo is not None
+            minute = minute_of(moment.astimezone(self.zone) if self.zone and moment.tzinfo else moment)
         except (ValueError, OverflowError):
             return UNDATED
-        self.with_offset += has_offset
         return minute if minute <= _LAST_MINUTE else UNDATED
-
-    def _read_clock(self, time: str, rest: str | None) -> tuple[int, bool]:
-        moment = datetime.fromisoformat(time if rest is None else f"{time}:00:00{rest}")
-        if self.zone and moment.tzinfo:
-            return minute_of(moment.astimezone(self.zone)), True
-        return minute_of(moment), moment.tzinfo is not None
 
 
 def minute_of(moment: datetime) -> int:
     """Return the minute since the year 0 that a clock shows."""
     return moment.toordinal() * 1440 + moment.hour * 60 + moment.minute
+
+
+def _are_plain(times: Sequence[Any]) -> bool:
+    """Return whether all times are like 2024-06-01T12:00:00, which numpy reads many times as fast as `datetime`."""
+    return all(times) and {*map(len, times)} == {19} and "".join(times)[16::19] == ":" * len(times)
+
+
+def _last_of_each(ids: npt.NDArray[np.int64]) -> Bools:
+    """Return which entries have no equal one after them."""
+    order = np.argsort(ids, kind="stable")
+    is_last = np.ones(len(ids), bool)
+    is_last[order[:-1]] = ids[order[1:]] != ids[order[:-1]]
+    return is_last
+
+
+def _cured(is_failed: Bools, photos: npt.NDArray[np.int64], captures: npt.NDArray[np.int64]) -> list[int]:
+    """Return the failures whose photo was classified later, as the one capture that it has shown since it failed."""
+    failed = np.flatnonzero(is_failed)
+    first = {photo: number for number, photo in zip(failed[::-1].tolist(), photos[failed[::-1]].tolist(), strict=True)}
+    since: dict[int, dict[int, int]] = {photo: {} for photo in first}  # photo -> its captures -> the last row of each
+    for number in np.flatnonzero(np.isin(photos, photos[failed]) & ~is_failed).tolist():
+        if number > first[photos[number]]:
+            since[photos[number]][captures[number]] = number
+    return [
+        number
+        for number, found in zip(failed.tolist(), map(since.__getitem__, photos[failed].tolist()), strict=True)
+        if len(found) == 1 and max(found.values()) > number
+    ]

@@ -5,23 +5,28 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from itertools import takewhile
 from math import inf
+from typing import TypeAlias
 
 import numpy as np
 
 from cloudedge.phases import Capture, Phase, capture_of, instant_of, phases
-from cloudedge.report.captures import FAILED, UNDATED, Captures, Paths
+from cloudedge.report.captures import FAILED, UNDATED, Captures, Columns
+from cloudedge.report.paths import Paths
 from cloudedge.report.summary import Summary, summarise
 from cloudedge.row import Row
 from cloudedge.row_formats import printable
-from cloudedge.row_key import capture_id
 
 DAYS_AS_STRIPS = 31  # a longer time is shown as a calendar of hours
+# Reads rows again, by their numbers, in this order. Those that are gone are left out.
+RowsAgain: TypeAlias = Callable[[Sequence[int]], Iterable[Row]]
 _DAY = 86400.0  # seconds
-_DAYS_FOR_THE_LAST = 3  # so many days of captures are looked at, to find the phases of the last one
+_MOST = DAYS_AS_STRIPS * 1440  # captures of each camera whose phases are found: those of a month of minutes
+_MINUTES_FOR_THE_LAST = 3 * 1440  # are looked at to find the phases of the last day, whatever the clock was set to
 _BEFORE = 500  # captures before the first phase that is wanted: they tell how likely each sky is
 _LAST_FAILURES = 100
 
@@ -102,16 +107,20 @@ def state_of(row: Row) -> str:
     return state
 
 
-def view_of(captures: Captures, every_phase: bool = True) -> View:
-    """Add up what has come so far; without `every_phase`, only the phases of the last day are found."""
+def view_of(captures: Captures, rows: RowsAgain, every_phase: bool = True) -> View:
+    """Add up what has come so far; without `every_phase`, only the phases of the last day are found.
+
+    `rows` reads the newest rows again.
+    """
     columns = captures.columns()
     days = np.unique(columns.minute[(columns.minute != UNDATED) & (columns.sky != FAILED)] // 1440).tolist()
     every_phase = every_phase and bool(days) and days[-1] - days[0] < DAYS_AS_STRIPS
     names = enumerate(captures.cameras)
-    cameras = [
-        Camera(name, summarise(columns.of_camera(number)), *_newest(captures, number, name, every_phase))
-        for number, name in sorted(names, key=lambda item: item[1] or "")
-    ]
+    cameras = []
+    for number, name in sorted(names, key=lambda item: item[1] or ""):
+        own = columns.of_camera(number)
+        newest = rows(_newest_numbers(own, every_phase))
+        cameras.append(Camera(name, summarise(own), *_newest(newest, name, every_phase)))
     failed = columns.number[columns.sky == FAILED].tolist()
     return View(
         cameras=cameras,
@@ -125,23 +134,34 @@ def view_of(captures: Captures, every_phase: bool = True) -> View:
     )
 
 
-def _newest(captures: Captures, number: int, name: str | None, every_phase: bool) -> tuple[list[Phase], Row | None]:
+def _newest_numbers(columns: Columns, every_phase: bool) -> list[int]:
+    """Return the numbers of the rows that phases are made of, in the order in which the rows came."""
+    seen = columns.where(columns.sky != FAILED)
+    order = np.argsort(seen.minute, kind="stable")
+    start = max(0, len(order) - _MOST)
+    if not every_phase and len(order):
+        minutes = seen.minute[order]
+        start = max(start, int(np.searchsorted(minutes, minutes[-1] - _MINUTES_FOR_THE_LAST)) - _BEFORE)
+    return sorted(seen.number[order[start:]].tolist())
+
+
+def _newest(rows: Iterable[Row], name: str | None, every_phase: bool) -> tuple[list[Phase], Row | None]:
     """Return the phases that are shown of a camera, all or those of its last day, and its newest row."""
-    found: dict[int, Capture] = {}
+    found: list[Capture] = []
     newest: tuple[float, Row] | None = None
-    for index, row in enumerate(captures.newest_rows(number, None if every_phase else _DAYS_FOR_THE_LAST)):
-        if row["status"] == "ok":
+    for row in rows:
+        if row["status"] == "ok":  # it may have changed since its number was found
             capture = capture_of(row)
             instant = instant_of(capture) if capture else -inf
             if newest is None or instant >= newest[0]:
                 newest = instant, row
             if capture:
-                found[capture_id(row) or index] = capture
-    ordered = sorted(found.values(), key=instant_of)
-    if not every_phase and ordered:
-        start = bisect_left(ordered, instant_of(ordered[-1]) - _DAY, key=instant_of)
-        ordered = ordered[max(0, start - _BEFORE) :]
-    return [*phases(ordered, name)], newest and newest[1]
+                found.append(capture)
+    found.sort(key=instant_of)
+    if not every_phase and found:
+        start = bisect_left(found, instant_of(found[-1]) - _DAY, key=instant_of)
+        found = found[max(0, start - _BEFORE) :]
+    return [*phases(found, name)], newest and newest[1]
 
 
 def _shared_folder(folders: list[str]) -> str:

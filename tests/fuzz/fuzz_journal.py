@@ -14,10 +14,11 @@ with atheris.instrument_imports(include=["cloudedge", "json"]):
 
     from cloudedge import CloudClassifier
     from cloudedge.errors import CloudEdgeError, ImageError
-    from cloudedge.report.captures import Captures
+    from cloudedge.report.captures import COLUMNS, KIND, Captures
     from cloudedge.report.page import make_page
     from cloudedge.report.view import view_of
-    from cloudedge.row_formats import read_rows, to_csv, to_jsonl
+    from cloudedge.row_file import RowFile
+    from cloudedge.row_formats import to_csv, to_jsonl
 
 PATH = scratch()
 FORMATS: tuple[Any, ...] = ("jsonl", "csv")
@@ -35,8 +36,11 @@ def try_one(data: bytes) -> None:
     PATH.write_bytes(data)
     captures = Captures()
     try:
-        captures.extend(read_rows(str(PATH)))
-        report = "".join(make_page(view_of(captures), "rows")).encode()
+        with open(PATH, "rb") as stream:
+            rows = RowFile(stream, str(PATH), lambda number: None)
+            for table in rows.tables(COLUMNS, KIND):
+                captures.add(table)
+            report = "".join(make_page(view_of(captures, rows.again), "rows")).encode()
     except CloudEdgeError as error:
         one_line(str(error))
     else:

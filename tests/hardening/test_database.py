@@ -16,7 +16,8 @@ import pytest
 from command import CLASSIFY, run
 from conftest import HANGS_AFTER
 
-from cloudedge.archive.database import Database, read_database
+from cloudedge.archive.database import Database
+from cloudedge.archive.stored_rows import StoredRows
 
 if sys.platform == "win32":
     pytest.skip("POSIX signals and locks", allow_module_level=True)
@@ -35,7 +36,7 @@ mounts = pytest.mark.skipif(not can_mount(), reason="needs unshare(1), and leave
 
 
 def names(target: Path) -> list[str]:
-    return [os.path.basename(row["path"]) for row in read_database(str(target))]
+    return [os.path.basename(row["path"]) for row in StoredRows(str(target)).rows()]
 
 
 def in_namespace(script: str, folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:

@@ -186,7 +186,7 @@ def test_shards_are_a_partition(paths: list[str], count: int) -> None:
 def test_a_report_counts_every_capture_once(written: list[dict[str, Any]]) -> None:
     captures = Captures()
     captures.extend(written)
-    view = view_of(captures)
+    view = view_of(captures, lambda numbers: [written[number] for number in numbers])
     summaries = [camera.summary for camera in view.cameras]
     seen = [row for row in written if row["status"] == "ok"]
     dated = [row for row in seen if (row["captured_at"] or "9") < "4083"]

@@ -13,11 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudedge.archive import database
-from cloudedge.archive.database import Database, create_database, read_database
+from cloudedge.archive import database, sqlite_table
+from cloudedge.archive.database import Database, create_database
 from cloudedge.archive.journal import refuse_to_replace
 from cloudedge.archive.ledger import signature
 from cloudedge.archive.locked_file import JournalError
+from cloudedge.archive.stored_rows import StoredRows
 from cloudedge.errors import BusyError
 from cloudedge.row import flat_columns
 
@@ -61,7 +62,7 @@ def write(target: Path, *rows: dict[str, Any], top_k: int = 1, settle: bool = Fa
 
 
 def rows_of(target: Path) -> list[dict[str, Any]]:
-    return list(read_database(str(target)))
+    return list(StoredRows(str(target)).rows())
 
 
 def states(target: Path) -> list[tuple[str, str | None]]:
@@ -102,7 +103,7 @@ def test_rows_are_read_as_they_were_written(target: Path) -> None:
     found = rows_of(target)
     assert [list(row) for row in found] == [[*rows[0], "key"]] * 4
     assert [{name: value for name, value in row.items() if name != "key"} for row in found] == rows
-    light = list(read_database(str(target), ["certain", "path"]))
+    light = list(StoredRows(str(target)).rows(["certain", "path"]))
     assert light == [{"certain": row["certain"], "path": row["path"]} for row in rows]
 
 
@@ -165,7 +166,7 @@ def test_more_genera_and_new_fields_are_columns_added_when_it_is_opened(target: 
     connection.close()
     (older,) = rows_of(target)
     assert "rain" not in older
-    assert list(read_database(str(target), ["path", "rain"])) == [{"path": "a.jpg", "rain": None}]
+    assert list(StoredRows(str(target)).rows(["path", "rain"])) == [{"path": "a.jpg", "rain": None}]
     top = [{"genus": "Cumulus", "probability": 0.5}, {"genus": "Cirrus", "probability": 0.25}]
     write(target, good("b.jpg", top=top), top_k=2)
     first, second = rows_of(target)
@@ -270,7 +271,7 @@ def test_one_writer_at_a_time_and_any_number_of_readers(target: Path) -> None:
         holder = rf" \(process {os.getpid()}\)" if os.path.exists("/proc/locks") else ""
         with pytest.raises(BusyError, match=f"is being written by another cloudedge{holder};"):
             write(target)
-        reading = read_database(str(target))
+        reading = StoredRows(str(target)).rows()
         assert next(reading)["path"] == "a.jpg"
         journal.write(good("b.jpg"), journal.key("b.jpg", None))
         assert list(reading) == []  # as it was when reading began
@@ -282,7 +283,7 @@ def test_one_writer_at_a_time_and_any_number_of_readers(target: Path) -> None:
 
 
 def test_a_lock_of_another_program_is_named(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "_PATIENCE", 0.0)
+    monkeypatch.setattr(sqlite_table, "_PATIENCE", 0.0)
     write(target, good("a.jpg"))
     other = sqlite3.connect(target, isolation_level=None)
     with Database(str(target), 1, "tiny") as journal:

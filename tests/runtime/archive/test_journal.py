@@ -14,10 +14,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cloudedge.archive.database import Database, read_database
+from cloudedge.archive.database import Database
 from cloudedge.archive.journal import SQLITE, Journal, refuse_to_replace
 from cloudedge.archive.ledger import signature
 from cloudedge.archive.locked_file import JournalError
+from cloudedge.archive.stored_rows import StoredRows
 from cloudedge.errors import BusyError, CloudEdgeError
 from cloudedge.row import flat_columns, flatten
 from cloudedge.row_formats import csv_line, read_rows
@@ -61,7 +62,7 @@ def opened(target: Path, format_: Any, settings: str = "tiny", **how: Any) -> Jo
 
 def rows_of(target: Path) -> list[dict[str, Any]]:
     is_database = target.read_bytes().startswith(SQLITE)
-    return list(read_database(str(target)) if is_database else read_rows(str(target)))
+    return list(StoredRows(str(target)).rows() if is_database else read_rows(str(target)))
 
 
 def write(target: Path, format_: Any, *rows: dict[str, Any], settings: str = "tiny", settle: bool = False) -> None:

@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from cloudedge.archive.database import Database, read_database
+from cloudedge.archive.database import Database
 from cloudedge.archive.journal import Journal
+from cloudedge.archive.stored_rows import StoredRows
 from cloudedge.cli.main import cli
 from cloudedge.row_formats import json_line, to_csv, to_jsonl
 
@@ -105,7 +106,7 @@ def test_outputs_without_keys_are_converted_too(tmp_path: Path) -> None:
     (tmp_path / "rows.json").write_text("[\n" + ",\n".join(map(json.dumps, rows())) + "\n]\n")
     for name in ("rows.jsonl", "rows.csv", "rows.json"):
         *_, csv = chain(tmp_path, name, f"{name}.db", f"{name}.jsonl", f"{name}.csv")
-        assert list(read_database(str(tmp_path / f"{name}.db"))) == rows()
+        assert list(StoredRows(str(tmp_path / f"{name}.db")).rows()) == rows()
         assert csv.read_text() == (tmp_path / "rows.csv").read_text()
 
 

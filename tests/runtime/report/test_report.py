@@ -113,9 +113,10 @@ class Page(HTMLParser):
 
 
 def look(rows: Iterable[dict[str, Any]], pattern: str | None = None, zone: tzinfo | None = None) -> View:
+    rows = list(rows)
     captures = Captures(pattern, zone)
     captures.extend(rows)
-    return view_of(captures)
+    return view_of(captures, lambda numbers: [rows[number] for number in numbers])
 
 
 def summary_of(rows: Iterable[dict[str, Any]]) -> Summary:
