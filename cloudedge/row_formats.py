@@ -139,7 +139,7 @@ def _csv_cell(value: Any) -> str:
 
 
 def _is_row(row: dict[str, Any]) -> bool:
-    texts = row["error"], row["reason"], row["captured_at"], *map(row.get, ("genus", "time_source", "key"))
+    texts = row["error"], row["reason"], row["captured_at"], row.get("genus"), row.get("time_source")
     if not _TEXT_OR_NULL.issuperset(map(type, texts)):
         return False
     if not (isinstance(row["path"], str) and isinstance(row["model"], str)):

@@ -33,7 +33,8 @@ def mark_of(captured_at: str | None, time_source: str | None, key: str | None) -
     """Return what tells the captures of one photo apart: its own time, else its bytes, else another time or the key."""
     if captured_at and time_source not in _OTHER_CLOCKS:
         return captured_at
-    return content_of(key or "") or captured_at or key
+    content = content_of(key) if isinstance(key, str) else None  # any tool can write a row
+    return content or captured_at or key
 
 
 def capture_id(row: Row) -> int | None:

@@ -183,6 +183,12 @@ def test_rows_that_are_gone_are_left_out_of_the_phases(tmp_path: Path) -> None:
     assert (camera.phases, camera.newest) == ([], None)
 
 
+def test_a_key_of_another_tool_does_no_harm() -> None:
+    captures = Captures()
+    captures.extend(row(number, "a.jpg", captured_at=None, key=number % 2 or None) for number in range(4))
+    assert captures.columns().number.tolist() == [0, 2, 3]  # 1 and 3 are the same
+
+
 def test_what_was_read_before_a_problem_counts() -> None:
     def rows() -> Any:
         yield from (row(number, f"{number}.jpg") for number in range(250))
