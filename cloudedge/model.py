@@ -5,7 +5,8 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -18,6 +19,7 @@ import numpy.typing as npt
 
 from cloudedge.errors import ModelError, brief
 from cloudedge.installation import command_to_install
+from cloudedge.model_file import read_metadata
 from cloudedge.model_spec import METADATA_KEY, ModelSpec
 from cloudedge.packaged_models import packaged, pinned_sha256, sha256
 
@@ -51,11 +53,12 @@ class Model:
     unpickling it opens its file again.
     """
 
-    def __init__(self, path: str | os.PathLike[str], threads: int | None = None) -> None:
+    def __init__(self, path: str | os.PathLike[str], threads: int | None = None, wait: bool = True) -> None:
         """Open a packaged model by its name ("resnet34"), or a model file by its path.
 
         `threads` is the number of CPU threads, by default as many as this process may use. Raises ModelError when the
-        file, or onnxruntime itself, cannot be used, and when a packaged model is not the file that was released.
+        file, or onnxruntime itself, cannot be used, and when a packaged model is not the file that was released. With
+        `wait` False the file is still being opened when this returns; `ready` and `run` wait for it.
         """
         if threads is not None and threads < 1:
             raise ValueError(f"threads must be at least 1, not {threads}")
@@ -65,21 +68,18 @@ class Model:
         self.threads = threads or usable_cpus()
         self._file = os.path.abspath(self.path)  # a later change of the working directory does not matter
         self.pinned = pinned_sha256(str(path)) if is_name else None
-        with ThreadPoolExecutor(1) as pool:  # the checksum costs next to nothing while onnxruntime opens the file
-            digest = pool.submit(sha256, self._file) if self.pinned else None
-            session, self.spec = self._open()
-        if digest and digest.result() != self.pinned:
-            raise self._error("is not the file that was released; reinstall cloudedge")
-        self._session = (os.getpid(), session)
-        self._opening = Lock()
-        judges = [output for output, threshold in _JUDGES.items() if threshold in self.spec.thresholds]
-        offered = {node.name for node in session.get_outputs()}
-        self._wanted = ["logits", *offered.intersection(["evidence"]), *judges]
+        self.spec = self._described()
+        self._reopening = Lock()
+        self._opening = (os.getpid(), _in_thread(self._checked, _onnxruntime()))
+        if wait:
+            self.ready()
 
     def __del__(self) -> None:
-        pid, session = getattr(self, "_session", (os.getpid(), None))
-        if pid != os.getpid():
-            _abandon(session)
+        if not hasattr(self, "_opening"):
+            return
+        pid, opening = self._opening
+        if pid != os.getpid() and opening.done() and not opening.exception():
+            _abandon(opening.result())
 
     def __reduce__(self) -> tuple[type[Model], tuple[str | os.PathLike[str], int | None]]:
         return type(self), self._arguments
@@ -89,11 +89,13 @@ class Model:
         """The SHA-256 of the file, in hexadecimal."""
         return self.pinned or sha256(self._file)
 
+    def ready(self) -> None:
+        """Wait until the file is open; ModelError if it cannot be used."""
+        self._session()
+
     def run(self, batch: npt.NDArray[np.float32]) -> Outputs:
         """Run a batch float32 (N, 3, h, w) as `cloudedge.preprocess` makes it; ModelError when that fails."""
-        pid, session = self._session
-        if pid != os.getpid():
-            session = self._reopen()
+        session = self._session()
         try:
             values = dict(zip(self._wanted, session.run(self._wanted, {"image": batch}), strict=True))
         except Exception as error:  # onnxruntime's errors have no base of their own
@@ -104,24 +106,45 @@ class Model:
             raise self._error("gives values that are not finite; export it again")
         return Outputs(values["logits"], *map(values.get, ("evidence", "familiarity", "clear")))
 
-    def _reopen(self) -> Any:
-        """Open the file in a forked process, once for all of its threads."""
-        with self._opening:
-            opener, earlier = self._session
-            if opener == os.getpid():  # another thread was first
-                return earlier
-            session, spec = self._open()
-            if spec != self.spec:
-                raise self._error("has changed since it was opened; start again")
-            _abandon(earlier)
-            self._session = (os.getpid(), session)
-            return session
-
-    def _open(self) -> tuple[Any, ModelSpec]:
+    def _described(self) -> ModelSpec:
+        """Return what the file says of itself, where possible without onnxruntime."""
         if not os.path.isfile(self._file):
             problem = "is not a file" if os.path.exists(self._file) else "does not exist"
             raise self._error(f"{problem}; give the path of a model")
-        onnxruntime = _onnxruntime()
+        try:
+            self._description = read_metadata(self._file).get(METADATA_KEY)
+        except (OSError, ValueError):
+            self._description = None
+        if self._description is None:
+            self._open(_onnxruntime())  # raises the error: onnxruntime knows whether it is a model
+        try:
+            return ModelSpec.from_json(self._description or "")
+        except ValueError as error:
+            raise self._error(f"describes itself wrongly: {error}") from error
+
+    def _session(self) -> Any:
+        """Return the session, when it is open; in a forked process one of its own, for all of its threads."""
+        pid, opening = self._opening
+        if pid == os.getpid():
+            return opening.result()
+        with self._reopening:
+            pid, earlier = self._opening
+            if pid != os.getpid():  # no other thread was first
+                self._opening = (os.getpid(), _in_thread(self._open, _onnxruntime()))
+                if earlier.done():
+                    _abandon(earlier.result())
+        return self._session()
+
+    def _checked(self, onnxruntime: Any) -> Any:
+        """Open the file, and check that a packaged one is the one that was released."""
+        with ThreadPoolExecutor(1) as pool:  # the checksum costs next to nothing while onnxruntime opens the file
+            digest = pool.submit(sha256, self._file) if self.pinned else None
+            session = self._open(onnxruntime)
+        if digest and digest.result() != self.pinned:
+            raise self._error("is not the file that was released; reinstall cloudedge")
+        return session
+
+    def _open(self, onnxruntime: Any) -> Any:
         try:
             session = onnxruntime.InferenceSession(
                 self._file,
@@ -130,20 +153,32 @@ class Model:
                 enable_fallback=0,
                 disabled_optimizers=_HINDRANCES,
             )
-            text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+            description = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
         except Exception as error:
             raise self._error(f"is not a model that onnxruntime can load ({brief(error)})") from error
-        if text is None:
+        if description is None:
             raise self._error("does not describe itself (metadata key `cloudedge`); make one with the export stage")
+        if description != self._description:
+            raise self._error("has changed since it was opened; start again")
         try:
-            spec = ModelSpec.from_json(text)
-            _check_graph(session, spec)
+            _check_graph(session, self.spec)
         except ValueError as error:
             raise self._error(f"describes itself wrongly: {error}") from error
-        return session, spec
+        judges = [output for output, threshold in _JUDGES.items() if threshold in self.spec.thresholds]
+        offered = {node.name for node in session.get_outputs()}
+        self._wanted = ["logits", *offered.intersection(["evidence"]), *judges]
+        return session
 
     def _error(self, problem: str) -> ModelError:
         return ModelError(problem, str(self.path))
+
+
+def _in_thread(task: Callable[..., Any], *arguments: Any) -> Future[Any]:
+    """Run a task in a thread of its own; the interpreter waits for it at its end."""
+    pool = ThreadPoolExecutor(1, thread_name_prefix="cloudedge-open")
+    future = pool.submit(task, *arguments)
+    pool.shutdown(wait=False)
+    return future
 
 
 def _abandon(session: Any) -> None:

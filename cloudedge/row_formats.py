@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, BinaryIO, TypeVar
 
-from cloudedge.errors import CloudEdgeError
-from cloudedge.errors import printable as printable  # the one escaper, of paths in rows too
+from cloudedge.errors import CloudEdgeError, printable
 from cloudedge.genera import BASES, GENERA
 from cloudedge.row import NAMELESS, SUN_COLUMNS, Row, flat_columns, flatten, guesses_of, is_number
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 
+from cloudedge.errors import printable
 from cloudedge.files import full_path
 from cloudedge.row import Row
-from cloudedge.row_formats import printable
 
 KEY = re.compile("[0-9a-f]{12}-[0-9a-f]{16}-[0-9a-f]{16}")
 EARLIER_KEY = re.compile("[0-9a-f]{16}")  # of earlier versions: a digest of path as typed, state and settings

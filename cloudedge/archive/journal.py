@@ -15,10 +15,10 @@ from typing import Any, Literal
 
 from cloudedge.archive.ledger import Ledger
 from cloudedge.archive.locked_file import CAN_LOCK, JournalError, is_at, lock, open_locked
-from cloudedge.errors import CloudEdgeError
+from cloudedge.errors import CloudEdgeError, printable
 from cloudedge.files import replacing_text
 from cloudedge.row import SUN_COLUMNS, Row, flat_columns, flatten
-from cloudedge.row_formats import csv_header, csv_line, json_line, parse, printable
+from cloudedge.row_formats import csv_header, csv_line, json_line, parse
 from cloudedge.row_key import EARLIER_KEY, KEY, content_of, identity
 
 SQLITE = b"SQLite format 3\0"  # how a database begins; see https://sqlite.org/fileformat.html

@@ -12,7 +12,7 @@ import click
 from cloudedge.bench.measure import STAGES, measure_models, measured_device
 from cloudedge.cli.inputs import broken_library
 from cloudedge.cli.options import Finite, threads_option
-from cloudedge.row_formats import printable
+from cloudedge.errors import printable
 
 
 @click.command("bench", short_help="Measure how fast the models run on this device.")

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 
 import click
 
+from cloudedge.cli.formats import DATABASE, KEPT, format_of
 from cloudedge.cli.inputs import STDIN
-from cloudedge.cli.outputs import DATABASE, KEPT, count, format_of, not_written
+from cloudedge.cli.outputs import count, not_written
 from cloudedge.cli.results import Rows, reading
-from cloudedge.errors import CloudEdgeError
+from cloudedge.errors import CloudEdgeError, printable
 from cloudedge.files import replacing, replacing_text
 from cloudedge.row import Row, flat_columns, flatten, unflatten
-from cloudedge.row_formats import csv_line, json_line, printable
+from cloudedge.row_formats import csv_line, json_line
 
 _EXIT_CODES = """Exit codes: 0 TARGET holds the rows; 1 it cannot be written; 2 wrong usage, or RESULTS does not hold
 rows; 130 interrupted."""

@@ -12,11 +12,10 @@ from cloudedge.cli.inputs import STDIN, open_classifier, standard_input
 from cloudedge.cli.options import Answer, GenusName, crop_option, model_options
 from cloudedge.cli.outputs import unwritable
 from cloudedge.cli.text import to_text
-from cloudedge.errors import ImageError, ModelError
+from cloudedge.errors import ImageError, ModelError, printable
 from cloudedge.files import replacing_text
 from cloudedge.genera import GENERA
 from cloudedge.row import row_of
-from cloudedge.row_formats import printable
 
 if TYPE_CHECKING:
     from PIL import Image

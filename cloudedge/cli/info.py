@@ -14,7 +14,7 @@ from cloudedge import __version__
 from cloudedge.cli.inputs import broken_library
 from cloudedge.cli.options import model_options
 from cloudedge.cli.text import fit
-from cloudedge.row_formats import printable
+from cloudedge.errors import printable
 
 # What is shown of the model without --verbose: all of it fits a screen of 24 lines.
 _SHORT = ("path", "sha256", "checksum", "name", "version", "temperature", "thresholds", "licence")

@@ -6,7 +6,6 @@ import gc
 import io
 import json
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
@@ -23,35 +22,38 @@ _LONGEST_PASSWORD = 65_535  # bytes; MQTT carries no more
 LARGEST_INPUT = 512 << 20  # bytes, more than any photo from a camera has
 
 
-def open_classifier(model: str, threads: int | None, answer: Answer, max_pixels: int | None = None) -> CloudClassifier:
-    """Open the model; raise ModelError if that fails.
+def open_classifier(
+    model: str, threads: int | None, answer: Answer, max_pixels: int | None = None, wait: bool = True
+) -> CloudClassifier:
+    """Open the model; raise ModelError if that fails, without `wait` perhaps only when the first photo is classified.
 
-    A signal waits until it is open: raised while two threads import, it could leave an import lock held forever.
-    What is loaded stays to the end, so the garbage collector need not look through it.
+    A signal waits for the imports: raised while two threads import, it could leave an import lock held forever. What
+    is loaded stays to the end, so the garbage collector need not look through it.
     """
     gc.disable()
     try:
-        (classifier,) = signals.held(_open(*arguments) for arguments in [(model, threads, answer, max_pixels)])
+        (classifier,) = signals.held(_open(*arguments) for arguments in [(model, threads, answer, max_pixels, wait)])
     finally:
         gc.freeze()
         gc.enable()
     return classifier
 
 
-def _open(model: str, threads: int | None, answer: Answer, max_pixels: int | None) -> CloudClassifier:
-    """While onnxruntime opens the file, which it does without Python's lock, the other libraries are loaded."""
+def _open(model: str, threads: int | None, answer: Answer, max_pixels: int | None, wait: bool) -> CloudClassifier:
+    """Load the other libraries while onnxruntime opens the file, which it does without Python's lock."""
     try:
         from cloudedge.model import Model
 
-        with ThreadPoolExecutor(1) as pool:
-            opening = pool.submit(Model, model, threads)
-            from cloudedge.classifier import CloudClassifier
-            from cloudedge.photo.crop import WHOLE
-            from cloudedge.photo.formats import MAX_JPEG_PIXELS
+        opening = Model(model, threads, wait=False)
+        from cloudedge.classifier import CloudClassifier
+        from cloudedge.photo.crop import WHOLE
+        from cloudedge.photo.formats import MAX_JPEG_PIXELS
     except ImportError as error:
         raise broken_library(error) from error
+    if wait:
+        opening.ready()
     crop, limit = answer.crop or WHOLE, max_pixels or MAX_JPEG_PIXELS
-    return CloudClassifier(opening.result(), None, answer.top_k, crop, limit, answer.min_confidence, answer.place)
+    return CloudClassifier(opening, None, answer.top_k, crop, limit, answer.min_confidence, answer.place)
 
 
 def broken_library(error: ImportError) -> ModelError:

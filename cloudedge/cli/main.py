@@ -15,8 +15,7 @@ import click
 
 from cloudedge import __version__, signals
 from cloudedge.cli.exit_codes import EXIT_CODES, INTERRUPTED, MODEL_UNUSABLE, NOT_ALL_CLASSIFIED, OUTPUT_IN_USE
-from cloudedge.errors import BusyError, CloudEdgeError, ModelError
-from cloudedge.row_formats import printable
+from cloudedge.errors import BusyError, CloudEdgeError, ModelError, printable
 
 
 def main() -> NoReturn:

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import click
 
 from cloudedge.genera import GENERA
-from cloudedge.sun import Location
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from cloudedge.photo.crop import Box
+    from cloudedge.sun import Location
 
     # Generic from click 8.2 and 8.4 on.
     _Choice: TypeAlias = click.Choice[str]  # type: ignore[type-arg, unused-ignore]
@@ -49,6 +49,8 @@ class Coordinates(_Type):
     name = "coordinates"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
+        from cloudedge.sun import Location
+
         try:
             latitude, longitude = map(float, value.split(","))
             Location(latitude, longitude)
@@ -179,7 +181,11 @@ class Answer:
     @property
     def place(self) -> Location | None:
         """The location of the camera, and the zone of its clock."""
-        return Location(*self.location, self.zone) if self.location else None
+        if self.location is None:
+            return None
+        from cloudedge.sun import Location
+
+        return Location(*self.location, self.zone)
 
 
 threads_option = click.option(

@@ -14,21 +14,18 @@ import click
 from cloudedge.archive.journal import Journal, refuse_to_replace
 from cloudedge.archive.locked_file import JournalError
 from cloudedge.archive.photos import claims_to_be_photo
+from cloudedge.cli.formats import DATABASE, STDOUT
 from cloudedge.cli.inputs import settings_of
 from cloudedge.cli.options import Answer
 from cloudedge.cli.text import to_terminal, to_text
-from cloudedge.errors import BusyError, CloudEdgeError
+from cloudedge.errors import BusyError, CloudEdgeError, printable
 from cloudedge.files import replacing_text
 from cloudedge.row import Row
-from cloudedge.row_formats import printable, to_csv, to_json, to_jsonl
+from cloudedge.row_formats import to_csv, to_json, to_jsonl
 
 if TYPE_CHECKING:  # they load sqlite3, numpy and onnxruntime, which --help does not need
     from cloudedge.archive.database import Database
     from cloudedge.classifier import CloudClassifier
-
-STDOUT = "-"
-DATABASE = "db"
-KEPT = ("jsonl", "csv", DATABASE)  # the formats of files to which rows are added
 
 
 def open_journal(
@@ -130,18 +127,6 @@ def unwritable(target: str, error: OSError, option: str = "--output") -> click.B
     why = error.strerror if os.path.isdir(parent) else "its folder does not exist"
     problem = f"{printable(target)} cannot be written: {why}."
     return click.BadParameter(problem, param_hint=option)
-
-
-def format_of(target: str | None, format_: str | None, otherwise: str = "text") -> str:
-    """Return the format asked for, else the one in the extension of the output.
-
-    Raises click's error where something else than a database is to go into a file with the name of one.
-    """
-    extension = os.path.splitext(target or "")[1].lower().removeprefix(".")
-    if format_ and extension == DATABASE:
-        problem = f"{printable(str(target))} has the name of a database; leave out --format, or choose another name."
-        raise click.BadParameter(problem, param_hint="--output")
-    return format_ or (extension if extension in ("json", *KEPT) else otherwise)
 
 
 def writer(format_: str, top_k: int, terminal: bool) -> Callable[[Iterable[Row]], Iterator[str]]:

@@ -9,8 +9,7 @@ import click
 
 from cloudedge.cli.inputs import broken_library
 from cloudedge.cli.outputs import count, unwritable
-from cloudedge.errors import CloudEdgeError, ModelError
-from cloudedge.row_formats import printable
+from cloudedge.errors import CloudEdgeError, ModelError, printable
 
 _EXIT_CODES = """Exit codes: 0 the page is written; 2 wrong usage, or DIR cannot be written; 3 the model or onnxruntime
 cannot be used; 130 interrupted."""

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cloudedge.cameras import COLUMNS, alternating, captures_by_camera
+from cloudedge.cli.formats import format_of
 from cloudedge.cli.options import camera_option, shown_zone_option
-from cloudedge.cli.outputs import count, format_of, open_output, writing
+from cloudedge.cli.outputs import count, open_output, writing
 from cloudedge.cli.results import reading
 from cloudedge.errors import printable
 from cloudedge.phases import Capture, Phase, phases

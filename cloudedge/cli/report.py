@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cloudedge.cli.formats import STDOUT
 from cloudedge.cli.inputs import STDIN
 from cloudedge.cli.options import camera_option, shown_zone_option
-from cloudedge.cli.outputs import STDOUT, count, open_output, writing
+from cloudedge.cli.outputs import count, open_output, writing
 from cloudedge.cli.results import reading_tables
-from cloudedge.row_formats import printable
+from cloudedge.errors import printable
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo

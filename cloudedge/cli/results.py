@@ -13,10 +13,9 @@ import click
 from cloudedge.archive.journal import SQLITE
 from cloudedge.cli.inputs import STDIN
 from cloudedge.cli.outputs import writing
-from cloudedge.errors import CloudEdgeError
+from cloudedge.errors import CloudEdgeError, printable
 from cloudedge.row import Table
 from cloudedge.row_file import RowFile
-from cloudedge.row_formats import printable
 
 Rows: TypeAlias = Callable[[], Iterator[dict[str, Any]]]
 Tables: TypeAlias = Iterator[Table]

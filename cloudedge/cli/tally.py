@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 
 import click
 
-from cloudedge.cli.outputs import STDOUT, count
+from cloudedge.cli.formats import STDOUT
+from cloudedge.cli.outputs import count
+from cloudedge.errors import printable
 from cloudedge.row import Row
-from cloudedge.row_formats import printable
 
 _SHOWN_FAILURES = 10
 

@@ -12,8 +12,8 @@ from typing import TextIO
 
 import click
 
+from cloudedge.errors import printable
 from cloudedge.row import NAMELESS, Row, doubt, guesses, percent, setting, summary
-from cloudedge.row_formats import printable
 
 _BAR_WIDTH = 24
 _NO_BREAK = "\u00a0"

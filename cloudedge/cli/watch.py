@@ -19,6 +19,7 @@ from cloudedge.archive.row_command import run_command
 from cloudedge.archive.watch import Changes, Watch
 from cloudedge.cli.camera import Watching, address_options, open_camera, open_fetcher, refuse_options_of_others, ticks
 from cloudedge.cli.exit_codes import INTERRUPTED
+from cloudedge.cli.formats import KEPT, format_of
 from cloudedge.cli.inputs import open_classifier, settings_of
 from cloudedge.cli.metrics import MetricsFile, metrics_option
 from cloudedge.cli.mqtt import Mqtt, mqtt_options
@@ -32,12 +33,12 @@ from cloudedge.cli.options import (
     glob_option,
     model_options,
 )
-from cloudedge.cli.outputs import KEPT, colour, format_of, open_journal, writer, writing
+from cloudedge.cli.outputs import colour, open_journal, writer, writing
 from cloudedge.cli.text import to_text
+from cloudedge.errors import printable
 from cloudedge.files import is_address
 from cloudedge.installation import command_to_add
 from cloudedge.row import Row, row_of
-from cloudedge.row_formats import printable
 
 _EXIT_CODES = """Exit codes: 0 ended by SIGTERM or SIGHUP; 1 the output cannot be written; 2 wrong usage; 3 the model or
 onnxruntime cannot be used; 4 another cloudedge is writing FILE; 130 ended by Ctrl-C."""

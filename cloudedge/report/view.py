@@ -14,12 +14,12 @@ from typing import TypeAlias
 
 import numpy as np
 
+from cloudedge.errors import printable
 from cloudedge.phases import Capture, Phase, capture_of, instant_of, phases
 from cloudedge.report.captures import FAILED, UNDATED, Captures, Columns
 from cloudedge.report.paths import Paths
 from cloudedge.report.summary import Summary, summarise
 from cloudedge.row import Row
-from cloudedge.row_formats import printable
 
 DAYS_AS_STRIPS = 31  # a longer time is shown as a calendar of hours
 # Reads rows again, by their numbers, in this order. Those that are gone are left out.

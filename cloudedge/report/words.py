@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from html import escape
 
+from cloudedge.errors import printable
 from cloudedge.genera import GENERA
 from cloudedge.phases import SKIES, Phase
 from cloudedge.row import NAMELESS, percent
-from cloudedge.row_formats import printable
 
 TITLES = [*(genus.name for genus in GENERA), *NAMELESS.values()]  # by the index of a sky
 STYLES = [*(genus.abbreviation for genus in GENERA), *NAMELESS]  # the same as classes

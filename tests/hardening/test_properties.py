@@ -22,6 +22,7 @@ from resuming import resume
 
 from cloudedge import CloudClassifier
 from cloudedge.archive.photos import in_shard
+from cloudedge.errors import printable
 from cloudedge.genera import GENERA
 from cloudedge.model import Outputs
 from cloudedge.model_spec import ModelSpec
@@ -33,7 +34,7 @@ from cloudedge.report.captures import Captures
 from cloudedge.report.page import make_page
 from cloudedge.report.view import view_of
 from cloudedge.row import NAMELESS
-from cloudedge.row_formats import printable, read_rows, to_csv, to_json, to_jsonl
+from cloudedge.row_formats import read_rows, to_csv, to_json, to_jsonl
 from cloudedge.row_key import identity
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)

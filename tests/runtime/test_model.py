@@ -6,6 +6,7 @@ import pickle
 import re
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 import cloudedge
+from cloudedge import model as model_module
 from cloudedge import packaged_models
 from cloudedge.classifier import CloudClassifier
 from cloudedge.errors import ModelError
@@ -351,10 +353,10 @@ def test_a_forked_process_runs_the_model_and_ends(tiny):
 def test_a_forked_process_opens_the_model_once_for_all_its_threads(tiny, batch, monkeypatch):
     model, opened, opening = Model(tiny), [], Model._open
 
-    def slowly(self):
+    def slowly(self, onnxruntime):
         opened.append(self)
         time.sleep(0.2)
-        return opening(self)
+        return opening(self, onnxruntime)
 
     monkeypatch.setattr(Model, "_open", slowly)
     expected = model.run(batch).logits
@@ -371,3 +373,44 @@ def test_a_model_file_that_changed_is_not_mixed_with_the_old_one(make_model, met
     monkeypatch.setattr(os, "getpid", lambda: -1)  # as in a forked process
     with pytest.raises(ModelError, match="has changed"):
         model.run(batch)
+
+
+# Without waiting
+
+
+def test_a_model_may_be_used_while_it_is_being_opened(tiny, batch, monkeypatch):
+    may_open, opening = threading.Event(), Model._open
+
+    def when_told(self, onnxruntime):
+        assert may_open.wait(60)
+        return opening(self, onnxruntime)
+
+    monkeypatch.setattr(Model, "_open", when_told)
+    model = Model(tiny, wait=False)
+    assert model.spec.name == "tiny"
+    with ThreadPoolExecutor(2) as pool:
+        running = [pool.submit(model.run, batch) for _ in range(2)]
+        may_open.set()
+        expected = Model(tiny).run(batch).logits
+        assert all(np.allclose(one.result().logits, expected) for one in running)
+
+
+@pytest.mark.parametrize("use", [Model.ready, lambda model: model.run(np.ones((1, 3, 32, 32), np.float32))])
+def test_what_is_wrong_with_the_graph_comes_when_it_is_used(use, make_model, metadata):
+    model = Model(make_model(metadata, "output_name"), wait=False)
+    for _ in range(2):
+        with pytest.raises(ModelError, match="no output `logits`"):
+            use(model)
+
+
+def test_a_file_that_changes_while_it_is_opened_is_refused(make_model, metadata, monkeypatch):
+    path, read = make_model(metadata), model_module.read_metadata
+
+    def read_before_a_change(file):
+        found = read(file)
+        make_model({**metadata, "version": "0.0.2"})
+        return found
+
+    monkeypatch.setattr(model_module, "read_metadata", read_before_a_change)
+    with pytest.raises(ModelError, match="has changed"):
+        Model(path)

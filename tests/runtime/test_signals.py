@@ -53,12 +53,12 @@ def interrupted_shutdown(self, *arguments, **options):
 ThreadPoolExecutor.shutdown = interrupted_shutdown
 """
 WHILE_A_STRING_IS_EXECUTED = """
-import cloudedge.cli.classify
-find = cloudedge.cli.classify.find_photos
+import cloudedge.cli.classifying
+find = cloudedge.cli.classifying.find_photos
 def interrupted_find(*arguments):
     exec("signal.raise_signal(NUMBER)", {"signal": signal})  # as in the making of a dataclass
     return find(*arguments)
-cloudedge.cli.classify.find_photos = interrupted_find
+cloudedge.cli.classifying.find_photos = interrupted_find
 """
 IN_A_DESTRUCTOR = """
                 class Dying:
@@ -69,8 +69,8 @@ IN_A_DESTRUCTOR = """
 """
 IN_A_FINALIZER = """
 import time
-import cloudedge.cli.classify
-find = cloudedge.cli.classify.find_photos
+import cloudedge.cli.classifying
+find = cloudedge.cli.classifying.find_photos
 class Dying:
     def __del__(self):
         signal.raise_signal(NUMBER)  # Python drops what is raised here, as in the callback of an import lock
@@ -78,7 +78,7 @@ def interrupted_find(*arguments):
     Dying()
     time.sleep(60)
     return find(*arguments)
-cloudedge.cli.classify.find_photos = interrupted_find
+cloudedge.cli.classifying.find_photos = interrupted_find
 """
 WHEN_ALL_IS_DONE = """
 import cloudedge.cli.tally

@@ -271,9 +271,9 @@ def test_an_interruption_speaks_of_no_file_that_never_was(photos: list[Path]) ->
 
 def test_an_error_of_the_system_names_what_failed(photos: list[Path], tmp_path: Path) -> None:
     program = (
-        "import cloudedge.cli.classify as classify\n"
+        "import cloudedge.cli.classifying as classifying\n"
         "def fail(*arguments, **options): open('/no-such/list')\n"
-        "classify.find_photos = fail\n"
+        "classifying.find_photos = fail\n"
         "from cloudedge.cli.main import main\nmain()"
     )
     for output in ((), ("-o", str(tmp_path / "rows.csv"))):
