@@ -21,9 +21,12 @@ from cloudedge.photo.capture_time import TimeSource, time_of
 from cloudedge.photo.crop import WHOLE, Box, check_box, crop_pixels, side_to_decode
 from cloudedge.photo.formats import MAX_JPEG_PIXELS
 from cloudedge.photo.name_time import Neighbours
-from cloudedge.photo.read import Source, drop_tracebacks, out_of_memory, path_of, read
+from cloudedge.photo.read import Source, out_of_memory, path_of, read
 from cloudedge.row import NAMELESS, Classification, GenusProbability, LevelProbability, Reason
 from cloudedge.sun import DARK_BELOW, Location, sun_at
+
+
+_MOST_WORKERS = 8  # each holds a photo in memory
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,39 +89,35 @@ class CloudClassifier:
     def classify_many(self, sources: Iterable[Source]) -> Iterator[Classification]:
         """Classify photos, lazily and in order; one that cannot be read is a row with status "error".
 
-        Photos given as paths or bytes are decoded a few ahead, by as many threads of their own as the model has, four
-        at most. Anything else gets its row before the next source is asked for, because by then its owner may have
-        closed or overwritten it. Raises TypeError for a single photo.
+        Photos given as paths or bytes are classified side by side, each in a thread of its own, as many as the model
+        has, eight at most. Anything else gets its row before the next source is asked for, because by then its owner
+        may have closed or overwritten it. Raises TypeError for a single photo.
         """
         if _is_one_photo(sources):
             raise TypeError(f"classify_many takes several photos, not one ({type(sources).__name__}); use classify")
         return self._classify_many(sources)
 
     def _classify_many(self, sources: Iterable[Source]) -> Iterator[Classification]:
-        workers = min(4, self.model.threads)
-        pool = ThreadPoolExecutor(workers, thread_name_prefix="cloudedge-decode")
-        started: deque[tuple[Source, Future[_Prepared | ImageError]]] = deque()
+        workers = min(_MOST_WORKERS, self.model.threads)
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="cloudedge-classify")
+        started: deque[Future[Classification]] = deque()
         try:
             for source in sources:
-                started.append((source, pool.submit(self._attempt, source)))
+                started.append(pool.submit(self._attempt, source))
                 ahead = 2 * workers if isinstance(source, str | os.PathLike | bytes) else 0
                 while len(started) > ahead:
-                    yield self._finish(*started.popleft())
+                    yield started.popleft().result()
             while started:
-                yield self._finish(*started.popleft())
+                yield started.popleft().result()
         finally:  # also where the consumer stops early
             pool.shutdown(cancel_futures=True)
 
-    def _attempt(self, source: Source) -> _Prepared | ImageError:
-        """Prepare a photo in another thread; of an error without its traceback, which holds the photo.
-
-        Where memory is short, a thread may be unable to raise, and its result would never come.
-        """
+    def _attempt(self, source: Source) -> Classification:
+        """Return the row of a photo, also if it cannot be read."""
         try:
-            return self._prepare(source)
+            return self.classify(source)
         except ImageError as error:
-            drop_tracebacks(error)
-            return error
+            return self.error_row(source, error)
 
     def _prepare(self, source: Source) -> _Prepared:
         try:
@@ -137,10 +136,6 @@ class CloudClassifier:
             time_of(path_of(source), photo.captured_at, self._neighbours),
             photo.size,
         )
-
-    def _finish(self, source: Source, started: Future[_Prepared | ImageError]) -> Classification:
-        prepared = started.result()
-        return self.error_row(source, prepared) if isinstance(prepared, ImageError) else self._row(source, prepared)
 
     def _row(self, source: Source, photo: _Prepared) -> Classification:
         spec = self.model.spec

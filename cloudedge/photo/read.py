@@ -73,14 +73,10 @@ def read(source: Source, size: int | None = None, max_pixels: int = MAX_JPEG_PIX
 
 def out_of_memory(error: MemoryError, path: str | None) -> ImageTooLargeError:
     """Return the error to raise instead, and release what has filled the memory: the tracebacks hold it."""
-    drop_tracebacks(error)
+    found: BaseException | None = error
+    while found is not None:
+        found.__traceback__, found = None, found.__context__
     return ImageTooLargeError("does not fit into memory; scale it down", path)
-
-
-def drop_tracebacks(error: BaseException | None) -> None:
-    """Remove the tracebacks of an error and of those that caused it."""
-    while error is not None:
-        error.__traceback__, error = None, error.__context__
 
 
 def _read(source: Source, size: int | None, max_pixels: int) -> Photo:
