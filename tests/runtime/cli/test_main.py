@@ -412,6 +412,32 @@ def test_a_packaged_model_is_checked_against_its_pinned_checksum(
         assert json.loads(printed.out)["model"]["checksum"] == "ok"
 
 
+# The model is opened only when a photo has been made ready: a program that waited for it first would not end well.
+EAGER = """
+import sys, threading
+from cloudedge import preprocess
+from cloudedge.cli.main import main
+from cloudedge.model import Model
+is_ready, normalise, opened = threading.Event(), preprocess.normalise, Model._open
+def signalled(*arguments):
+    is_ready.set()
+    return normalise(*arguments)
+def late(*arguments):
+    if not is_ready.wait(60):
+        raise TimeoutError
+    return opened(*arguments)
+preprocess.normalise, Model._open = signalled, late
+main()
+"""
+
+
+def test_the_first_photo_is_read_while_the_model_is_opened(photos: list[Path]) -> None:
+    command = [sys.executable, "-c", EAGER, "classify", "--model", TINY, "--format", "jsonl", str(photos[0])]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["status"] == "ok"
+
+
 def test_a_long_run_looks_for_garbage_although_opening_the_model_does_not() -> None:
     assert gc.isenabled()
     open_classifier(TINY, 1, Answer(3, None, None))
