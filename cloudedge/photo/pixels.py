@@ -22,7 +22,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
         opaque = Image.new("RGB", image.size, "white")
         opaque.paste(image, mask=image)
         return opaque
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")  # which would copy it
 
 
 def _grey(image: Image.Image) -> Image.Image:
