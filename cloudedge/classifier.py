@@ -25,7 +25,6 @@ from cloudedge.photo.read import Source, out_of_memory, path_of, read
 from cloudedge.row import NAMELESS, Classification, GenusProbability, LevelProbability, Reason
 from cloudedge.sun import DARK_BELOW, Location, sun_at
 
-
 _MOST_WORKERS = 8  # each holds a photo in memory
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cloudedge.cli.outputs import DATABASE, format_of
+from cloudedge.cli.formats import DATABASE, format_of
 from cloudedge.errors import CloudEdgeError, ImageError
 from cloudedge.phases import Phase
 from cloudedge.report.captures import Captures

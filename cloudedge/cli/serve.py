@@ -15,9 +15,9 @@ import click
 
 from cloudedge import signals, systemd
 from cloudedge.cli.exit_codes import INTERRUPTED
+from cloudedge.cli.formats import KEPT, format_of
 from cloudedge.cli.inputs import open_classifier
 from cloudedge.cli.options import Answer, answer_options, camera_option, model_options
-from cloudedge.cli.outputs import KEPT, format_of
 from cloudedge.errors import printable
 from cloudedge.installation import command_to_add
 
