@@ -1,4 +1,4 @@
-"""The options for cameras that are given by their addresses, and the fetcher that they describe."""
+"""Cameras that are given by their addresses: the options of `watch` for them, the fetcher, and what a camera gives."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from cloudedge.cli.access import PASSWORD_VARIABLE, Access, access_options
 from cloudedge.cli.inputs import Unreadable, password_in
 from cloudedge.cli.options import Finite
 from cloudedge.errors import ImageError, printable
@@ -28,20 +29,8 @@ if TYPE_CHECKING:
     from cloudedge.signals import Stop
     from cloudedge.sun import Location
 
-PASSWORD_VARIABLE = "CLOUDEDGE_CAMERA_PASSWORD"
-
 _FOR_FOLDERS = ("settle", "poll", "glob", "exclude")
 _FOR_CAMERAS = ("every", "keep", "keep_days", "user", "password_file", "insecure", "ca")
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """How to get to a camera: user, password and trust in its certificate."""
-
-    user: str | None
-    password_file: str | None
-    insecure: bool
-    ca: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,30 +41,6 @@ class Watching:
     keep: str | None
     keep_days: int | None
     access: Access
-
-
-def access_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options for a camera's user and certificate; the command gets them as `access`."""
-
-    @wraps(command)
-    def with_access(
-        *arguments: Any, user: str | None, password_file: str | None, insecure: bool, ca: str | None, **options: Any
-    ) -> None:
-        command(*arguments, access=Access(user, password_file, insecure, ca), **options)
-
-    decorated: Callable[..., None] = with_access
-    for option in (
-        click.option("--ca", metavar="FILE", help="Trust this certificate (PEM), the camera's own or its signer's."),
-        click.option("--insecure", is_flag=True, help="Trust any certificate of a camera."),
-        click.option(
-            "--password-file",
-            metavar="FILE",
-            help=f"The camera's password.  [default: the variable {PASSWORD_VARIABLE}]",
-        ),
-        click.option("--user", metavar="NAME", help="The user name for a camera that asks for a user and a password."),
-    ):
-        decorated = option(decorated)
-    return decorated
 
 
 def address_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cloudedge.cli.camera import Access, access_options, open_fetcher
+from cloudedge.cli.access import Access, access_options
 from cloudedge.cli.exit_codes import EXIT_CODES
 from cloudedge.cli.formats import DATABASE, KEPT, STDOUT, format_of
 from cloudedge.cli.inputs import STDIN, open_classifier
@@ -16,6 +16,8 @@ from cloudedge.files import is_address
 if TYPE_CHECKING:
     from datetime import datetime
     from zoneinfo import ZoneInfo
+
+    from cloudedge.camera.fetch import Fetcher
 
 
 @click.command("classify", epilog=EXIT_CODES, short_help="Print a row for each photo.")
@@ -94,9 +96,7 @@ def command(
 
         if not is_before(since, until):
             raise click.UsageError("--since must be before --until.")
-    cameras = {path: open_fetcher(path, access) for path in paths if is_address(path)}
-    paths = tuple(cameras[path].address.shown if path in cameras else path for path in paths)
-    cameras = {fetcher.address.shown: fetcher for fetcher in cameras.values()}
+    paths, cameras = _cameras_in(paths, access)
     answer = Answer(top_k, crop, min_confidence, location, zone)
     classifier = open_classifier(model, threads, answer, wait=resume)
     # While the model is being opened, the rest is loaded, and the first photo is read.
@@ -105,3 +105,14 @@ def command(
 
     choice = Choice(paths, cameras, Selection(glob, exclude, recursive), since, until, sort == "time", shard)
     run(classifier, answer, choice, target, format_, resume, quiet)
+
+
+def _cameras_in(paths: tuple[str, ...], access: Access) -> tuple[tuple[str, ...], dict[str, Fetcher]]:
+    """Return the paths, addresses without their passwords, and what fetches from each address."""
+    if not any(map(is_address, paths)):
+        return paths, {}
+    from cloudedge.cli.camera import open_fetcher
+
+    found = {path: open_fetcher(path, access) for path in paths if is_address(path)}
+    shown = tuple(found[path].address.shown if path in found else path for path in paths)
+    return shown, {fetcher.address.shown: fetcher for fetcher in found.values()}

@@ -17,12 +17,11 @@ from cloudedge import signals
 from cloudedge.archive.ledger import Ledger, signature
 from cloudedge.archive.photo_list import collected
 from cloudedge.archive.photos import Selection, find_photos, in_shard, taken_between
-from cloudedge.cli.camera import Snapshot, take_snapshot
 from cloudedge.cli.exit_codes import INTERRUPTED, NOT_ALL_CLASSIFIED
 from cloudedge.cli.formats import STDOUT
 from cloudedge.cli.inputs import STDIN, standard_input
 from cloudedge.cli.options import Answer
-from cloudedge.cli.outputs import colour, count, open_journal, open_output, writer, writing
+from cloudedge.cli.outputs import colour, count, open_output, writer, writing
 from cloudedge.cli.tally import Tally
 from cloudedge.cli.text import fit
 from cloudedge.errors import printable
@@ -31,6 +30,7 @@ from cloudedge.row import Row, row_of
 if TYPE_CHECKING:
     from cloudedge.camera.fetch import Fetcher
     from cloudedge.classifier import CloudClassifier
+    from cloudedge.cli.camera import Snapshot
     from cloudedge.photo.read import Source
 
 
@@ -62,6 +62,8 @@ def run(
         with ExitStack() as stack:
             journal: Ledger | None = None
             if target is not None and resume:
+                from cloudedge.cli.journals import open_journal  # takes a while to load
+
                 journal = stack.enter_context(open_journal(target, format_, classifier, answer))
             stream = None if journal else open_output(target, stack)
             photos = _chosen(choice, tally, journal)
@@ -133,6 +135,8 @@ def _keyed_rows(
     `_to_do`: with --sort or a progress bar, hours can pass between the two. A photo of which only the time of change is
     new is skipped.
     """
+    if cameras:
+        from cloudedge.cli.camera import take_snapshot
     begun: deque[tuple[str, Snapshot | None]] = deque()
 
     def sources() -> Iterator[Source]:

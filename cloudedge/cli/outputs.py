@@ -1,4 +1,4 @@
-"""Where rows go: a file that is replaced, a journal, or standard output, and in which format."""
+"""Where rows go: a file that is replaced, or standard output, and in which format."""
 
 from __future__ import annotations
 
@@ -7,61 +7,17 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TextIO
 
 import click
 
-from cloudedge.archive.journal import Journal, refuse_to_replace
-from cloudedge.archive.locked_file import JournalError
 from cloudedge.archive.photos import claims_to_be_photo
-from cloudedge.cli.formats import DATABASE, STDOUT
-from cloudedge.cli.inputs import settings_of
-from cloudedge.cli.options import Answer
+from cloudedge.cli.formats import STDOUT
 from cloudedge.cli.text import to_terminal, to_text
-from cloudedge.errors import BusyError, CloudEdgeError, printable
+from cloudedge.errors import CloudEdgeError, printable
 from cloudedge.files import replacing_text
 from cloudedge.row import Row
 from cloudedge.row_formats import to_csv, to_json, to_jsonl
-
-if TYPE_CHECKING:  # they load sqlite3, numpy and onnxruntime, which --help does not need
-    from cloudedge.archive.database import Database
-    from cloudedge.classifier import CloudClassifier
-
-
-def open_journal(
-    target: str,
-    format_: str,
-    classifier: CloudClassifier,
-    answer: Answer,
-    replay: Callable[[dict[str, Any]], object] | None = None,
-) -> Journal | Database:
-    """Open the file that is both output and journal; raise click's error, which says why, if that fails."""
-    refuse_photo(target)
-    try:
-        opened = _opened(target, format_, answer.top_k, settings_of(classifier, answer), replay)
-    except BusyError:
-        raise
-    except CloudEdgeError as error:
-        raise click.BadParameter(f"{error}.", param_hint="--output") from error
-    except OSError as error:
-        raise unwritable(target, error) from error
-    spec = classifier.model.spec
-    others = sum(number for model, number in opened.models.items() if model != f"{spec.name} {spec.version}")
-    if others:
-        rows = f"{count(others, 'row')} of another model"
-        again = "stays, and its photo is" if others == 1 else "stay, and their photos are"
-        click.echo(f"{printable(target)}: {rows} {again} classified again.", err=True)
-    return opened
-
-
-def _opened(
-    target: str, format_: Any, top_k: int, settings: str, replay: Callable[[dict[str, Any]], object] | None
-) -> Journal | Database:
-    if format_ != DATABASE:
-        return Journal(target, format_, top_k, settings, replay)
-    from cloudedge.archive.database import Database  # it loads sqlite3
-
-    return Database(target, top_k, settings, replay)
 
 
 def open_output(target: str | None, stack: ExitStack) -> TextIO:
@@ -71,6 +27,9 @@ def open_output(target: str | None, stack: ExitStack) -> TextIO:
             raise click.UsageError("standard output is closed; give -o FILE.")
         return sys.stdout
     refuse_photo(target)
+    from cloudedge.archive.journal import refuse_to_replace  # takes a while to load
+    from cloudedge.archive.locked_file import JournalError
+
     try:
         refuse_to_replace(target)
     except JournalError as error:

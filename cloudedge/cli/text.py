@@ -5,8 +5,6 @@ The colours are those that can be read on a white background as well as on a bla
 
 from __future__ import annotations
 
-import shutil
-import textwrap
 from collections.abc import Iterable, Iterator
 from typing import TextIO
 
@@ -33,6 +31,9 @@ def to_terminal(rows: Iterable[Row]) -> Iterator[str]:
 
 def wrapped(text: str, indent: str = "") -> list[str]:
     """Break a text into lines that fit the terminal, between words only; a no-break space becomes a space."""
+    import shutil  # both take a while to load
+    import textwrap
+
     width = shutil.get_terminal_size().columns
     lines = textwrap.wrap(text, width - len(indent), break_long_words=False, break_on_hyphens=False)
     return [indent + line.replace(_NO_BREAK, " ") for line in lines]

@@ -21,6 +21,7 @@ from cloudedge.cli.camera import Watching, address_options, open_camera, open_fe
 from cloudedge.cli.exit_codes import INTERRUPTED
 from cloudedge.cli.formats import KEPT, format_of
 from cloudedge.cli.inputs import open_classifier, settings_of
+from cloudedge.cli.journals import open_journal
 from cloudedge.cli.metrics import MetricsFile, metrics_option
 from cloudedge.cli.mqtt import Mqtt, mqtt_options
 from cloudedge.cli.options import (
@@ -33,7 +34,7 @@ from cloudedge.cli.options import (
     glob_option,
     model_options,
 )
-from cloudedge.cli.outputs import colour, open_journal, writer, writing
+from cloudedge.cli.outputs import colour, writer, writing
 from cloudedge.cli.text import to_text
 from cloudedge.errors import printable
 from cloudedge.files import is_address
