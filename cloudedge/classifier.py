@@ -55,13 +55,16 @@ class CloudClassifier:
         max_pixels: int = MAX_JPEG_PIXELS,
         min_confidence: float | None = None,
         location: Location | None = None,
+        side_by_side: bool = False,
     ) -> None:
         """Open a packaged model by its name, or a model file by its path; or take a `Model` that is open.
 
-        `threads` is the number of CPU threads for the model, by default as many as this process may use. `crop` is
-        left, top, right, bottom as fractions (0..1) of the width and height of the upright photo. A photo with more
-        than `max_pixels` is not decoded. Below `min_confidence` (0..1), by default a threshold of the model's, an
-        answer is not certain. With a `location`, rows say where the sun stood, and a photo of the night is dark,
+        `threads` is the number of CPU threads, by default as many as this process may use. All of them compute one
+        photo; with `side_by_side`, one computes each, which is faster in `classify_many` and slower in `classify`.
+        `crop` is left, top, right, bottom as fractions (0..1) of the width and height of the upright photo. A photo
+        with more than `max_pixels` is not decoded. Below `min_confidence` (0..1), by default a threshold of the
+        model's, an answer is not certain. With a `location`, rows say where the sun stood, and a photo of the night is
+        dark,
         however long it was exposed. Raises ModelError when the file, or onnxruntime itself, cannot be used.
         """
         if top_k < 1:
@@ -69,7 +72,7 @@ class CloudClassifier:
         if min_confidence is not None and not 0 <= min_confidence <= 1:
             raise ValueError(f"min_confidence must be from 0 to 1, not {min_confidence}")
         check_box(crop)
-        self.model = model if isinstance(model, Model) else Model(model, threads)
+        self.model = model if isinstance(model, Model) else Model(model, threads, side_by_side)
         self.top_k = top_k
         self.crop = crop
         self.max_pixels = max_pixels

@@ -53,19 +53,27 @@ class Model:
     unpickling it opens its file again.
     """
 
-    def __init__(self, path: str | os.PathLike[str], threads: int | None = None, wait: bool = True) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        threads: int | None = None,
+        side_by_side: bool = False,
+        wait: bool = True,
+    ) -> None:
         """Open a packaged model by its name ("resnet34"), or a model file by its path.
 
-        `threads` is the number of CPU threads, by default as many as this process may use. Raises ModelError when the
-        file, or onnxruntime itself, cannot be used, and when a packaged model is not the file that was released. With
-        `wait` False the file is still being opened when this returns; `ready` and `run` wait for it.
+        `threads` is the number of CPU threads, by default as many as this process may use. All of them compute one
+        photo; with `side_by_side`, one computes each, for callers that run as many photos at the same time. Raises
+        ModelError when the file, or onnxruntime itself, cannot be used, and when a packaged model is not the file that
+        was released. With `wait` False the file is still being opened when this returns; `ready` and `run` wait for it.
         """
         if threads is not None and threads < 1:
             raise ValueError(f"threads must be at least 1, not {threads}")
         is_name = isinstance(path, str) and os.path.basename(path) == path and "." not in path
-        self._arguments = (path if is_name else os.path.abspath(path), threads)
+        self._arguments = (path if is_name else os.path.abspath(path), threads, side_by_side)
         self.path = packaged(str(path)) if is_name else Path(path)
         self.threads = threads or usable_cpus()
+        self._threads_of_a_run = 1 if side_by_side else self.threads
         self._file = os.path.abspath(self.path)  # a later change of the working directory does not matter
         self.pinned = pinned_sha256(str(path)) if is_name else None
         self.spec = self._described()
@@ -81,7 +89,7 @@ class Model:
         if pid != os.getpid() and opening.done() and not opening.exception():
             _abandon(opening.result())
 
-    def __reduce__(self) -> tuple[type[Model], tuple[str | os.PathLike[str], int | None]]:
+    def __reduce__(self) -> tuple[type[Model], tuple[str | os.PathLike[str], int | None, bool]]:
         return type(self), self._arguments
 
     @cached_property
@@ -148,7 +156,7 @@ class Model:
         try:
             session = onnxruntime.InferenceSession(
                 self._file,
-                _options(onnxruntime, self.threads),
+                _options(onnxruntime, self._threads_of_a_run),
                 ["CPUExecutionProvider"],
                 enable_fallback=0,
                 disabled_optimizers=_HINDRANCES,

@@ -13,10 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cloudedge.errors import ModelError
 from cloudedge.packaged_models import packaged_names
+
+if TYPE_CHECKING:
+    from cloudedge.classifier import CloudClassifier
 
 T = TypeVar("T")
 
@@ -35,7 +38,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class PhotoTimes:
-    """Times of one photo, warm: each of STAGES by its name; `per_second` is the rate of `classify_many`."""
+    """Times of one photo, warm: each of STAGES by its name; `per_second` is the rate in a folder of such photos."""
 
     photo: str
     stages: dict[str, Spread]
@@ -78,13 +81,16 @@ def measure_model(model: str, threads: int | None, photos: dict[str, str], secon
 
     classifier = CloudClassifier(model, threads)
     load_ms = 1e3 * (time.perf_counter() - began)
-    times = tuple(_photo_times(classifier, name, path, seconds) for name, path in photos.items())
+    stages = {name: _stages_of(classifier, path, seconds / 2) for name, path in photos.items()}
+    del classifier  # its memory is not needed beside that of the next
+    classifier = CloudClassifier(model, threads, side_by_side=True)
     spec = classifier.model.spec
+    rates = {name: _rate(classifier, path, stages[name]["total"].p50, seconds / 2) for name, path in photos.items()}
     return ModelTimes(
         model=f"{spec.name} {spec.version}",
         threads=classifier.model.threads,
         load_ms=load_ms,
-        photos=times,
+        photos=tuple(PhotoTimes(name, stages[name], rates[name]) for name in photos),
         peak_mb=_peak_mb(),
     )
 
@@ -150,19 +156,23 @@ def _draw(path: str, width: int, height: int) -> None:
     draw_sky(width, height).save(path, quality=90)
 
 
-def _photo_times(classifier: Any, name: str, path: str, seconds: float) -> PhotoTimes:
+def _stages_of(classifier: Any, path: str, seconds: float) -> dict[str, Spread]:
     classifier.classify(path)  # the first one warms up: pages, caches, onnxruntime's memory
     samples: dict[str, list[float]] = {stage: [] for stage in STAGES}
-    ends = time.perf_counter() + seconds / 2
+    ends = time.perf_counter() + seconds
     while time.perf_counter() < ends or len(samples["total"]) < 5:
         for stage, value in _one(classifier, path).items():
             samples[stage].append(1e3 * value)
-    count = max(4 * classifier.model.threads, round(1e3 * seconds / 2 / _spread(samples["total"]).p50))
+    return {stage: _spread(values) for stage, values in samples.items()}
+
+
+def _rate(classifier: CloudClassifier, path: str, photo_ms: float, seconds: float) -> float:
+    """Return how many photos a second are classified in a folder."""
+    list(classifier.classify_many([path] * classifier.model.threads))  # this warms up again
+    count = max(4 * classifier.model.threads, round(1e3 * seconds / photo_ms))
     began = time.perf_counter()
-    for _ in classifier.classify_many([path] * count):
-        pass
-    rate = count / (time.perf_counter() - began)
-    return PhotoTimes(name, {stage: _spread(values) for stage, values in samples.items()}, rate)
+    list(classifier.classify_many([path] * count))
+    return count / (time.perf_counter() - began)
 
 
 def _one(classifier: Any, path: str) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -98,7 +99,8 @@ def command(
             raise click.UsageError("--since must be before --until.")
     paths, cameras = _cameras_in(paths, access)
     answer = Answer(top_k, crop, min_confidence, location, zone)
-    classifier = open_classifier(model, threads, answer, wait=resume)
+    are_many = len(paths) > 1 or any(map(os.path.isdir, paths))
+    classifier = open_classifier(model, threads, answer, side_by_side=are_many, wait=resume)
     # While the model is being opened, the rest is loaded, and the first photo is read.
     from cloudedge.archive.photos import Selection
     from cloudedge.cli.classifying import Choice, run

@@ -25,7 +25,7 @@ from cloudedge.cli.outputs import colour, count, open_output, writer, writing
 from cloudedge.cli.tally import Tally
 from cloudedge.cli.text import fit
 from cloudedge.errors import printable
-from cloudedge.row import Row, row_of
+from cloudedge.row import Classification, Row, row_of
 
 if TYPE_CHECKING:
     from cloudedge.camera.fetch import Fetcher
@@ -151,9 +151,13 @@ def _keyed_rows(
                 begun.append((key, snapshot))
                 yield snapshot.source if snapshot else path if path != STDIN else standard_input()
 
-    for result in signals.held(classifier.classify_many(signals.let_through(sources()))):
+    for result in signals.held(_classified(classifier, signals.let_through(sources()))):
         key, snapshot = begun.popleft()
         yield row_of(snapshot.dated(result, classifier.location) if snapshot else result), key
+
+
+def _classified(classifier: CloudClassifier, sources: Iterable[Source]) -> Iterator[Classification]:
+    yield from classifier.classify_many(sources)
     classifier.model.ready()  # where there was no photo, nobody has asked yet whether it can be used
 
 

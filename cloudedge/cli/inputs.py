@@ -16,6 +16,7 @@ from cloudedge.errors import ImageError, ImageTooLargeError, ModelError, printab
 
 if TYPE_CHECKING:  # it loads numpy and onnxruntime, which --help does not need
     from cloudedge.classifier import CloudClassifier
+    from cloudedge.model import Model
 
 STDIN = "-"
 _LONGEST_PASSWORD = 65_535  # bytes; MQTT carries no more
@@ -23,37 +24,45 @@ LARGEST_INPUT = 512 << 20  # bytes, more than any photo from a camera has
 
 
 def open_classifier(
-    model: str, threads: int | None, answer: Answer, max_pixels: int | None = None, wait: bool = True
+    model: str,
+    threads: int | None,
+    answer: Answer,
+    max_pixels: int | None = None,
+    side_by_side: bool = False,
+    wait: bool = True,
 ) -> CloudClassifier:
     """Open the model; raise ModelError if that fails, without `wait` perhaps only when the first photo is classified.
 
-    A signal waits for the imports: raised while two threads import, it could leave an import lock held forever. What
-    is loaded stays to the end, so the garbage collector need not look through it.
+    With `side_by_side` each thread computes a photo of its own. A signal waits for the imports: raised while two
+    threads import, it could leave an import lock held forever. What is loaded stays to the end, so the garbage
+    collector need not look through it.
     """
     gc.disable()
     try:
-        (classifier,) = signals.held(_open(*arguments) for arguments in [(model, threads, answer, max_pixels, wait)])
+        (opening,) = signals.held(_loaded(*arguments) for arguments in [(model, threads, side_by_side, wait)])
     finally:
         gc.freeze()
         gc.enable()
-    return classifier
+    from cloudedge.classifier import CloudClassifier
+    from cloudedge.photo.crop import WHOLE
+    from cloudedge.photo.formats import MAX_JPEG_PIXELS
+
+    crop, limit = answer.crop or WHOLE, max_pixels or MAX_JPEG_PIXELS
+    return CloudClassifier(opening, None, answer.top_k, crop, limit, answer.min_confidence, answer.place)
 
 
-def _open(model: str, threads: int | None, answer: Answer, max_pixels: int | None, wait: bool) -> CloudClassifier:
-    """Load the other libraries while onnxruntime opens the file, which it does without Python's lock."""
+def _loaded(model: str, threads: int | None, side_by_side: bool, wait: bool) -> Model:
+    """Load the other libraries while onnxruntime opens the model, which it does without Python's lock."""
     try:
         from cloudedge.model import Model
 
-        opening = Model(model, threads, wait=False)
-        from cloudedge.classifier import CloudClassifier
-        from cloudedge.photo.crop import WHOLE
-        from cloudedge.photo.formats import MAX_JPEG_PIXELS
+        opening = Model(model, threads, side_by_side, wait=False)
+        import cloudedge.classifier  # noqa: F401
     except ImportError as error:
         raise broken_library(error) from error
     if wait:
         opening.ready()
-    crop, limit = answer.crop or WHOLE, max_pixels or MAX_JPEG_PIXELS
-    return CloudClassifier(opening, None, answer.top_k, crop, limit, answer.min_confidence, answer.place)
+    return opening
 
 
 def broken_library(error: ImportError) -> ModelError:

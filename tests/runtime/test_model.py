@@ -312,6 +312,15 @@ def test_several_threads_may_run_one_model(tiny, batch):
             np.testing.assert_allclose(outputs.logits, expected, atol=1e-5)
 
 
+def test_side_by_side_the_results_are_the_same(tiny, batch):
+    model = Model(tiny, threads=2, side_by_side=True)
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(model.run, [batch] * 4))
+    expected = Model(tiny, threads=2).run(batch).logits
+    assert all(np.allclose(outputs.logits, expected, atol=1e-5) for outputs in found)
+    assert pickle.loads(pickle.dumps(model))._threads_of_a_run == 1
+
+
 def test_a_model_survives_pickling(tiny, batch, monkeypatch, tmp_path):
     monkeypatch.chdir(tiny.parent)
     model = Model("tiny.onnx", threads=1)
