@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which photos to classify, and whether in order of time; `cameras` are the fetchers of the paths that are some."""
+    """Which photos to classify, and whether in order of time; `cameras` fetch from the paths that are addresses."""
 
     paths: tuple[str, ...]
     cameras: Mapping[str, Fetcher]
