@@ -14,6 +14,7 @@ _METADATA, _KEY, _VALUE = 14, 1, 2
 # https://protobuf.dev/programming-guides/encoding
 _VARINT, _SIZED, _FIXED = 0, 2, {1: 8, 5: 4}
 _LARGEST = 1 << 31  # bytes of a message
+_MOST = 10_000  # fields of a message; a model has a few dozen, and a file of zeros would have millions
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
@@ -28,7 +29,9 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
 
 def _fields(message: BinaryIO, wanted: set[int]) -> Iterator[tuple[int, bytes]]:
     """Yield number and content of the fields wanted, which are texts or messages."""
-    while first := message.read(1):
+    for _ in range(_MOST):
+        if not (first := message.read(1)):
+            return
         number, kind = divmod(_varint(message, first), 8)
         if kind == _VARINT:
             _varint(message, message.read(1))
@@ -41,6 +44,7 @@ def _fields(message: BinaryIO, wanted: set[int]) -> Iterator[tuple[int, bytes]]:
             message.seek(_FIXED[kind], os.SEEK_CUR)
         else:
             raise ValueError("is not an ONNX model")
+    raise ValueError("has too many fields for an ONNX model")
 
 
 def _varint(message: BinaryIO, byte: bytes) -> int:

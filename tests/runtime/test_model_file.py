@@ -35,6 +35,8 @@ def test_a_file_without_metadata_has_none(fixtures, tmp_path):
         b"\x3a\xff\xff\xff\xff\xff\xff\xff\xff\x7f",  # a graph longer than any file
         b"\x72\x04\x0a\x02\xff\xff",  # a key that is not UTF-8
         b"\x72",
+        bytes(100_000),
+        b"\x08\x01" * 100_000,  # sound, but endless
     ],
 )
 def test_other_files_are_refused(tmp_path, data):
