@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from cloudedge.row_formats import printable
+from cloudedge.errors import printable
 from export.commands.options import FILE, FOLDER, Commands, data_option, run_folder, run_option
 from export.data import fetching, importing, survey
 from export.data.catalogue import load_catalogue

@@ -14,9 +14,8 @@ from pathlib import Path
 from PIL import Image
 from tqdm import tqdm
 
-from cloudedge.errors import CloudEdgeError
+from cloudedge.errors import CloudEdgeError, printable
 from cloudedge.photo.read import read
-from cloudedge.row_formats import printable
 from export.data.catalogue import CLASSES, Photo
 from export.data.decisions import Key
 from export.files import numbered_rows, write_text

@@ -18,9 +18,8 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from cloudedge import __version__
-from cloudedge.errors import CloudEdgeError, ImageError
+from cloudedge.errors import CloudEdgeError, ImageError, printable
 from cloudedge.photo.read import read
-from cloudedge.row_formats import printable
 from export.data.catalogue import LABELS
 from export.data.duplicates import find_duplicates, thumbnail
 from export.files import numbered_rows, read_csv, write_csv

@@ -12,10 +12,9 @@ from pathlib import Path, PurePosixPath
 from tqdm import tqdm
 
 from cloudedge.archive.photos import photos_below
-from cloudedge.errors import CloudEdgeError, ImageError
+from cloudedge.errors import CloudEdgeError, ImageError, printable
 from cloudedge.packaged_models import sha256
 from cloudedge.photo.read import read
-from cloudedge.row_formats import printable
 from export.data.catalogue import CLASSES, LABELS, MANIFEST_COLUMNS, label_of
 from export.data.duplicates import find_duplicates, groups, thumbnail
 from export.files import write_csv
