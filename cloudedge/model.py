@@ -115,7 +115,7 @@ class Model:
         return Outputs(values["logits"], *map(values.get, ("evidence", "familiarity", "clear")))
 
     def _described(self) -> ModelSpec:
-        """Return what the file says of itself, where possible without onnxruntime."""
+        """Return the description in the file, which onnxruntime need not open for that."""
         if not os.path.isfile(self._file):
             problem = "is not a file" if os.path.exists(self._file) else "does not exist"
             raise self._error(f"{problem}; give the path of a model")
