@@ -16,7 +16,7 @@ from cloudedge import preprocess
 from cloudedge.errors import ImageError
 from cloudedge.evidence import EvidenceMaps, seen
 from cloudedge.genera import BASES, Genus, Level, by_name
-from cloudedge.model import Model, Outputs
+from cloudedge.model import MOST_AT_ONCE, Model, Outputs
 from cloudedge.photo.capture_time import TimeSource, time_of
 from cloudedge.photo.crop import WHOLE, Box, check_box, crop_pixels, side_to_decode
 from cloudedge.photo.formats import MAX_JPEG_PIXELS
@@ -24,8 +24,6 @@ from cloudedge.photo.name_time import Neighbours
 from cloudedge.photo.read import Source, out_of_memory, path_of, read
 from cloudedge.row import NAMELESS, Classification, GenusProbability, LevelProbability, Reason
 from cloudedge.sun import DARK_BELOW, Location, sun_at
-
-_MOST_WORKERS = 8  # each holds a photo in memory
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,8 +62,7 @@ class CloudClassifier:
         `crop` is left, top, right, bottom as fractions (0..1) of the width and height of the upright photo. A photo
         with more than `max_pixels` is not decoded. Below `min_confidence` (0..1), by default a threshold of the
         model's, an answer is not certain. With a `location`, rows say where the sun stood, and a photo of the night is
-        dark,
-        however long it was exposed. Raises ModelError when the file, or onnxruntime itself, cannot be used.
+        dark, however long it was exposed. Raises ModelError when the file, or onnxruntime itself, cannot be used.
         """
         if top_k < 1:
             raise ValueError(f"top_k must be at least 1, not {top_k}")
@@ -100,7 +97,7 @@ class CloudClassifier:
         return self._classify_many(sources)
 
     def _classify_many(self, sources: Iterable[Source]) -> Iterator[Classification]:
-        workers = min(_MOST_WORKERS, self.model.threads)
+        workers = min(MOST_AT_ONCE, self.model.threads)
         pool = ThreadPoolExecutor(workers, thread_name_prefix="cloudedge-classify")
         started: deque[Future[Classification]] = deque()
         try:

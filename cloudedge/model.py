@@ -43,6 +43,8 @@ class Outputs:
 # time, for the same bits.
 _HINDRANCES = ["QDQPropagationTransformer"]
 
+MOST_AT_ONCE = 8  # photos that are classified side by side: each takes memory
+
 _JUDGES = {"familiarity": "unfamiliar", "clear": "clear"}  # outputs, and the thresholds that they are held against
 
 
@@ -63,7 +65,7 @@ class Model:
         """Open a packaged model by its name ("resnet34"), or a model file by its path.
 
         `threads` is the number of CPU threads, by default as many as this process may use. All of them compute one
-        photo; with `side_by_side`, one computes each, for callers that run as many photos at the same time. Raises
+        photo; with `side_by_side` they are divided among up to `MOST_AT_ONCE` photos that run at the same time. Raises
         ModelError when the file, or onnxruntime itself, cannot be used, and when a packaged model is not the file that
         was released. With `wait` False the file is still being opened when this returns; `ready` and `run` wait for it.
         """
@@ -73,7 +75,7 @@ class Model:
         self._arguments = (path if is_name else os.path.abspath(path), threads, side_by_side)
         self.path = packaged(str(path)) if is_name else Path(path)
         self.threads = threads or usable_cpus()
-        self._threads_of_a_run = 1 if side_by_side else self.threads
+        self._threads_of_a_run = max(1, self.threads // MOST_AT_ONCE) if side_by_side else self.threads
         self._file = os.path.abspath(self.path)  # a later change of the working directory does not matter
         self.pinned = pinned_sha256(str(path)) if is_name else None
         self.spec = self._described()

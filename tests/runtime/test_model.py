@@ -321,6 +321,11 @@ def test_side_by_side_the_results_are_the_same(tiny, batch):
     assert pickle.loads(pickle.dumps(model))._threads_of_a_run == 1
 
 
+@pytest.mark.parametrize(("threads", "each"), [(1, 1), (4, 1), (8, 1), (16, 2)])
+def test_side_by_side_no_core_is_left_without_work(tiny, threads, each):
+    assert Model(tiny, threads, side_by_side=True)._threads_of_a_run == each
+
+
 def test_a_model_survives_pickling(tiny, batch, monkeypatch, tmp_path):
     monkeypatch.chdir(tiny.parent)
     model = Model("tiny.onnx", threads=1)
